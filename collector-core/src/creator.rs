@@ -1,0 +1,146 @@
+//! Creators: what sources say about them, and the one view merged from it all.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{Id, Ids, Name};
+
+/// The kinds of identity a creator has, as `platform:what`.
+pub mod id_kind {
+    /// TikTok's number for an account: strong.
+    pub const TIKTOK_UID: &str = "tiktok:uid";
+    /// TikTok's second key for an account: strong.
+    pub const TIKTOK_SEC_UID: &str = "tiktok:sec_uid";
+    /// A TikTok handle in lower case, without `@`: weak.
+    pub const TIKTOK_HANDLE: &str = "tiktok:handle";
+}
+
+/// The sides of a creator a sighting can show.
+pub mod aspect {
+    /// A profile: everything the vendor knows about the account.
+    pub const PROFILE: &str = "profile";
+    /// The author of a post: name and bio for sure, counters perhaps.
+    pub const POST_AUTHOR: &str = "post_author";
+    /// A row of a list.
+    pub const LIST_ROW: &str = "list_row";
+}
+
+/// Figures of one post.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PostSeen {
+    /// The platform's id of the post.
+    pub id: Box<str>,
+    /// When it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Times played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<u64>,
+    /// Likes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likes: Option<u64>,
+    /// Comments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comments: Option<u64>,
+    /// Shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shares: Option<u64>,
+    /// Hashtags in the caption, without `#`, in lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hashtags: Vec<Box<str>>,
+    /// Whether it is pinned, so neither new nor typical.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+}
+
+/// What one source said about one creator. A field that is `None` was not said: unknown is not a value.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CreatorSighting {
+    /// The platform's number for the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Box<str>>,
+    /// The platform's second key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sec_uid: Option<Box<str>>,
+    /// The handle as shown, without `@`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handle: Option<Box<str>>,
+    /// Which side of the creator this shows: see [`aspect`].
+    pub aspect: Cow<'static, str>,
+    /// When it was true, if the vendor says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// Display name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Box<str>>,
+    /// Biography.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bio: Option<Box<str>>,
+    /// Links to elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Box<str>>,
+    /// ISO 639-1 language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Box<str>>,
+    /// ISO 3166 country of residence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Box<str>>,
+    /// Categories in the vendor's words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Box<str>>,
+    /// Verified by the platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// Private account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private: Option<bool>,
+    /// `business`, `personal` … in the vendor's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_type: Option<Box<str>>,
+    /// Has a shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_shop: Option<bool>,
+    /// Shows an e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_email: Option<bool>,
+    /// The e-mail address; only when keeping it is switched on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Box<str>>,
+    /// When the account was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Followers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followers: Option<u64>,
+    /// Accounts followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub following: Option<u64>,
+    /// Likes received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likes: Option<u64>,
+    /// Posts published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub videos: Option<u64>,
+    /// Link to the avatar, as signed by the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Box<str>>,
+    /// Posts shown with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub posts: Vec<PostSeen>,
+    /// What we do not model, typed as the vendor has it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<Box<str>, serde_json::Value>,
+}
+
+impl CreatorSighting {
+    /// A sighting that shows this side and says nothing yet.
+    pub fn showing(aspect: &'static str) -> Self {
+        Self { aspect: Cow::Borrowed(aspect), ..Self::default() }
+    }
+}

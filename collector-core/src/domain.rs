@@ -1,0 +1,73 @@
+//! What is collected: how sightings become one entity.
+
+mod last_wins;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+
+pub use last_wins::{Keyed, LastWins};
+
+use crate::clock::Timestamp;
+use crate::id::{Digest, Id, Ids, Name};
+
+/// What an item tells about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct About<'a> {
+    /// Who it is about.
+    pub ids: Ids,
+    /// Which side of the thing it shows: a profile, a post's author, a list row. The latest of each counts.
+    pub aspect: Cow<'a, str>,
+    /// When it was true, if the item says so; else the answer's time counts.
+    pub as_of: Option<Timestamp>,
+}
+
+/// What one source said about one thing at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting<I> {
+    /// Who said it.
+    pub source: Name,
+    /// Which side it shows.
+    pub aspect: Name,
+    /// When it was true.
+    pub seen_at: Timestamp,
+    /// What was said.
+    pub item: I,
+}
+
+/// A weak identity that somebody else has shown since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Lost {
+    /// The identity.
+    pub id: Id,
+    /// Since when it is somebody else's.
+    pub since: Timestamp,
+}
+
+/// What is collected. `Creators` is ours; [`LastWins`] serves the rest.
+///
+/// # Contract
+/// 1. All methods are pure.
+/// 2. `merge` does not depend on the order of `latest`.
+/// 3. `digest` leaves out times and what changes from call to call (signatures in links); two entities with one
+///    digest are not worth a write.
+/// 4. An item and an entity read back from JSON are what was written.
+pub trait Domain: Send + Sync + 'static {
+    /// What sources yield.
+    type Item: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// The merged view.
+    type Entity: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Who an item is about, which side it shows, and when.
+    fn about<'a>(&self, item: &'a Self::Item) -> About<'a>;
+
+    /// The entity that these sightings make: the latest of each (source, aspect), and the weak identities that
+    /// have moved to somebody else.
+    fn merge(&self, latest: &[Sighting<Self::Item>], lost: &[Lost]) -> Self::Entity;
+
+    /// What counts as a change of the entity.
+    fn digest(&self, entity: &Self::Entity) -> Digest;
+
+    /// The day's figures worth keeping as history, in a fixed order; `None` keeps none.
+    fn measures(&self, entity: &Self::Entity) -> Option<Vec<Option<i64>>>;
+}

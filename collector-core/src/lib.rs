@@ -1,0 +1,13 @@
+//! Placeholder
+pub mod clock;
+pub mod context;
+pub mod creator;
+pub mod domain;
+pub mod error;
+pub mod id;
+pub mod lock;
+pub mod retry;
+pub mod sink;
+pub mod source;
+pub mod store;
+pub mod task;

@@ -1,0 +1,4 @@
+//! keeper
+#[derive(Debug)]
+/// x
+pub struct Keeper;

@@ -1,0 +1,220 @@
+//! The store of record: tasks, answers, sightings, entities, outbox, budgets, dead letters.
+
+pub mod ledger;
+mod memory;
+mod types;
+
+use async_trait::async_trait;
+
+pub use memory::MemoryStore;
+pub use types::*;
+
+use crate::clock::Timestamp;
+use crate::domain::Domain;
+use crate::error::Result;
+use crate::id::{DeadId, Id, Ids, Name, PayloadId, RunId};
+use crate::sink::{Change, Position};
+use crate::task::{Cost, Task};
+
+/// Which tasks to ask when a commit shows that somebody should be looked up: pure, so that the tasks become
+/// part of the transaction that found the reason.
+pub trait Lookup: Send + Sync {
+    /// A weak identity of these moved to somebody else: ask where they are now.
+    fn moved(&self, ids: &Ids) -> Vec<Task>;
+    /// More is known about who this is: ask the sources that add to it.
+    fn grown(&self, ids: &Ids) -> Vec<Task>;
+}
+
+/// Asks nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLookup;
+
+impl Lookup for NoLookup {
+    fn moved(&self, _ids: &Ids) -> Vec<Task> {
+        Vec::new()
+    }
+
+    fn grown(&self, _ids: &Ids) -> Vec<Task> {
+        Vec::new()
+    }
+}
+
+/// The store of record.
+///
+/// Every method is one transaction and safe to repeat. Times are handed in, so that a store has no clock.
+///
+/// # Contract
+/// Checked by `testkit::store`; the case's name stands in brackets.
+/// 1. `open` registers the worker and the sinks, gives each sink's last position, and takes over what dead
+///    workers held \[`Open`, `TakeOver`\]. New sinks owe every record that exists \[`NewSink`\].
+/// 2. `begin_run` gives an unfinished run of the same key back instead of beginning a second one \[`Resume`\].
+/// 3. `enqueue` answers per task: new, joined (open already, now for this run too) or fresh (answered inside the
+///    run's window, or by this run, or its target's aspect was sighted inside the window) \[`Enqueue`, `Fresh`,
+///    `FreshByTarget`\].
+/// 4. `claim` gives each open task to one worker, hydration lanes first as asked, higher priority first, never
+///    before `not_before`, never beyond a lane's permits; claim numbers grow \[`Claim`, `Priority`, `NotBefore`,
+///    `ClaimOnce`\].
+/// 5. `heartbeat` keeps the worker alive, takes over from those whose beat is older than their ttl, and tells
+///    which claims this worker has lost \[`Heartbeat`, `LostClaims`\].
+/// 6. `give_back` returns claimed tasks; what counts as an attempt is said per task; a claim that is not current
+///    changes nothing \[`GiveBack`, `StaleGiveBack`\].
+/// 7. `commit` writes answers, verdicts, follow-ups, sightings, entities, history and outbox atomically
+///    \[`Commit`, `Atomic`\]; the same commit twice changes nothing more \[`CommitTwice`\]; a stale claim changes no
+///    task but keeps answer and sightings \[`StaleCommit`\]; an unchanged answer writes no blob, version or outbox
+///    row \[`Unchanged`\]; entities follow [`ledger`]: joins, moved weak identities \[`Join`, `Moved`\].
+/// 8. `take_pending` hands out each owed change to one caller until it is settled, newest version only, not
+///    before its time \[`TakePending`, `TakeOnce`, `PendingNotBefore`\].
+/// 9. `settle` clears what was stored at that version only; keeps the position; facts raise the version and
+///    are owed to the other sinks; a refusal becomes a dead letter \[`Settle`, `SettleOld`, `Facts`, `Rejected`\]. Per
+///    sink, always: `wanted = stored + superseded + rejected + pending` \[`Balance`\].
+/// 10. `reserve` never grants beyond a budget, not by 1, and says until when to wait; `settle_cost` corrects it
+///     \[`Budget`, `BudgetReset`\]. `park` keeps an account out until its time \[`Park`\].
+/// 11. `revive` makes dead letters open tasks again \[`Revive`\].
+/// 12. Everything committed is there after the store is opened again \[`Reopen`, stores that persist\].
+#[async_trait]
+pub trait Store<D: Domain>: Send + Sync + 'static {
+    /// Makes the store ready for a worker.
+    ///
+    /// # Errors
+    /// `Storage`, or `ConfigInvalid` when the store cannot be used as configured.
+    async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened>;
+
+    /// Takes the worker off the list; what it still holds becomes free.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn close(&self, worker: &WorkerId) -> Result<()>;
+
+    /// Begins a run, or goes on with an unfinished one of the same key.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn begin_run(&self, spec: &RunSpec, now: Timestamp) -> Result<Begun>;
+
+    /// Marks a run as ended.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()>;
+
+    /// A run's counts; `None` for an unknown run.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn run(&self, run: RunId) -> Result<Option<RunState>>;
+
+    /// Adds tasks to a run.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>>;
+
+    /// Claims open tasks, lane by lane in the order given.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims>;
+
+    /// Says that the worker is alive.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat>;
+
+    /// Returns claimed tasks.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()>;
+
+    /// Writes finished calls.
+    ///
+    /// # Errors
+    /// `Storage`: then nothing of it is written.
+    async fn commit(
+        &self,
+        worker: &WorkerId,
+        calls: Vec<FinishedCall<D>>,
+        lookup: &dyn Lookup,
+        now: Timestamp,
+    ) -> Result<Committed>;
+
+    /// Takes changes owed to a sink.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn take_pending(&self, sink: &str, worker: &WorkerId, max: usize, now: Timestamp) -> Result<Vec<Change<D::Entity>>>;
+
+    /// Writes what became of taken changes.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn settle(
+        &self,
+        sink: &str,
+        worker: &WorkerId,
+        settled: Vec<Settled>,
+        position: Option<Position>,
+        now: Timestamp,
+    ) -> Result<()>;
+
+    /// Books a cost before it arises.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn reserve(&self, budget: &Budget, cost: Cost, now: Timestamp) -> Result<Reserved>;
+
+    /// Corrects a booking: `over` of what was reserved in that window was not spent.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn settle_cost(&self, account: &str, window: Timestamp, over: Cost) -> Result<()>;
+
+    /// Keeps an account out until `park.until` (for ever, until somebody lets it out, when that is `None`).
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn park(&self, park: &Parked) -> Result<()>;
+
+    /// Lets an account in again.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn unpark(&self, account: &str) -> Result<()>;
+
+    /// Makes dead letters open tasks again; gives the number revived.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64>;
+
+    /// Accounts that are parked.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn parked(&self) -> Result<Vec<Parked>>;
+
+    /// Everything countable.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn counts(&self) -> Result<Counts>;
+
+    /// Everything known about the thing with this identity.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn find(&self, id: &Id) -> Result<Option<Known<D>>>;
+
+    /// The newest dead letters.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>>;
+
+    /// A stored answer.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>>;
+}

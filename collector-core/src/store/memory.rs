@@ -1,0 +1,4 @@
+//! memory
+#[derive(Debug)]
+/// x
+pub struct MemoryStore;
