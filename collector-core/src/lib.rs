@@ -4,6 +4,8 @@ pub mod context;
 pub mod creator;
 pub mod domain;
 pub mod error;
+mod forward;
+pub mod fingerprint;
 pub mod id;
 pub mod lock;
 pub mod retry;

@@ -1,11 +1,15 @@
 //! Where records go.
 
+mod memory;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+pub use memory::MemorySink;
 
 use crate::context::Context;
 use crate::error::Result;

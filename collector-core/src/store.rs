@@ -54,8 +54,8 @@ impl Lookup for NoLookup {
 /// 4. `claim` gives each open task to one worker, hydration lanes first as asked, higher priority first, never
 ///    before `not_before`, never beyond a lane's permits; claim numbers grow \[`Claim`, `Priority`, `NotBefore`,
 ///    `ClaimOnce`\].
-/// 5. `heartbeat` keeps the worker alive, takes over from those whose beat is older than their ttl, and tells
-///    which claims this worker has lost \[`Heartbeat`, `LostClaims`\].
+/// 5. `heartbeat` keeps the worker alive, takes over from those whose beat is older than their ttl, and tells a
+///    worker that was declared dead itself: all its claims are lost \[`Heartbeat`, `LostClaims`\].
 /// 6. `give_back` returns claimed tasks; what counts as an attempt is said per task; a claim that is not current
 ///    changes nothing \[`GiveBack`, `StaleGiveBack`\].
 /// 7. `commit` writes answers, verdicts, follow-ups, sightings, entities, history and outbox atomically

@@ -1,1 +1,525 @@
-//! ledger
+//! Who is who, and what is new: the one place where sightings become entities.
+//!
+//! Pure, so that every store means the same by it: a store loads the rows that the sightings touch, lets the
+//! ledger decide, and writes what it says.
+//!
+//! ```text
+//! add(calls) ─▶ identities() ─▶ [store loads aliases] ─▶ load_alias ─▶ owners() ─▶ [store loads entities] ─▶ load_entity ─▶ close()
+//! ```
+//!
+//! # Rules
+//! * A strong identity belongs to one entity for ever. The strongest one decides; two values of one strong kind
+//!   are never one entity.
+//! * A weak identity belongs to whoever showed it last; its former owner loses it and is looked up.
+//! * A sighting without strong identities belongs to its weak identity's present owner.
+//! * Entities that turn out to be one are joined into the older key; the other is deleted at every sink.
+//! * Of each (source, aspect) the latest sighting counts, so the result does not depend on the order of commits.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::domain::{Domain, Lost, Sighting};
+use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
+use crate::sink::Facts;
+
+/// Weak identities remembered as lost per entity; the newest are kept.
+const MAX_LOST: usize = 16;
+
+/// An entity as a store keeps it.
+#[derive(Debug)]
+pub struct EntityRow<I> {
+    /// Its key.
+    pub key: RecordKey,
+    /// Its version.
+    pub version: u64,
+    /// What it was when the version was given.
+    pub digest: Digest,
+    /// Its identities; weak ones are those it owns now.
+    pub ids: Ids,
+    /// Weak identities that moved to somebody else.
+    pub lost: Vec<Lost>,
+    /// What sinks reported.
+    pub facts: Facts,
+    /// The latest sighting of each (source, aspect).
+    pub sightings: Vec<Sighting<I>>,
+}
+
+/// An entity that was touched.
+pub struct EntityChange<D: Domain> {
+    /// Its key.
+    pub key: RecordKey,
+    /// Whether no row exists yet.
+    pub is_new: bool,
+    /// Whether it has a new version: then it is owed to every sink.
+    pub changed: bool,
+    /// Its version now.
+    pub version: u64,
+    /// What it is now.
+    pub digest: Digest,
+    /// Its identities now.
+    pub ids: Ids,
+    /// Weak identities that moved away.
+    pub lost: Vec<Lost>,
+    /// Whether `ids` or `lost` differ from the row.
+    pub identity_changed: bool,
+    /// The merged view.
+    pub entity: Arc<D::Entity>,
+    /// What sinks reported, joined entities' included.
+    pub facts: Facts,
+    /// The day's figures; only when `changed`.
+    pub measures: Option<Vec<Option<i64>>>,
+    /// Every sighting that counts now.
+    pub sightings: Vec<Sighting<D::Item>>,
+    /// Which of `sightings` are to be written, by index.
+    pub written: Vec<usize>,
+}
+
+impl<D: Domain> std::fmt::Debug for EntityChange<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EntityChange({} version {}, changed: {})", self.key, self.version, self.changed)
+    }
+}
+
+/// An entity that turned out to be another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// The entity that ends; a row of it exists.
+    pub key: RecordKey,
+    /// The version of its deletion.
+    pub version: u64,
+    /// The entity that goes on.
+    pub into: RecordKey,
+}
+
+/// How many items of a call changed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallCounts {
+    /// Items that changed an entity.
+    pub changed: u64,
+    /// Items that told nothing new.
+    pub unchanged: u64,
+    /// Items without any identity: nobody to attach them to.
+    pub malformed: u64,
+}
+
+/// Everything a store has to write.
+pub struct Changes<D: Domain> {
+    /// Identities and their owners now, by hash: insert or replace.
+    pub aliases: Vec<(IdHash, RecordKey)>,
+    /// Touched entities, by key.
+    pub entities: Vec<EntityChange<D>>,
+    /// Ended entities, by key.
+    pub joined: Vec<Joined>,
+    /// Which entity appears in which call's answer, by key.
+    pub links: Vec<(RecordKey, usize)>,
+    /// Counts by call.
+    pub counts: Vec<CallCounts>,
+    /// Entities that lost a weak identity: who they are, and the call that showed it.
+    pub moved: Vec<(usize, Ids)>,
+    /// Entities about which more identities are known now.
+    pub grown: Vec<(usize, Ids)>,
+}
+
+impl<D: Domain> std::fmt::Debug for Changes<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Changes").field("entities", &self.entities).field("joined", &self.joined).finish_non_exhaustive()
+    }
+}
+
+struct Shown<I> {
+    call: usize,
+    ids: Ids,
+    hashes: Vec<IdHash>,
+    sighting: Sighting<I>,
+}
+
+struct Working<I> {
+    row: EntityRow<I>,
+    is_new: bool,
+    touched: bool,
+    identity_changed: bool,
+    written: BTreeSet<usize>,
+    grown: Option<usize>,
+}
+
+/// See the [module page](self).
+pub struct Ledger<'d, D: Domain> {
+    domain: &'d D,
+    entries: Vec<Shown<D::Item>>,
+    calls: usize,
+    aspects: Vec<Name>,
+    owners: HashMap<IdHash, RecordKey>,
+    moves: BTreeMap<IdHash, RecordKey>,
+    entities: BTreeMap<RecordKey, Working<D::Item>>,
+    joins: BTreeMap<RecordKey, RecordKey>,
+    counts: Vec<CallCounts>,
+    shown: Vec<(RecordKey, usize)>,
+    moved: Vec<(usize, RecordKey)>,
+}
+
+impl<D: Domain> std::fmt::Debug for Ledger<'_, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger({} sightings of {} calls)", self.entries.len(), self.calls)
+    }
+}
+
+impl<'d, D: Domain> Ledger<'d, D> {
+    /// An empty ledger.
+    pub fn new(domain: &'d D) -> Self {
+        Self {
+            domain,
+            entries: Vec::new(),
+            calls: 0,
+            aspects: Vec::new(),
+            owners: HashMap::new(),
+            moves: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            counts: Vec::new(),
+            shown: Vec::new(),
+            moved: Vec::new(),
+        }
+    }
+
+    /// Adds the items of one answer received at `at`; calls are numbered from 0 in the order they are added.
+    pub fn add(&mut self, source: &Name, at: Timestamp, items: Vec<D::Item>) {
+        let call = self.calls;
+        self.calls += 1;
+        self.counts.push(CallCounts::default());
+        self.entries.reserve(items.len());
+        for item in items {
+            let about = self.domain.about(&item);
+            // A date in the future would win against every later sighting.
+            let seen_at = about.as_of.map_or(at, |as_of| as_of.min(at));
+            let (ids, aspect) = (about.ids, about.aspect);
+            if ids.strongest().is_none() {
+                drop(aspect);
+                self.counts[call].malformed += 1;
+                continue;
+            }
+            let aspect = match self.aspects.iter().find(|name| ***name == *aspect) {
+                Some(name) => Arc::clone(name),
+                None => {
+                    let name: Name = Name::from(&*aspect);
+                    self.aspects.push(Arc::clone(&name));
+                    name
+                }
+            };
+            let hashes = ids.iter().map(Id::hash).collect();
+            let sighting = Sighting { source: Arc::clone(source), aspect, seen_at, item };
+            self.entries.push(Shown { call, ids, hashes, sighting });
+        }
+    }
+
+    /// Every identity shown, in order and once: the aliases to load.
+    pub fn identities(&self) -> Vec<IdHash> {
+        let mut hashes: Vec<IdHash> = self.entries.iter().flat_map(|entry| entry.hashes.iter().copied()).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes
+    }
+
+    /// Says who owns an identity.
+    pub fn load_alias(&mut self, id: IdHash, owner: RecordKey) {
+        self.owners.insert(id, owner);
+    }
+
+    /// Every entity that owns one of the identities, in order and once: the entities to load.
+    pub fn owners(&self) -> Vec<RecordKey> {
+        let owners: BTreeSet<RecordKey> = self.owners.values().copied().collect();
+        owners.into_iter().collect()
+    }
+
+    /// Adds a loaded entity.
+    pub fn load_entity(&mut self, row: EntityRow<D::Item>) {
+        self.entities.insert(
+            row.key,
+            Working { row, is_new: false, touched: false, identity_changed: false, written: BTreeSet::new(), grown: None },
+        );
+    }
+
+    /// Decides. `next_key` gives surrogate keys that were never given before, in growing order.
+    pub fn close(mut self, mut next_key: impl FnMut() -> RecordKey) -> Changes<D> {
+        // An alias whose entity was not loaded points nowhere; it is as good as unknown.
+        let entities = &self.entities;
+        self.owners.retain(|_, key| entities.contains_key(key));
+        for entry in std::mem::take(&mut self.entries) {
+            self.observe(entry, &mut next_key);
+        }
+        self.finish()
+    }
+
+    fn observe(&mut self, entry: Shown<D::Item>, next_key: &mut impl FnMut() -> RecordKey) {
+        let Shown { call, ids, hashes, sighting } = entry;
+        let (strong_hashes, weak_hashes) = hashes.split_at(ids.strong.len());
+        let mut target = match self.identify(&ids, strong_hashes, weak_hashes) {
+            Some(key) => key,
+            None => self.create(next_key()),
+        };
+        for hash in strong_hashes {
+            if let Some(other) = self.owner(hash) {
+                target = self.join_if_one(target, other);
+            }
+        }
+        for (id, hash) in ids.weak.iter().zip(weak_hashes) {
+            target = self.claim_weak(target, id, *hash, sighting.seen_at, call);
+        }
+        self.keep_strong(target, &ids, strong_hashes, call);
+        self.see(target, sighting);
+        self.shown.push((target, call));
+    }
+
+    fn owner(&self, hash: &IdHash) -> Option<RecordKey> {
+        self.owners.get(hash).map(|key| self.survivor(*key))
+    }
+
+    /// Follows joins to the entity that goes on.
+    fn survivor(&self, mut key: RecordKey) -> RecordKey {
+        while let Some(into) = self.joins.get(&key) {
+            key = *into;
+        }
+        key
+    }
+
+    fn identify(&self, ids: &Ids, strong: &[IdHash], weak: &[IdHash]) -> Option<RecordKey> {
+        // The strongest identity decides alone, even against a weaker one that says otherwise.
+        if let Some(owner) = strong.first().and_then(|hash| self.owner(hash)) {
+            return Some(owner);
+        }
+        let fits = |key: &RecordKey| self.entities.get(key).is_some_and(|known| known.row.ids.compatible(ids));
+        let others = strong.iter().skip(1).chain(weak).filter_map(|hash| self.owner(hash));
+        others.into_iter().find(fits)
+    }
+
+    fn create(&mut self, key: RecordKey) -> RecordKey {
+        let row = EntityRow {
+            key,
+            version: 0,
+            digest: Digest::default(),
+            ids: Ids::none(),
+            lost: Vec::new(),
+            facts: Facts::new(),
+            sightings: Vec::with_capacity(1),
+        };
+        let new = Working { row, is_new: true, touched: true, identity_changed: true, written: BTreeSet::new(), grown: None };
+        self.entities.insert(key, new);
+        key
+    }
+
+    fn join_if_one(&mut self, a: RecordKey, b: RecordKey) -> RecordKey {
+        if a == b {
+            return a;
+        }
+        let one = match (self.entities.get(&a), self.entities.get(&b)) {
+            (Some(a), Some(b)) => a.row.ids.compatible(&b.row.ids),
+            _ => false,
+        };
+        if one { self.join(a, b) } else { a }
+    }
+
+    /// Makes one of two: the older key goes on.
+    fn join(&mut self, a: RecordKey, b: RecordKey) -> RecordKey {
+        let (winner, loser) = (a.min(b), a.max(b));
+        let Some(gone) = self.entities.get_mut(&loser) else { return winner };
+        let ids = std::mem::take(&mut gone.row.ids);
+        let lost = std::mem::take(&mut gone.row.lost);
+        let facts = std::mem::take(&mut gone.row.facts);
+        let sightings = std::mem::take(&mut gone.row.sightings);
+        self.joins.insert(loser, winner);
+        for id in ids.iter() {
+            self.own(id.hash(), winner);
+        }
+        for sighting in sightings {
+            self.see(winner, sighting);
+        }
+        if let Some(one) = self.entities.get_mut(&winner) {
+            for id in ids.strong {
+                if one.row.ids.get(&id.kind).is_none() {
+                    one.row.ids.strong.push(id);
+                }
+            }
+            for id in ids.weak {
+                if !one.row.ids.weak.contains(&id) {
+                    one.row.ids.weak.push(id);
+                }
+            }
+            for (name, value) in facts {
+                one.row.facts.entry(name).or_insert(value);
+            }
+            one.row.lost.extend(lost);
+            let owned = &one.row.ids.weak;
+            one.row.lost.retain(|lost| !owned.contains(&lost.id));
+            (one.touched, one.identity_changed) = (true, true);
+        }
+        winner
+    }
+
+    fn own(&mut self, hash: IdHash, key: RecordKey) {
+        match self.owners.entry(hash) {
+            Entry::Occupied(known) if *known.get() == key => return,
+            Entry::Occupied(mut known) => *known.get_mut() = key,
+            Entry::Vacant(free) => {
+                free.insert(key);
+            }
+        }
+        self.moves.insert(hash, key);
+    }
+
+    /// Gives a weak identity to whoever showed it last.
+    fn claim_weak(&mut self, target: RecordKey, id: &Id, hash: IdHash, at: Timestamp, call: usize) -> RecordKey {
+        let owner = self.owner(&hash).filter(|owner| *owner != target);
+        let Some(other) = owner else {
+            if self.owner(&hash).is_none() {
+                self.own(hash, target);
+                self.gain_weak(target, id, call);
+            }
+            return target;
+        };
+        // Somebody known by nothing but this identity is whoever shows it.
+        if self.entities.get(&other).is_some_and(|other| other.row.ids.strong.is_empty()) {
+            return self.join(target, other);
+        }
+        let last = self.last_shown(other, id);
+        if last.is_some_and(|last| last > at) {
+            self.lose_weak(target, id, last.unwrap_or(at));
+        } else {
+            self.own(hash, target);
+            self.lose_weak(other, id, at);
+            self.gain_weak(target, id, call);
+            self.moved.push((call, other));
+        }
+        target
+    }
+
+    fn last_shown(&self, key: RecordKey, id: &Id) -> Option<Timestamp> {
+        let shows = |sighting: &&Sighting<D::Item>| self.domain.about(&sighting.item).ids.weak.contains(id);
+        let known = self.entities.get(&key)?;
+        known.row.sightings.iter().filter(shows).map(|sighting| sighting.seen_at).max()
+    }
+
+    fn gain_weak(&mut self, key: RecordKey, id: &Id, call: usize) {
+        let Some(known) = self.entities.get_mut(&key) else { return };
+        known.row.lost.retain(|lost| lost.id != *id);
+        if !known.row.ids.weak.contains(id) {
+            known.row.ids.weak.push(id.clone());
+        }
+        known.grown.get_or_insert(call);
+        (known.touched, known.identity_changed) = (true, true);
+    }
+
+    fn lose_weak(&mut self, key: RecordKey, id: &Id, since: Timestamp) {
+        let Some(known) = self.entities.get_mut(&key) else { return };
+        known.row.ids.weak.retain(|own| own != id);
+        match known.row.lost.iter_mut().find(|lost| lost.id == *id) {
+            Some(lost) if lost.since >= since => return,
+            Some(lost) => lost.since = since,
+            None => known.row.lost.push(Lost { id: id.clone(), since }),
+        }
+        if known.row.lost.len() > MAX_LOST {
+            known.row.lost.sort_by_key(|lost| lost.since);
+            known.row.lost.remove(0);
+        }
+        (known.touched, known.identity_changed) = (true, true);
+    }
+
+    fn keep_strong(&mut self, target: RecordKey, ids: &Ids, hashes: &[IdHash], call: usize) {
+        for (rank, (id, hash)) in ids.strong.iter().zip(hashes).enumerate() {
+            let free = self.owner(hash).is_none();
+            let Some(known) = self.entities.get_mut(&target) else { return };
+            if !free || known.row.ids.strong.iter().any(|own| own.kind == id.kind) {
+                continue;
+            }
+            let at = rank.min(known.row.ids.strong.len());
+            known.row.ids.strong.insert(at, id.clone());
+            known.grown.get_or_insert(call);
+            (known.touched, known.identity_changed) = (true, true);
+            self.own(*hash, target);
+        }
+    }
+
+    /// Keeps a sighting unless a later one of its (source, aspect) is known.
+    fn see(&mut self, key: RecordKey, sighting: Sighting<D::Item>) {
+        let Some(known) = self.entities.get_mut(&key) else { return };
+        let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
+        let at = match known.row.sightings.iter().position(same) {
+            Some(at) if known.row.sightings[at].seen_at > sighting.seen_at => return,
+            Some(at) => {
+                known.row.sightings[at] = sighting;
+                at
+            }
+            None => {
+                known.row.sightings.push(sighting);
+                known.row.sightings.len() - 1
+            }
+        };
+        known.written.insert(at);
+        known.touched = true;
+    }
+
+    fn finish(mut self) -> Changes<D> {
+        let mut changes = Changes {
+            aliases: std::mem::take(&mut self.moves).into_iter().map(|(hash, key)| (hash, self.survivor(key))).collect(),
+            entities: Vec::with_capacity(self.entities.len()),
+            joined: Vec::new(),
+            links: self.shown.iter().map(|(key, call)| (self.survivor(*key), *call)).collect(),
+            counts: std::mem::take(&mut self.counts),
+            moved: Vec::new(),
+            grown: Vec::new(),
+        };
+        for (call, key) in std::mem::take(&mut self.moved) {
+            let key = self.survivor(key);
+            if let Some(known) = self.entities.get(&key).filter(|known| !known.row.ids.strong.is_empty()) {
+                changes.moved.push((call, known.row.ids.clone()));
+            }
+        }
+        let mut changed = BTreeSet::new();
+        for (key, known) in std::mem::take(&mut self.entities) {
+            if let Some(into) = self.joins.get(&key) {
+                if !known.is_new {
+                    changes.joined.push(Joined { key, version: known.row.version + 1, into: self.survivor(*into) });
+                }
+            } else if known.touched {
+                let change = self.change(known, &mut changes.grown);
+                if change.changed {
+                    changed.insert(key);
+                }
+                changes.entities.push(change);
+            }
+        }
+        for (key, call) in &changes.links {
+            // The first item of an entity counts for its change, the others repeat it.
+            let count = &mut changes.counts[*call];
+            if changed.remove(key) { count.changed += 1 } else { count.unchanged += 1 }
+        }
+        changes.links.sort_unstable();
+        changes.links.dedup();
+        changes
+    }
+
+    fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> EntityChange<D> {
+        let Working { row, is_new, identity_changed, written, grown: grew, .. } = known;
+        let entity = self.domain.merge(&row.sightings, &row.lost);
+        let digest = self.domain.digest(&entity);
+        let changed = is_new || digest != row.digest;
+        if let Some(call) = grew {
+            grown.push((call, row.ids.clone()));
+        }
+        EntityChange {
+            key: row.key,
+            is_new,
+            changed,
+            version: row.version + u64::from(changed),
+            digest,
+            ids: row.ids,
+            lost: row.lost,
+            identity_changed,
+            measures: if changed { self.domain.measures(&entity) } else { None },
+            entity: Arc::new(entity),
+            facts: row.facts,
+            sightings: row.sightings,
+            written: written.into_iter().collect(),
+        }
+    }
+}

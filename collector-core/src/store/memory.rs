@@ -1,4 +1,466 @@
-//! memory
-#[derive(Debug)]
-/// x
-pub struct MemoryStore;
+//! A store in memory: for tests, and for pipelines that keep nothing.
+//!
+//! It follows the whole contract but the last number: what it knows ends with the process. It is frugal: sightings
+//! are kept compressed, entities are made from them again when they are needed, and of the answers only the newest
+//! few MiB and those of dead letters are kept.
+
+mod entities;
+mod outbox;
+mod payloads;
+mod runs;
+mod tasks;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use self::entities::Entities;
+use self::outbox::Outbox;
+use self::payloads::Payloads;
+use self::runs::Runs;
+use self::tasks::Tasks;
+use super::ledger::Ledger;
+use super::{
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known, LanePermit,
+    Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
+};
+use crate::clock::Timestamp;
+use crate::domain::Domain;
+use crate::error::Result;
+use crate::id::{DeadId, Id, Name, PayloadId, RunId};
+use crate::sink::{Change, Position};
+use crate::task::{Cost, Task};
+
+/// The default bound on the bytes of answers kept.
+const PAYLOAD_BYTES: usize = 2 << 20;
+
+/// A [`Store`] in memory. Clones share one state, like two handles on one database.
+pub struct MemoryStore<D: Domain> {
+    domain: Arc<D>,
+    state: Arc<Mutex<State<D>>>,
+}
+
+struct State<D: Domain> {
+    tasks: Tasks,
+    runs: Runs,
+    entities: Entities<D>,
+    outbox: Outbox<D>,
+    payloads: Payloads,
+    dead: BTreeMap<DeadId, DeadLetter>,
+    workers: BTreeMap<WorkerId, Beat>,
+    budgets: HashMap<Name, (Timestamp, Cost)>,
+    parked: BTreeMap<Name, Parked>,
+    commits: u64,
+}
+
+struct Beat {
+    at: Timestamp,
+    ttl: std::time::Duration,
+}
+
+impl<D: Domain> MemoryStore<D> {
+    /// An empty store.
+    pub fn new(domain: impl Into<Arc<D>>) -> Self {
+        let state = State {
+            tasks: Tasks::default(),
+            runs: Runs::default(),
+            entities: Entities::default(),
+            outbox: Outbox::default(),
+            payloads: Payloads::bounded(PAYLOAD_BYTES),
+            dead: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            budgets: HashMap::new(),
+            parked: BTreeMap::new(),
+            commits: 0,
+        };
+        Self { domain: domain.into(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<D>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: Domain> Clone for MemoryStore<D> {
+    fn clone(&self) -> Self {
+        Self { domain: Arc::clone(&self.domain), state: Arc::clone(&self.state) }
+    }
+}
+
+impl<D: Domain> std::fmt::Debug for MemoryStore<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemoryStore")
+    }
+}
+
+impl<D: Domain> State<D> {
+    fn take_over(&mut self, from: &WorkerId, by: &WorkerId) -> u64 {
+        self.outbox.move_owner(from, by);
+        self.tasks.free_claims(from)
+    }
+
+    /// Adds tasks that follow from others: `depth` follow-ups below a root.
+    fn enqueue(&mut self, run: RunId, tasks: Vec<Task>, depth: u32, now: Timestamp) -> Vec<Enqueued> {
+        let Some(fresh_for) = self.runs.get(run).map(|row| row.fresh_for) else {
+            return vec![Enqueued::Fresh; tasks.len()];
+        };
+        tasks
+            .into_iter()
+            .map(|task| {
+                let after = now - fresh_for;
+                let sighted = |task: &Task| {
+                    task.target().is_some_and(|target| self.entities.sighted_since(task.source(), target, after))
+                };
+                let answer = self.tasks.enqueue(run, task, depth, now, after, sighted);
+                self.runs.count_enqueued(run, answer);
+                answer.into()
+            })
+            .collect()
+    }
+
+    fn commit_one(&mut self, worker: &WorkerId, call: FinishedCall<D>, now: Timestamp, done: &mut Committed) -> Landed<D> {
+        let run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
+        let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0);
+        let source = Arc::clone(&call.source);
+        let (payload, blob) = match call.payload {
+            Some(payload) => {
+                let ids = call.tasks.iter().map(|task| task.claimed.id).collect();
+                let (id, new) = self.payloads.keep(ids, &call.source, call.fingerprint, &payload);
+                (Some((id, payload.at)), new)
+            }
+            None => (None, false),
+        };
+        done.blobs += u64::from(blob);
+        let mut follow_ups = call.follow_ups;
+        let mut current = false;
+        for task in call.tasks {
+            let id = task.claimed.id;
+            if !self.tasks.is_current(id, worker, task.claimed.claim) {
+                done.stale.push(id);
+                continue;
+            }
+            current = true;
+            if let Verdict::Dead { kind, message } = &task.verdict {
+                self.bury(&task.claimed.task, run, *kind, message, payload.map(|(id, _)| id), now);
+            }
+            if let Verdict::Restart(again) = &task.verdict {
+                follow_ups.push(again.clone());
+            }
+            let runs = self.tasks.finish(id, &task.verdict, now);
+            self.runs.count_finished(&runs, &task.verdict);
+        }
+        if current {
+            self.runs.count_call(run, payload.is_some(), call.malformed.len() as u64, call.cost);
+            for enqueued in self.enqueue(run, follow_ups, depth + 1, now) {
+                if enqueued == Enqueued::New { done.enqueued += 1 } else { done.skipped += 1 }
+            }
+        }
+        if let Some((account, window, over)) = call.refund {
+            self.refund(&account, window, over);
+        }
+        Landed { run, current, source, at: payload.map_or(now, |(_, at)| at), payload: payload.map(|(id, _)| id), items: call.items }
+    }
+
+    fn bury(
+        &mut self,
+        task: &Task,
+        run: RunId,
+        kind: crate::error::ErrorKind,
+        message: &str,
+        payload: Option<PayloadId>,
+        now: Timestamp,
+    ) {
+        let id = DeadId(self.dead.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+        if let Some(payload) = payload {
+            self.payloads.pin(payload);
+        }
+        let letter = DeadLetter {
+            id,
+            part: task.source().to_string(),
+            what: task.to_string(),
+            task: Some(task.clone()),
+            kind,
+            message: message.to_owned(),
+            payload,
+            run: Some(run),
+            at: now,
+        };
+        self.dead.insert(id, letter);
+    }
+
+    fn refund(&mut self, account: &str, window: Timestamp, over: Cost) {
+        if let Some((current, spent)) = self.budgets.get_mut(account)
+            && *current == window
+        {
+            *spent = spent.less(over);
+        }
+    }
+}
+
+/// A call whose tasks are dealt with; its items wait for the ledger.
+struct Landed<D: Domain> {
+    run: RunId,
+    current: bool,
+    source: Name,
+    at: Timestamp,
+    payload: Option<PayloadId>,
+    items: Vec<D::Item>,
+}
+
+#[async_trait]
+impl<D: Domain> Store<D> for MemoryStore<D> {
+    async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened> {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.workers.insert(Arc::clone(&worker.id), Beat { at: now, ttl: worker.ttl });
+        let keys = state.entities.keys();
+        let positions = state.outbox.register(sinks, &worker.id, state.commits, keys);
+        let taken_over = state.take_over_dead(&worker.id, now);
+        Ok(Opened { positions, taken_over })
+    }
+
+    async fn close(&self, worker: &WorkerId) -> Result<()> {
+        let mut state = self.state();
+        state.workers.remove(worker);
+        state.tasks.free_claims(worker);
+        state.outbox.disown(worker);
+        Ok(())
+    }
+
+    async fn begin_run(&self, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
+        Ok(self.state().runs.begin(spec, now))
+    }
+
+    async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
+        self.state().runs.end(run, end, now);
+        Ok(())
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<RunState>> {
+        let state = self.state();
+        Ok(state.runs.get(run).map(|row| row.state(run, state.outbox.pending_since(row.last_commit))))
+    }
+
+    async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
+        Ok(self.state().enqueue(run, tasks, 0, now))
+    }
+
+    async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims> {
+        Ok(self.state().tasks.claim(worker, permits, now))
+    }
+
+    async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat> {
+        let mut state = self.state();
+        let was_dead = match state.workers.get_mut(worker) {
+            Some(beat) => {
+                beat.at = now;
+                false
+            }
+            None => {
+                let ttl = std::time::Duration::from_secs(60);
+                state.workers.insert(Arc::clone(worker), Beat { at: now, ttl });
+                true
+            }
+        };
+        Ok(Heartbeat { was_dead, taken_over: state.take_over_dead(worker, now) })
+    }
+
+    async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {
+        let mut state = self.state();
+        for back in tasks {
+            if state.tasks.is_current(back.id, worker, back.claim) {
+                state.tasks.reopen(back.id, back.not_before, back.attempted, now);
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        worker: &WorkerId,
+        calls: Vec<FinishedCall<D>>,
+        lookup: &dyn Lookup,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.commits += 1;
+        let commit = state.commits;
+        let mut done = Committed::default();
+        let mut ledger = Ledger::new(&*self.domain);
+        let mut landed = Vec::with_capacity(calls.len());
+        for call in calls {
+            let mut one = state.commit_one(worker, call, now, &mut done);
+            ledger.add(&one.source, one.at, std::mem::take(&mut one.items));
+            landed.push(one);
+        }
+        state.entities.load(&self.domain, &mut ledger);
+        let changes = ledger.close(|| state.entities.next_key());
+        for (call, counts) in landed.iter().zip(&changes.counts) {
+            done.changed += counts.changed;
+            done.unchanged += counts.unchanged;
+            if call.current {
+                state.runs.count_items(call.run, *counts, commit);
+            }
+        }
+        for (key, call) in &changes.links {
+            if let Some(payload) = landed[*call].payload {
+                state.payloads.link(payload, *key);
+            }
+        }
+        for (call, ids) in changes.moved.iter().map(|(call, ids)| (call, lookup.moved(ids))) {
+            state.enqueue(landed[*call].run, ids, 0, now);
+        }
+        for (call, tasks) in changes.grown.iter().map(|(call, ids)| (call, lookup.grown(ids))) {
+            state.enqueue(landed[*call].run, tasks, 0, now);
+        }
+        for change in &changes.entities {
+            if change.changed {
+                done.versions += 1;
+                state.outbox.wish(change.key, change.version, Some(Arc::clone(&change.entity)), worker, commit, None);
+            }
+        }
+        for joined in &changes.joined {
+            done.versions += 1;
+            state.outbox.wish(joined.key, joined.version, None, worker, commit, None);
+        }
+        state.entities.keep(&self.domain, changes);
+        Ok(done)
+    }
+
+    async fn take_pending(&self, sink: &str, worker: &WorkerId, max: usize, now: Timestamp) -> Result<Vec<Change<D::Entity>>> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let entities = &state.entities;
+        Ok(state.outbox.take(sink, worker, max, now, |key, version, entity| entities.change(&self.domain, key, version, entity)))
+    }
+
+    async fn settle(
+        &self,
+        sink: &str,
+        worker: &WorkerId,
+        settled: Vec<Settled>,
+        position: Option<Position>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let commit = state.commits;
+        let mut asked = Vec::new();
+        for one in settled {
+            let key = one.key;
+            let mut effect = state.outbox.settle(sink, one);
+            if let Some(letter) = effect.rejected.take() {
+                let id = DeadId(state.dead.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+                state.dead.insert(id, DeadLetter { id, at: now, ..letter });
+            }
+            if let Some(version) = effect.facts.take().and_then(|facts| state.entities.add_facts(key, facts)) {
+                state.outbox.wish(key, version, None, worker, commit, Some(sink));
+            }
+            asked.append(&mut effect.ask);
+        }
+        if let Some(position) = position {
+            state.outbox.keep_position(sink, position);
+        }
+        if let Some(run) = state.runs.newest() {
+            state.enqueue(run, asked, 0, now);
+        }
+        Ok(())
+    }
+
+    async fn reserve(&self, budget: &Budget, cost: Cost, now: Timestamp) -> Result<Reserved> {
+        let mut state = self.state();
+        let window = budget.window_at(now);
+        let (current, spent) = state.budgets.entry(Arc::clone(&budget.account)).or_insert((window, Cost::none()));
+        if *current != window {
+            (*current, *spent) = (window, Cost::none());
+        }
+        let after = *spent + cost;
+        if budget.units.is_some_and(|limit| after.units > limit) || budget.requests.is_some_and(|limit| after.requests > limit) {
+            return Ok(Reserved::Until(budget.reset_after(now)));
+        }
+        *spent = after;
+        Ok(Reserved::Granted { window })
+    }
+
+    async fn settle_cost(&self, account: &str, window: Timestamp, over: Cost) -> Result<()> {
+        self.state().refund(account, window, over);
+        Ok(())
+    }
+
+    async fn park(&self, park: &Parked) -> Result<()> {
+        self.state().parked.insert(Arc::clone(&park.account), park.clone());
+        Ok(())
+    }
+
+    async fn unpark(&self, account: &str) -> Result<()> {
+        self.state().parked.remove(account);
+        Ok(())
+    }
+
+    async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let mut revived = 0;
+        for id in dead {
+            let Some(letter) = state.dead.get(id) else { continue };
+            let (Some(task), Some(run)) = (&letter.task, letter.run) else { continue };
+            if state.tasks.revive(task.id(run), task, now) {
+                state.runs.count_revived(run);
+                state.dead.remove(id);
+                revived += 1;
+            }
+        }
+        Ok(revived)
+    }
+
+    async fn parked(&self) -> Result<Vec<Parked>> {
+        Ok(self.state().parked.values().cloned().collect())
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let state = self.state();
+        Ok(Counts {
+            entities: state.entities.living(),
+            versions: state.outbox.versions(),
+            sightings: state.entities.sightings(),
+            payloads: state.payloads.blobs(),
+            tasks: state.tasks.by_state(),
+            open: state.tasks.by_lane(),
+            sinks: state.outbox.balances(),
+            dead: state.dead.len() as u64,
+            spent: state.budgets.iter().map(|(name, (_, cost))| (name.to_string(), *cost)).collect(),
+            workers: state.workers.len() as u64,
+            runs: state.runs.newest_first(20, |last| state.outbox.pending_since(last)),
+        })
+    }
+
+    async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
+        Ok(self.state().entities.find(&self.domain, id))
+    }
+
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+        Ok(self.state().dead.values().rev().take(max).cloned().collect())
+    }
+
+    async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
+        Ok(self.state().payloads.get(id))
+    }
+}
+
+impl<D: Domain> State<D> {
+    fn take_over_dead(&mut self, by: &WorkerId, now: Timestamp) -> u64 {
+        let silent = |beat: &Beat| now.since(beat.at) > beat.ttl;
+        let dead: Vec<WorkerId> =
+            self.workers.iter().filter(|(id, beat)| *id != by && silent(beat)).map(|(id, _)| Arc::clone(id)).collect();
+        let mut freed = 0;
+        for id in &dead {
+            self.workers.remove(id);
+            freed += self.take_over(id, by);
+        }
+        // What a closed worker left without an owner goes to whoever beats first.
+        self.outbox.adopt(by);
+        freed
+    }
+}

@@ -176,10 +176,11 @@ pub struct Claims {
 }
 
 /// What a heartbeat tells.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heartbeat {
-    /// This worker's claims that somebody else took over, because it was silent too long.
-    pub lost: Vec<TaskId>,
+    /// Whether this worker had been declared dead, because it was silent too long: then every claim and pending
+    /// change it held belongs to somebody else. The heartbeat registers it anew.
+    pub was_dead: bool,
     /// Claims taken over from dead workers.
     pub taken_over: u64,
 }
@@ -236,7 +237,6 @@ pub struct FinishedTask {
 }
 
 /// A finished call: everything that is written together.
-#[derive(Debug)]
 pub struct FinishedCall<D: Domain> {
     /// The source.
     pub source: Name,
@@ -256,6 +256,13 @@ pub struct FinishedCall<D: Domain> {
     pub cost: Cost,
     /// A reservation to correct: account, window, and how much of it was not spent.
     pub refund: Option<(Name, Timestamp, Cost)>,
+}
+
+impl<D: Domain> std::fmt::Debug for FinishedCall<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let subjects = self.tasks.iter().map(|task| (&task.claimed.task, &task.verdict));
+        f.debug_struct("FinishedCall").field("tasks", &subjects.collect::<Vec<_>>()).field("items", &self.items.len()).finish_non_exhaustive()
+    }
 }
 
 /// What a commit did.
@@ -426,7 +433,6 @@ pub struct Counts {
 }
 
 /// Everything known about one thing.
-#[derive(Debug)]
 pub struct Known<D: Domain> {
     /// The record as sinks get it, made anew from the sightings.
     pub record: Record<D::Entity>,
@@ -436,6 +442,12 @@ pub struct Known<D: Domain> {
     pub lost: Vec<Lost>,
     /// The latest sighting of each (source, aspect).
     pub sightings: Vec<Sighting<D::Item>>,
+}
+
+impl<D: Domain> std::fmt::Debug for Known<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known").field("key", &self.record.key).field("ids", &self.ids).finish_non_exhaustive()
+    }
 }
 
 /// A task or change that was given up.

@@ -1,0 +1,251 @@
+//! Tasks: open ones in lanes by priority, waiting ones by time, finished ones only as far as freshness needs them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::id::{ClaimNo, Name, RunId, TaskId};
+use crate::store::{Claimed, Claims, Enqueued, LanePermit, Verdict, WorkerId};
+use crate::task::Task;
+
+#[derive(Default)]
+pub(super) struct Tasks {
+    rows: HashMap<TaskId, Row>,
+    lanes: Vec<Lane>,
+    waiting: BTreeSet<(Timestamp, u64, TaskId)>,
+    claimed: BTreeMap<TaskId, (WorkerId, ClaimNo)>,
+    next_seq: u64,
+    claims: u64,
+}
+
+struct Lane {
+    source: Name,
+    kind: Name,
+    ready: BTreeSet<(Reverse<i16>, u64, TaskId)>,
+    open: u64,
+}
+
+struct Row {
+    run: RunId,
+    at: Place,
+    /// Runs beside `run` that wait for it.
+    joined: Vec<RunId>,
+}
+
+enum Place {
+    Open(Box<Open>),
+    Done(Timestamp),
+    Absent(Timestamp),
+    Dead,
+}
+
+struct Open {
+    task: Task,
+    lane: usize,
+    seq: u64,
+    attempts: u32,
+    first_attempt: Option<Timestamp>,
+    depth: u32,
+    waits_until: Option<Timestamp>,
+}
+
+/// What became of an added task, as its run counts it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    New,
+    JoinedNow,
+    JoinedBefore,
+    Fresh,
+    /// Answered or given up by this very run.
+    AnsweredHere,
+}
+
+impl From<Added> for Enqueued {
+    fn from(added: Added) -> Self {
+        match added {
+            Added::New => Self::New,
+            Added::JoinedNow | Added::JoinedBefore => Self::Joined,
+            Added::Fresh | Added::AnsweredHere => Self::Fresh,
+        }
+    }
+}
+
+impl Tasks {
+    pub(super) fn enqueue(
+        &mut self,
+        run: RunId,
+        task: Task,
+        depth: u32,
+        now: Timestamp,
+        fresh_after: Timestamp,
+        sighted: impl FnOnce(&Task) -> bool,
+    ) -> Added {
+        let id = task.id(run);
+        match self.rows.get_mut(&id) {
+            Some(Row { run: owner, at: Place::Open(_), joined }) => {
+                if *owner == run || joined.contains(&run) {
+                    return Added::JoinedBefore;
+                }
+                joined.push(run);
+                return Added::JoinedNow;
+            }
+            Some(Row { run: owner, joined, .. }) if *owner == run || joined.contains(&run) => return Added::AnsweredHere,
+            Some(Row { at: Place::Done(at) | Place::Absent(at), .. }) if *at > fresh_after => return Added::Fresh,
+            _ if sighted(&task) => return Added::Fresh,
+            _ => {}
+        }
+        self.open(id, run, task, depth, now);
+        Added::New
+    }
+
+    fn open(&mut self, id: TaskId, run: RunId, task: Task, depth: u32, now: Timestamp) {
+        let lane = self.lane(&task);
+        self.lanes[lane].open += 1;
+        self.next_seq += 1;
+        let not_before = task.earliest();
+        let open = Open { task, lane, seq: self.next_seq, attempts: 0, first_attempt: None, depth, waits_until: None };
+        self.rows.insert(id, Row { run, at: Place::Open(Box::new(open)), joined: Vec::new() });
+        self.offer(id, not_before, now);
+    }
+
+    fn lane(&mut self, task: &Task) -> usize {
+        let same = |lane: &Lane| lane.source == *task.source() && lane.kind == *task.kind();
+        self.lanes.iter().position(same).unwrap_or_else(|| {
+            let (source, kind) = (Arc::clone(task.source()), Arc::clone(task.kind()));
+            self.lanes.push(Lane { source, kind, ready: BTreeSet::new(), open: 0 });
+            self.lanes.len() - 1
+        })
+    }
+
+    /// Puts an open task where it can be claimed, now or at its time.
+    fn offer(&mut self, id: TaskId, not_before: Option<Timestamp>, now: Timestamp) {
+        let Some(Row { at: Place::Open(open), .. }) = self.rows.get_mut(&id) else { return };
+        open.waits_until = not_before.filter(|at| *at > now);
+        match open.waits_until {
+            Some(at) => self.waiting.insert((at, open.seq, id)),
+            None => self.lanes[open.lane].ready.insert((Reverse(open.task.rank()), open.seq, id)),
+        };
+    }
+
+    fn promote(&mut self, now: Timestamp) {
+        while let Some((at, _, id)) = self.waiting.first().copied().filter(|(at, ..)| *at <= now) {
+            self.waiting.pop_first();
+            self.offer(id, Some(at), now);
+        }
+    }
+
+    pub(super) fn claim(&mut self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Claims {
+        self.promote(now);
+        self.claims += 1;
+        let claim = ClaimNo(self.claims);
+        let mut claims = Claims::default();
+        for permit in permits {
+            let found = self.lanes.iter_mut().find(|lane| lane.source == permit.source && lane.kind == permit.kind);
+            let Some(lane) = found else {
+                claims.open.push(0);
+                continue;
+            };
+            claims.open.push(lane.open);
+            for _ in 0..permit.max {
+                let Some((_, _, id)) = lane.ready.pop_first() else { break };
+                let Some(Row { run, at: Place::Open(open), .. }) = self.rows.get(&id) else { continue };
+                self.claimed.insert(id, (Arc::clone(worker), claim));
+                claims.tasks.push(Claimed {
+                    id,
+                    task: open.task.clone(),
+                    run: *run,
+                    claim,
+                    attempts: open.attempts,
+                    first_attempt: open.first_attempt,
+                    depth: open.depth,
+                });
+            }
+        }
+        claims.next_at = self.next_at(permits);
+        claims
+    }
+
+    fn next_at(&self, permits: &[LanePermit]) -> Option<Timestamp> {
+        let asked = |lane: &Lane| permits.iter().any(|permit| permit.source == lane.source && permit.kind == lane.kind);
+        let mine = |id: &TaskId| match self.rows.get(id) {
+            Some(Row { at: Place::Open(open), .. }) => asked(&self.lanes[open.lane]),
+            _ => false,
+        };
+        self.waiting.iter().find(|(_, _, id)| mine(id)).map(|(at, ..)| *at)
+    }
+
+    pub(super) fn is_current(&self, id: TaskId, worker: &WorkerId, claim: ClaimNo) -> bool {
+        self.claimed.get(&id).is_some_and(|(holder, number)| holder == worker && *number == claim)
+    }
+
+    /// Ends a claim with a verdict; gives the runs that waited for the task.
+    pub(super) fn finish(&mut self, id: TaskId, verdict: &Verdict, now: Timestamp) -> Vec<RunId> {
+        match verdict {
+            Verdict::Later(at) => self.reopen(id, Some(*at), false, now),
+            Verdict::Retry { at, .. } => self.reopen(id, Some(*at), true, now),
+            Verdict::Done | Verdict::Restart(_) => self.end(id, Place::Done(now)),
+            Verdict::Absent(_) => self.end(id, Place::Absent(now)),
+            Verdict::Dead { .. } => self.end(id, Place::Dead),
+        }
+        let Some(row) = self.rows.get(&id) else { return Vec::new() };
+        std::iter::once(row.run).chain(row.joined.iter().copied()).collect()
+    }
+
+    fn end(&mut self, id: TaskId, place: Place) {
+        self.claimed.remove(&id);
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        if let Place::Open(open) = std::mem::replace(&mut row.at, place) {
+            self.lanes[open.lane].open -= 1;
+        }
+    }
+
+    pub(super) fn reopen(&mut self, id: TaskId, not_before: Option<Timestamp>, attempted: bool, now: Timestamp) {
+        self.claimed.remove(&id);
+        if let Some(Row { at: Place::Open(open), .. }) = self.rows.get_mut(&id)
+            && attempted
+        {
+            open.attempts += 1;
+            open.first_attempt.get_or_insert(now);
+        }
+        self.offer(id, not_before, now);
+    }
+
+    pub(super) fn free_claims(&mut self, worker: &WorkerId) -> u64 {
+        let held: Vec<TaskId> =
+            self.claimed.iter().filter(|(_, (holder, _))| holder == worker).map(|(id, _)| *id).collect();
+        for id in &held {
+            self.claimed.remove(id);
+            self.offer(*id, None, Timestamp::default());
+        }
+        held.len() as u64
+    }
+
+    /// Opens a dead task again for the runs that gave it up.
+    pub(super) fn revive(&mut self, id: TaskId, task: &Task, now: Timestamp) -> bool {
+        let Some(Row { run, at: Place::Dead, .. }) = self.rows.get(&id) else { return false };
+        self.open(id, *run, task.clone(), 0, now);
+        true
+    }
+
+    pub(super) fn by_state(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (id, row) in &self.rows {
+            let name = match &row.at {
+                Place::Open(_) if self.claimed.contains_key(id) => "claimed",
+                Place::Open(open) if open.waits_until.is_some() => "waiting",
+                Place::Open(_) => "ready",
+                Place::Done(_) => "done",
+                Place::Absent(_) => "absent",
+                Place::Dead => "dead",
+            };
+            *counts.entry(name.to_owned()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    pub(super) fn by_lane(&self) -> BTreeMap<String, u64> {
+        let open = self.lanes.iter().filter(|lane| lane.open > 0);
+        open.map(|lane| (format!("{}/{}", lane.source, lane.kind), lane.open)).collect()
+    }
+}
