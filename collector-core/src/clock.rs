@@ -69,6 +69,10 @@ impl fmt::Display for Timestamp {
 impl std::str::FromStr for Timestamp {
     type Err = jiff::Error;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What lies outside the calendar is written as a number: see `Display`.
+        if let Some(millis) = text.strip_suffix("ms").and_then(|millis| millis.parse().ok()) {
+            return Ok(Self(millis));
+        }
         text.parse::<jiff::Timestamp>().map(|stamp| Self(stamp.as_millisecond()))
     }
 }
@@ -156,6 +160,15 @@ mod tests {
         let text = serde_json::to_string(&stamp).unwrap();
         assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), stamp);
         assert!(text.ends_with("Z\""), "{text}");
+    }
+
+    #[test]
+    fn a_timestamp_outside_the_calendar_reads_what_it_writes() {
+        let edge = jiff::Timestamp::MIN.as_millisecond();
+        for stamp in [i64::MIN, edge - 1, edge, i64::MAX].map(Timestamp::from_millis) {
+            let text = serde_json::to_string(&stamp).unwrap();
+            assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), stamp);
+        }
     }
 
     #[test]

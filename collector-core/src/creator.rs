@@ -1,13 +1,31 @@
 //! Creators: what sources say about them, and the one view merged from it all.
+//!
+//! A source yields [`CreatorSighting`]s. [`Creators`] is the [`Domain`](crate::domain::Domain) that merges the
+//! latest of them into a [`Creator`]; [`Field`] is the table of what is merged and how, and
+//! [`Creators::explain`] says who said what.
+
+mod content;
+mod explain;
+mod field;
+mod handles;
+mod merge;
+mod model;
+mod posts;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Explained, Explanation, Said};
+pub use field::{Field, FieldInfo, FieldType, FieldValue};
+pub use handles::canonical_handle;
+pub use merge::Creators;
+pub use model::{Creator, Extra, PostStats, SourceAsOf};
+
 use crate::clock::Timestamp;
-use crate::id::{Id, Ids, Name};
 
 /// The kinds of identity a creator has, as `platform:what`.
 pub mod id_kind {

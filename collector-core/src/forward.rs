@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::error::Result;
-use crate::id::{DeadId, Id, Ids, Name, PayloadId, RunId};
+use crate::id::{DeadId, Id, RecordKey, Ids, Name, PayloadId, RunId};
 use crate::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, Released, Renewed};
 use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};
@@ -220,6 +220,9 @@ macro_rules! forward {
 
             async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
                 (**self).find(id).await
+            }
+            async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {
+                (**self).ids(key).await
             }
 
             async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {

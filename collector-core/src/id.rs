@@ -1,6 +1,5 @@
 //! Names and numbers of things, and the two hashes: one for identities, one for comparing contents.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -131,14 +130,14 @@ pub(crate) fn hash_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Id {
     /// The namespace of the value.
-    pub kind: Cow<'static, str>,
+    pub kind: Arc<str>,
     /// The value, in the namespace's canonical spelling.
     pub value: Arc<str>,
 }
 
 impl Id {
     /// The identity `value` of the kind `kind`.
-    pub fn new(kind: impl Into<Cow<'static, str>>, value: impl Into<Arc<str>>) -> Self {
+    pub fn new(kind: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         Self { kind: kind.into(), value: value.into() }
     }
 
@@ -176,7 +175,7 @@ impl Ids {
 
     /// The value of the first identity of this kind, strong before weak.
     pub fn get(&self, kind: &str) -> Option<&str> {
-        self.iter().find(|id| id.kind == kind).map(|id| &*id.value)
+        self.iter().find(|id| &*id.kind == kind).map(|id| &*id.value)
     }
 
     /// All, strong before weak.

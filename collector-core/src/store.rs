@@ -12,7 +12,7 @@ pub use types::*;
 use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::Result;
-use crate::id::{DeadId, Id, Ids, Name, PayloadId, RunId};
+use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
 use crate::task::{Cost, Task};
 
@@ -205,6 +205,12 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn find(&self, id: &Id) -> Result<Option<Known<D>>>;
+
+    /// The identities of a record; `None` when there is no such record any more.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn ids(&self, key: RecordKey) -> Result<Option<Ids>>;
 
     /// The newest dead letters.
     ///

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,12 +17,16 @@ pub trait Keyed {
 }
 
 /// A [`Domain`] in which the entity is the latest item.
-pub struct LastWins<T>(PhantomData<fn() -> T>);
+pub struct LastWins<T> {
+    /// The kind of every key, made once.
+    kind: Arc<str>,
+    item: PhantomData<fn() -> T>,
+}
 
 impl<T> LastWins<T> {
     /// The domain of `T`.
     pub fn new() -> Self {
-        Self(PhantomData)
+        Self { kind: Arc::from("key"), item: PhantomData }
     }
 }
 
@@ -46,7 +51,7 @@ where
     type Entity = Option<T>;
 
     fn about<'a>(&self, item: &'a T) -> About<'a> {
-        let key = Id::new("key", item.key().as_ref());
+        let key = Id::new(Arc::clone(&self.kind), item.key().as_ref());
         About { ids: Ids { strong: vec![key], weak: Vec::new() }, aspect: Cow::Borrowed(""), as_of: None }
     }
 

@@ -28,7 +28,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::Result;
-use crate::id::{DeadId, Id, Name, PayloadId, RunId};
+use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
 use crate::task::{Cost, Task};
 
@@ -438,6 +438,10 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
     async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
         Ok(self.state().entities.find(&self.domain, id))
+    }
+
+    async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {
+        Ok(self.state().entities.ids(&self.domain, key))
     }
 
     async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {

@@ -252,6 +252,10 @@ impl<D: Domain> Entities<D> {
             .any(|one| one.source == *source && one.aspect == target.aspect && one.seen_at > after)
     }
 
+    pub(super) fn ids(&self, domain: &D, key: RecordKey) -> Option<Ids> {
+        self.row(domain, key).map(|row| row.ids)
+    }
+
     pub(super) fn find(&self, domain: &D, id: &Id) -> Option<Known<D>> {
         let row = self.row(domain, *self.owners.get(&id.hash())?)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));

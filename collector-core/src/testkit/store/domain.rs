@@ -108,7 +108,8 @@ impl Domain for TestDomain {
 
     fn about<'a>(&self, item: &'a Seen) -> About<'a> {
         let strong = item.uid.as_deref().map(uid).into_iter().chain(item.sec.as_deref().map(sec));
-        let ids = Ids { strong: strong.collect(), weak: item.handle.as_deref().map(handle).into_iter().collect() };
+        let ids =
+            Ids { strong: strong.collect(), weak: item.handle.as_deref().map(handle).into_iter().collect() };
         About { ids, aspect: Cow::Borrowed(&item.aspect), as_of: None }
     }
 
@@ -147,7 +148,12 @@ mod tests {
     use super::*;
 
     fn sighting(source: &str, at: i64, item: Seen) -> Sighting<Seen> {
-        Sighting { source: source.into(), aspect: item.aspect.as_str().into(), seen_at: Timestamp::from_secs(at), item }
+        Sighting {
+            source: source.into(),
+            aspect: item.aspect.as_str().into(),
+            seen_at: Timestamp::from_secs(at),
+            item,
+        }
     }
 
     #[test]

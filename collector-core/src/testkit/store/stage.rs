@@ -103,8 +103,10 @@ pub(super) struct Call {
 impl Call {
     /// A call that answers all of these tasks with an empty answer, complete at `when`.
     pub(super) fn answering(claimed: &[Claimed], when: Timestamp) -> Self {
-        let tasks = claimed.iter().map(|c| FinishedTask { claimed: c.clone(), verdict: Verdict::Done }).collect();
-        let source = claimed.first().map_or_else(|| SOURCE.into(), |claimed| Arc::clone(claimed.task.source()));
+        let tasks =
+            claimed.iter().map(|c| FinishedTask { claimed: c.clone(), verdict: Verdict::Done }).collect();
+        let source =
+            claimed.first().map_or_else(|| SOURCE.into(), |claimed| Arc::clone(claimed.task.source()));
         let body = claimed.first().map(|claimed| claimed.task.to_string()).unwrap_or_default();
         let fingerprint = Digest::of(body.as_bytes());
         Self {
@@ -308,7 +310,13 @@ impl Stage {
         self.commit_as(W1, &Call::answering(&claimed, seen_at).items(items), lookup, now).await
     }
 
-    pub(super) async fn take(&self, sink: &str, name: &str, max: usize, now: Timestamp) -> Vec<Change<Person>> {
+    pub(super) async fn take(
+        &self,
+        sink: &str,
+        name: &str,
+        max: usize,
+        now: Timestamp,
+    ) -> Vec<Change<Person>> {
         answered("take_pending", self.store.take_pending(sink, &name.into(), max, now).await)
     }
 

@@ -1,0 +1,66 @@
+use super::*;
+
+fn merge(sightings: &[Sighting<CreatorSighting>], lost: &[Lost]) -> (Option<Box<str>>, Vec<Box<str>>) {
+    // The oldest source is preferred, and still the newest handle is the handle.
+    let creator = Creators::default().precedence(["old"]).merge(sightings, lost);
+    (creator.handle, creator.former_handles)
+}
+
+#[test]
+fn the_newest_handle_is_the_handle_and_older_ones_were() {
+    let sightings = [
+        profile("old", 0, called("first")),
+        profile("b", 2, called("Third")),
+        profile("c", 1, called("second")),
+    ];
+    assert_eq!(merge(&sightings, &[]), (Some("Third".into()), texts(["second", "first"])));
+}
+
+#[test]
+fn another_spelling_is_no_other_handle() {
+    let sightings = [profile("old", 0, called("@SOO")), profile("b", 1, called("Soo"))];
+    assert_eq!(merge(&sightings, &[]), (Some("Soo".into()), vec![]));
+    let sightings =
+        [profile("old", 0, called("Was")), profile("b", 1, called("WAS")), profile("c", 2, called("is"))];
+    assert_eq!(merge(&sightings, &[]), (Some("is".into()), texts(["WAS"])));
+}
+
+#[test]
+fn a_lost_handle_is_no_longer_the_handle() {
+    let sightings = [profile("a", 1, called("Taken")), profile("b", 0, called("kept"))];
+    assert_eq!(merge(&sightings, &[lost("taken", 1)]), (Some("kept".into()), texts(["Taken"])));
+    assert_eq!(merge(&sightings[..1], &[lost("taken", 5)]), (None, texts(["Taken"])));
+}
+
+#[test]
+fn a_handle_shown_again_after_it_was_lost_is_the_handle() {
+    let sightings = [profile("a", 2, called("Taken"))];
+    assert_eq!(merge(&sightings, &[lost("taken", 1)]), (Some("Taken".into()), vec![]));
+}
+
+#[test]
+fn a_lost_handle_nobody_shows_any_more_is_remembered() {
+    let sightings = [profile("a", 9, called("now"))];
+    let lost = [lost("first", 1), lost("second", 5)];
+    assert_eq!(merge(&sightings, &lost), (Some("now".into()), texts(["second", "first"])));
+}
+
+#[test]
+fn other_lost_identities_do_not_matter() {
+    let other = Lost { id: Id::new("other:handle", "x"), since: day(9) };
+    assert_eq!(merge(&[profile("a", 0, called("x"))], &[other]), (Some("x".into()), vec![]));
+}
+
+#[test]
+fn former_handles_are_bounded() {
+    let lost: Vec<Lost> = (0..100).map(|i| lost(&format!("h{i}"), i)).collect();
+    let (_, former) = merge(&[profile("a", 200, called("x"))], &lost);
+    assert_eq!((former.len(), &*former[0]), (20, "h99"));
+}
+
+#[test]
+fn the_handle_knows_its_source() {
+    let sightings = [profile("a", 1, called("taken")), profile("b", 0, called("kept"))];
+    let creator = Creators::default().merge(&sightings, &[lost("taken", 1)]);
+    assert_eq!(&*creator.said_by(Field::Handle).unwrap().source, "b");
+}

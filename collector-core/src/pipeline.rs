@@ -1,0 +1,340 @@
+//! The generic parallel engine: a builder, and what a run promises.
+//!
+//! ```text
+//! seed ─▶ tasks ─ claim ─▶ fetch ─▶ commit ─▶ project
+//! ```
+//!
+//! Each stage has a file of its own. They overlap, joined by bounded queues:
+//!
+//! * `claim` asks admission, then the store for tasks and the lock for leases, and starts calls;
+//! * `fetch` makes one call, reads the answer and passes judgement on each task;
+//! * `commit` writes finished calls together, in one transaction;
+//! * `project` hands changes to one sink and settles what became of them;
+//! * `worker` is what they share, and the heartbeat;
+//! * `handle` starts, waits and stops; `report` says how it went.
+//!
+//! # Promises
+//! * At most `in-flight + commit window` calls are bought again after a crash; nothing is lost or written twice.
+//! * Nothing a vendor does stops another vendor's work: it can only park its own account.
+//! * Every queue, batch, wait, body and chain of pages has a limit.
+
+mod claim;
+mod commit;
+mod fetch;
+mod handle;
+mod project;
+mod report;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub use handle::{Engine, Handle};
+pub use report::{DeadGroup, End, RunReport};
+
+use crate::admission::{Admission, HostHold, Limits};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::Domain;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{Digest, Name};
+use crate::lock::{LeaseOptions, Lock, MemoryLock};
+use crate::observe::{Observer, Silent};
+use crate::retry::{ExponentialBackoff, RetryPolicy};
+use crate::sink::Sink;
+use crate::source::{Role, Source};
+use crate::store::{Budget, MemoryStore, Store};
+use crate::task::Query;
+use worker::{Account, Slot};
+
+/// How a source is used.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SourceOptions {
+    /// The account its calls are booked on; the source's own name when absent.
+    pub account: Option<Name>,
+    /// The host it talks to: a wait asked for by a host holds all its accounts. The account's name when absent.
+    pub host: Option<Name>,
+    /// In-flight calls and rate.
+    pub limits: Limits,
+    /// Units or requests a window, if they are limited.
+    pub budget: Option<Budget>,
+}
+
+/// Settings of the engine; every one has a default that suits most.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Prefix of lock keys: deployments that share a lock and collect the same share this.
+    pub namespace: String,
+    /// Silence after which other workers take over from this one.
+    pub worker_ttl: Duration,
+    /// Finished calls that may wait for their commit: with those in flight, what a crash can cost.
+    pub commit_window: usize,
+    /// How long a commit waits for company while other calls are running.
+    pub commit_linger: Duration,
+    /// Bytes of answers in memory at once.
+    pub body_bytes: usize,
+    /// Changes that may wait for a sink; beyond them nothing is claimed.
+    pub max_pending: u64,
+    /// Open hydration tasks beyond which discovery waits.
+    pub max_open_hydration: u64,
+    /// Follow-ups of follow-ups: the longest chain of pages.
+    pub max_depth: u32,
+    /// How long running calls may go on after a stop.
+    pub drain: Duration,
+    /// How long a run waits at its end for a sink that fails.
+    pub sink_patience: Duration,
+    /// How long one write to a sink may take.
+    pub sink_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            namespace: "collector".into(),
+            worker_ttl: Duration::from_secs(30),
+            commit_window: 64,
+            commit_linger: Duration::from_millis(10),
+            body_bytes: 64 << 20,
+            max_pending: 200_000,
+            max_open_hydration: 20_000,
+            max_depth: 10_000,
+            drain: Duration::from_secs(25),
+            sink_patience: Duration::from_secs(10),
+            sink_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its name. An unfinished run of the same name and query is resumed.
+    pub name: String,
+    /// What to collect.
+    pub query: Query,
+    /// How long an answer stays fresh: what was answered inside it is not asked again.
+    pub fresh_for: Duration,
+}
+
+impl Job {
+    /// A job that asks nothing again within a day.
+    pub fn new(name: impl Into<String>, query: Query) -> Self {
+        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400) }
+    }
+
+    /// With this window of freshness.
+    #[must_use]
+    pub fn fresh_for(mut self, window: Duration) -> Self {
+        self.fresh_for = window;
+        self
+    }
+
+    /// What makes a run of it the same run.
+    fn key(&self) -> Digest {
+        Digest::of_json(&(&self.name, &self.query))
+    }
+}
+
+struct Part<D: Domain> {
+    source: Arc<dyn Source<Item = D::Item>>,
+    options: SourceOptions,
+    discover: bool,
+}
+
+/// Builds an [`Engine`]. What is not given is in memory and keeps nothing.
+pub struct Pipeline<D: Domain> {
+    domain: Arc<D>,
+    parts: Vec<Part<D>>,
+    sinks: Vec<Arc<dyn Sink<D::Entity>>>,
+    store: Option<Arc<dyn Store<D>>>,
+    lock: Arc<dyn Lock>,
+    lease: LeaseOptions,
+    retry: Arc<dyn RetryPolicy>,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+}
+
+impl<D: Domain> std::fmt::Debug for Pipeline<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sources = self.parts.iter().map(|part| part.source.name()).collect::<Vec<_>>();
+        f.debug_struct("Pipeline").field("sources", &sources).finish_non_exhaustive()
+    }
+}
+
+impl<D: Domain> Pipeline<D> {
+    /// A pipeline that collects what `domain` says.
+    pub fn new(domain: impl Into<Arc<D>>) -> Self {
+        Self {
+            domain: domain.into(),
+            parts: Vec::new(),
+            sinks: Vec::new(),
+            store: None,
+            lock: Arc::new(MemoryLock::default()),
+            lease: LeaseOptions::default(),
+            retry: Arc::new(ExponentialBackoff::default()),
+            observer: Arc::new(Silent),
+            clock: Arc::new(SystemClock),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Adds a source that discovers and hydrates, with default options.
+    #[must_use]
+    pub fn source(self, source: impl Source<Item = D::Item>) -> Self {
+        self.source_with(source, SourceOptions::default())
+    }
+
+    /// Adds a source that discovers and hydrates.
+    #[must_use]
+    pub fn source_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
+        self.parts.push(Part { source: Arc::new(source), options, discover: true });
+        self
+    }
+
+    /// Adds a source that is asked about everything the others find, with default options.
+    #[must_use]
+    pub fn enrich(self, source: impl Source<Item = D::Item>) -> Self {
+        self.enrich_with(source, SourceOptions::default())
+    }
+
+    /// Adds a source that is asked about everything the others find.
+    #[must_use]
+    pub fn enrich_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
+        self.parts.push(Part { source: Arc::new(source), options, discover: false });
+        self
+    }
+
+    /// Adds a sink; sinks work side by side and never see each other.
+    #[must_use]
+    pub fn sink(mut self, sink: impl Sink<D::Entity>) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// Sets the store of record.
+    #[must_use]
+    pub fn store(mut self, store: impl Store<D>) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Sets the lock.
+    #[must_use]
+    pub fn lock(mut self, lock: impl Lock, options: LeaseOptions) -> Self {
+        (self.lock, self.lease) = (Arc::new(lock), options);
+        self
+    }
+
+    /// Sets the retry policy.
+    #[must_use]
+    pub fn retry(mut self, retry: impl RetryPolicy) -> Self {
+        self.retry = Arc::new(retry);
+        self
+    }
+
+    /// Sets who is told what happens.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Changes the settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Checks everything that can be checked without a network.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` naming every fault at once.
+    pub fn build(self) -> Result<Engine<D>> {
+        let faults = self.faults();
+        if !faults.is_empty() {
+            return Err(Error::new(ErrorKind::ConfigInvalid, format!("cannot build the pipeline: {}", faults.join("; "))));
+        }
+        let mut accounts: Vec<Account> = Vec::new();
+        let mut hosts: BTreeMap<Name, HostHold> = BTreeMap::new();
+        let mut slots = Vec::with_capacity(self.parts.len());
+        for part in self.parts {
+            let name = Name::from(part.source.name());
+            let account = part.options.account.clone().unwrap_or_else(|| Arc::clone(&name));
+            let at = accounts.iter().position(|known| known.name == account).unwrap_or_else(|| {
+                let host = part.options.host.clone().unwrap_or_else(|| Arc::clone(&account));
+                let hold = hosts.entry(host).or_default().clone();
+                let admission = Mutex::new(Admission::new(part.options.limits.clone(), hold));
+                let budget = part.options.budget.clone().map(|budget| Budget { account: Arc::clone(&account), ..budget });
+                accounts.push(Account { name: Arc::clone(&account), admission, budget });
+                accounts.len() - 1
+            });
+            let mut kinds: Vec<_> = part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
+            // Hydration is claimed before discovery.
+            kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
+            slots.push(Slot { name, source: part.source, kinds, account: at, discover: part.discover });
+        }
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
+        Ok(Engine::new(worker::Parts {
+            slots,
+            accounts,
+            sinks: self.sinks,
+            store,
+            lock: self.lock,
+            lease: self.lease,
+            retry: self.retry,
+            observer: self.observer,
+            clock: self.clock,
+            settings: self.settings,
+        }))
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.parts.is_empty() {
+            faults.push("no source was added".to_owned());
+        }
+        repeated("source", self.parts.iter().map(|part| part.source.name()), &mut faults);
+        repeated("sink", self.sinks.iter().map(|sink| sink.name()), &mut faults);
+        if self.sinks.len() > 60 {
+            faults.push(format!("{} sinks, at most 60 fit", self.sinks.len()));
+        }
+        for sink in &self.sinks {
+            let limits = sink.limits();
+            if limits.items == 0 || limits.in_flight == 0 {
+                faults.push(format!("sink `{}` takes no changes: items and in_flight must be at least 1", sink.name()));
+            }
+        }
+        for part in &self.parts {
+            if part.options.limits.in_flight == 0 {
+                faults.push(format!("source `{}` may not call: in_flight must be at least 1", part.source.name()));
+            }
+            if part.options.limits.per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
+                faults.push(format!("source `{}`: per_second must be above 0", part.source.name()));
+            }
+        }
+        if self.settings.commit_window == 0 {
+            faults.push("commit_window must be at least 1".to_owned());
+        }
+        if self.lease.ttl < Duration::from_millis(300) {
+            faults.push(format!("a lease of {:?} cannot be renewed in time: at least 300 ms", self.lease.ttl));
+        }
+        if self.settings.worker_ttl < Duration::from_millis(300) {
+            faults.push(format!("a worker_ttl of {:?} is too short: at least 300 ms", self.settings.worker_ttl));
+        }
+        faults
+    }
+}
+
+fn repeated<'a>(what: &str, names: impl Iterator<Item = &'a str>, faults: &mut Vec<String>) {
+    let mut seen = std::collections::BTreeSet::new();
+    faults.extend(names.filter(|name| !seen.insert(*name)).map(|name| format!("two {what}s are named `{name}`")));
+}

@@ -1,0 +1,120 @@
+//! Writes finished calls together, in one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::worker::Worker;
+use crate::domain::Domain;
+use crate::lock::Lease;
+use crate::observe::Event;
+use crate::store::{Committed, FinishedCall, Verdict};
+
+/// A finished call on its way into the store.
+pub(super) struct Landing<D: Domain> {
+    pub(super) call: FinishedCall<D>,
+    pub(super) leases: Vec<Lease>,
+    /// Its place in the window, free again when it is committed.
+    pub(super) slot: OwnedSemaphorePermit,
+}
+
+/// Commits until the claiming stage is gone and nothing is left.
+pub(super) async fn run<D: Domain>(worker: Arc<Worker<D>>, mut landings: mpsc::UnboundedReceiver<Landing<D>>) {
+    let window = worker.parts.settings.commit_window;
+    let mut batch = Vec::with_capacity(window);
+    while landings.recv_many(&mut batch, window).await > 0 {
+        gather(&worker, &mut landings, &mut batch, window).await;
+        let size = batch.len();
+        if !worker.has_failed() {
+            write(&worker, std::mem::take(&mut batch)).await;
+        }
+        batch.clear();
+        worker.gauges.finished.fetch_sub(size, Ordering::SeqCst);
+        worker.wake.notify_one();
+        worker.progressed();
+    }
+}
+
+/// Waits a little for company: larger transactions cost less. Not while something waits for this one: follow-ups, a
+/// stop, or because nothing else is running.
+async fn gather<D: Domain>(
+    worker: &Worker<D>,
+    landings: &mut mpsc::UnboundedReceiver<Landing<D>>,
+    batch: &mut Vec<Landing<D>>,
+    window: usize,
+) {
+    let deadline = worker.tick() + worker.parts.settings.commit_linger;
+    let hurry = |batch: &[Landing<D>]| {
+        batch.iter().any(|landing| !landing.call.follow_ups.is_empty())
+            || worker.drain.is_cancelled()
+            || worker.gauges.running.load(Ordering::SeqCst) == 0
+    };
+    while batch.len() < window && !hurry(batch) {
+        let room = window - batch.len();
+        tokio::select! {
+            more = landings.recv_many(batch, room) => if more == 0 { return },
+            () = tokio::time::sleep_until(deadline) => return,
+        }
+    }
+}
+
+async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
+    let mut calls = Vec::with_capacity(batch.len());
+    let mut leases = Vec::with_capacity(batch.len());
+    let mut slots = Vec::with_capacity(batch.len());
+    let mut lanes = Vec::new();
+    let (mut done, mut dead) = (0, 0);
+    for landing in batch {
+        for task in &landing.call.tasks {
+            match &task.verdict {
+                Verdict::Done | Verdict::Absent(_) => done += 1,
+                Verdict::Dead { .. } => dead += 1,
+                Verdict::Later(_) | Verdict::Retry { .. } => lanes.push(lane(&task.claimed.task)),
+                Verdict::Restart(task) => lanes.push(lane(task)),
+            }
+        }
+        lanes.extend(landing.call.follow_ups.iter().map(lane));
+        calls.push(landing.call);
+        leases.extend(landing.leases);
+        slots.push(landing.slot);
+    }
+    let count = calls.len();
+    let committed = worker.store().commit(&worker.id, calls, worker, worker.now()).await;
+    // Only now: until the answer is durable nobody else may ask for the same.
+    worker.keeper.release(leases).await;
+    match committed {
+        Ok(committed) => {
+            lanes.sort();
+            lanes.dedup();
+            lanes.iter().for_each(|(source, kind)| worker.wet(source, kind));
+            announce(worker, count, done, dead, &committed);
+        }
+        Err(error) => worker.fail(error),
+    }
+    drop(slots);
+}
+
+fn lane(task: &crate::task::Task) -> (crate::id::Name, crate::id::Name) {
+    (Arc::clone(task.source()), Arc::clone(task.kind()))
+}
+
+fn announce<D: Domain>(worker: &Worker<D>, calls: usize, tasks: usize, dead: usize, committed: &Committed) {
+    if committed.versions > 0 {
+        for outlet in &worker.outlets {
+            outlet.owed.fetch_add(committed.versions, Ordering::SeqCst);
+            outlet.wake.notify_one();
+        }
+    }
+    if !committed.stale.is_empty() {
+        tracing::warn!(tasks = committed.stale.len(), "answers came for tasks that others have taken over; they are kept");
+    }
+    worker.observe(&Event::Committed {
+        calls,
+        tasks,
+        dead,
+        changed: committed.changed,
+        unchanged: committed.unchanged,
+        opened: committed.enqueued,
+    });
+}

@@ -1,0 +1,403 @@
+//! Starts, waits and stops.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::claim::Dispatcher;
+use super::report::{DeadGroup, End, RunReport, since};
+use super::worker::{Parts, Worker};
+use super::{Job, commit, project};
+use crate::clock::Timestamp;
+use crate::context::{ByteBudget, Context};
+use crate::domain::Domain;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{DeadId, Name, RunId};
+use crate::observe::Event;
+use crate::store::{Begun, Counts, Known, RunEnd, RunSpec, RunState, SinkCounts};
+use crate::task::{Query, Task};
+
+/// How often a waiting run looks at the store when nobody tells it anything.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The most dead letters a report groups.
+const LETTERS: usize = 10_000;
+
+/// A pipeline that was checked and can run.
+pub struct Engine<D: Domain> {
+    parts: Arc<Parts<D>>,
+}
+
+impl<D: Domain> std::fmt::Debug for Engine<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sources = self.parts.slots.iter().map(|slot| &*slot.name).collect::<Vec<_>>();
+        f.debug_struct("Engine").field("sources", &sources).finish_non_exhaustive()
+    }
+}
+
+impl<D: Domain> Engine<D> {
+    pub(super) fn new(parts: Parts<D>) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Asks every source and sink whether it works; nothing is written. One answer per part, by name.
+    pub async fn check(&self) -> Vec<(String, Result<()>)> {
+        let cx = Context::new(CancellationToken::new(), Arc::clone(&self.parts.clock), ByteBudget::new(self.parts.settings.body_bytes));
+        let mut answers = Vec::new();
+        for slot in &self.parts.slots {
+            let account = Arc::clone(&self.parts.accounts[slot.account].name);
+            let cx = cx.for_call(account, CancellationToken::new(), Duration::from_secs(30));
+            answers.push((slot.name.to_string(), cx.guard(slot.source.check(&cx)).await));
+        }
+        for sink in &self.parts.sinks {
+            answers.push((sink.name().to_owned(), cx.guard(sink.check(&cx)).await));
+        }
+        answers
+    }
+
+    /// The tasks a query begins with; asks nobody and writes nothing.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when a source cannot honour its part of the query, or none can do anything with it.
+    pub fn plan(&self, query: &Query) -> Result<Vec<Task>> {
+        let mut roots = Vec::new();
+        for slice in query.slices() {
+            for slot in self.parts.slots.iter().filter(|slot| slot.discover) {
+                let tasks = slot.source.seed(&slice).map_err(|error| error.with("source", &slot.name))?;
+                if tasks.len() > Query::MAX_ROOTS {
+                    let message = format!("a source seeded {} tasks for one slice of a query, at most {} may be", tasks.len(), Query::MAX_ROOTS);
+                    return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", &slot.name));
+                }
+                roots.extend(tasks);
+            }
+        }
+        if roots.is_empty() {
+            return Err(Error::new(ErrorKind::ConfigInvalid, "no source can do anything with this query: it asks for nothing they know"));
+        }
+        Ok(roots)
+    }
+
+    /// Collects what a job asks for and reports. Returns when everything is answered and in every sink, when what
+    /// is left cannot go on now, or when `stop` fires and running work has drained.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
+    /// failure is never an error: the report tells.
+    pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
+        self.plan(&job.query)?;
+        let handle = self.start().await?;
+        let outcome = async {
+            let begun = handle.submit(job).await?;
+            handle.settle_run(begun, &stop).await
+        }
+        .await;
+        let shut = handle.shutdown().await;
+        let report = outcome?;
+        shut.map(|()| report)
+    }
+
+    /// Starts working and gives a handle. What the store still has open is worked on at once.
+    ///
+    /// # Errors
+    /// `Storage`, or what a sink says when it is opened.
+    pub async fn start(&self) -> Result<Handle<D>> {
+        let worker = Arc::new(Worker::new(Arc::clone(&self.parts)));
+        let names: Vec<Name> = self.parts.sinks.iter().map(|sink| Name::from(sink.name())).collect();
+        let opened = worker.store().open(&worker.info(), &names, worker.now()).await?;
+        for (sink, position) in self.parts.sinks.iter().zip(opened.positions) {
+            if let Err(error) = sink.open(&worker.cx, position).await {
+                worker.store().close(&worker.id).await?;
+                return Err(error.with("sink", sink.name()));
+            }
+        }
+        worker.heard(false, opened.taken_over);
+        worker.sync_parking().await?;
+        let before = worker.store().counts().await?.sinks;
+        for (outlet, name) in worker.outlets.iter().zip(&names) {
+            outlet.owed.store(before.get(&**name).map_or(0, |counts| counts.pending), Ordering::SeqCst);
+        }
+        let mut stages = JoinSet::new();
+        let (send, receive) = mpsc::unbounded_channel();
+        let dispatcher = Dispatcher::new(Arc::clone(&worker), send);
+        stages.spawn(dispatcher.run());
+        stages.spawn(commit::run(Arc::clone(&worker), receive));
+        for at in 0..worker.outlets.len() {
+            stages.spawn(project::run(Arc::clone(&worker), at));
+        }
+        stages.spawn(Arc::clone(&worker).beat());
+        let keeper_stop = CancellationToken::new();
+        stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
+        Ok(Handle { worker, stages, keeper_stop, before, domain: std::marker::PhantomData })
+    }
+}
+
+/// A started engine.
+///
+/// Dropping it stops everything at once, as a crash would: nothing is lost.
+pub struct Handle<D: Domain> {
+    worker: Arc<Worker<D>>,
+    stages: JoinSet<()>,
+    keeper_stop: CancellationToken,
+    before: BTreeMap<String, SinkCounts>,
+    domain: std::marker::PhantomData<D>,
+}
+
+impl<D: Domain> std::fmt::Debug for Handle<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").field("worker", &self.worker.id).finish_non_exhaustive()
+    }
+}
+
+impl<D: Domain> Handle<D> {
+    /// Begins a run, or goes on with an unfinished one of the same job.
+    ///
+    /// # Errors
+    /// As for [`Engine::plan`], and `Storage`.
+    pub async fn submit(&self, job: Job) -> Result<Begun> {
+        let worker = &self.worker;
+        let engine = Engine { parts: Arc::clone(&worker.parts) };
+        let roots = engine.plan(&job.query)?;
+        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
+        let begun = worker.store().begin_run(&spec, worker.now()).await?;
+        worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
+        for chunk in roots.chunks(Query::MAX_ROOTS) {
+            worker.store().enqueue(begun.run, chunk.to_vec(), worker.now()).await?;
+        }
+        worker.wet_all();
+        Ok(begun)
+    }
+
+    /// Waits for a run until it is over or `stop` fires, and reports. Other runs go on.
+    ///
+    /// # Errors
+    /// Failures of our own side.
+    pub async fn wait(&self, begun: Begun, stop: &CancellationToken) -> Result<RunReport> {
+        let started = self.worker.tick();
+        let end = self.await_end(begun.run, stop).await?;
+        self.report(begun, end, started).await
+    }
+
+    /// [`wait`](Self::wait), then drains: for one run that is all there is.
+    async fn settle_run(&self, begun: Begun, stop: &CancellationToken) -> Result<RunReport> {
+        let started = self.worker.tick();
+        let end = self.await_end(begun.run, stop).await?;
+        self.drain().await?;
+        self.report(begun, end, started).await
+    }
+
+    /// A run's counts.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn status(&self, run: RunId) -> Result<Option<RunState>> {
+        self.worker.store().run(run).await
+    }
+
+    /// Everything countable in the store.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn counts(&self) -> Result<Counts> {
+        self.worker.store().counts().await
+    }
+
+    /// Everything known about the thing with this identity.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn find(&self, id: &crate::id::Id) -> Result<Option<Known<D>>> {
+        self.worker.store().find(id).await
+    }
+
+    /// Opens dead letters again; gives the number opened.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn revive(&self, dead: &[DeadId]) -> Result<u64> {
+        let revived = self.worker.store().revive(dead, self.worker.now()).await?;
+        self.worker.wet_all();
+        Ok(revived)
+    }
+
+    /// Stops claiming, lets running calls end (for at most the drain time), commits what came, gives back the rest.
+    ///
+    /// # Errors
+    /// Failures of our own side.
+    pub async fn shutdown(mut self) -> Result<()> {
+        self.drain().await.ok();
+        self.worker.finish.cancel();
+        let keeper = self.keeper_stop.clone();
+        // The keeper ends last: leases are released through it.
+        let others = self.stages.len().saturating_sub(1);
+        for _ in 0..others {
+            self.stages.join_next().await;
+        }
+        keeper.cancel();
+        while self.stages.join_next().await.is_some() {}
+        if let Some(error) = self.worker.take_fatal() {
+            return Err(error);
+        }
+        self.worker.store().close(&self.worker.id).await
+    }
+
+    async fn drain(&self) -> Result<()> {
+        let worker = &self.worker;
+        worker.drain.cancel();
+        worker.wake.notify_one();
+        let mut progress = worker.progress.subscribe();
+        while !worker.gauges.idle() && !worker.has_failed() {
+            tokio::select! {
+                _ = progress.changed() => {}
+                () = worker.parts.clock.sleep(Duration::from_millis(20)) => {}
+            }
+        }
+        self.failed()
+    }
+
+    fn failed(&self) -> Result<()> {
+        if self.worker.has_failed() { Err(self.worker.take_fatal().unwrap_or_else(|| Error::new(ErrorKind::Unexpected, "the engine stopped"))) } else { Ok(()) }
+    }
+
+    async fn await_end(&self, run: RunId, stop: &CancellationToken) -> Result<End> {
+        let worker = &self.worker;
+        let mut progress = worker.progress.subscribe();
+        loop {
+            self.failed()?;
+            if stop.is_cancelled() {
+                return Ok(End::Stopped);
+            }
+            progress.mark_unchanged();
+            if worker.gauges.idle()
+                && let Some(end) = self.look(run).await?
+            {
+                return Ok(end);
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = progress.changed() => {}
+                () = worker.parts.clock.sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// Whether an idle worker has anything left to do for a run.
+    async fn look(&self, run: RunId) -> Result<Option<End>> {
+        let worker = &self.worker;
+        let Some(state) = worker.store().run(run).await? else { return Ok(Some(End::Complete)) };
+        if state.open > 0 {
+            return if self.all_parked().await? { Ok(Some(End::Parked { until: self.first_out() })) } else { Ok(None) };
+        }
+        if state.pending == 0 {
+            return Ok(Some(if state.counts.dead == 0 { End::Complete } else { End::Partial }));
+        }
+        let patience = worker.parts.settings.sink_patience;
+        let tired = |since: tokio::time::Instant| worker.tick().saturating_duration_since(since) >= patience;
+        let owing = worker.outlets.iter().filter(|outlet| outlet.owed.load(Ordering::SeqCst) > 0);
+        let hopeless = owing.map(|outlet| outlet.failing_since().is_some_and(tired)).reduce(|a, b| a && b);
+        Ok(hopeless.unwrap_or(false).then_some(End::Partial))
+    }
+
+    /// Whether every open task belongs to a parked account.
+    async fn all_parked(&self) -> Result<bool> {
+        let worker = &self.worker;
+        let open = worker.store().counts().await?.open;
+        let parked = |lane: &str| {
+            let source = lane.rsplit_once('/').map_or(lane, |(source, _)| source);
+            worker.slot(source).is_some_and(|slot| worker.account_of(slot).admission().parked().is_some())
+        };
+        Ok(!open.is_empty() && open.keys().all(|lane| parked(lane)))
+    }
+
+    fn first_out(&self) -> Option<Timestamp> {
+        let accounts = self.worker.parts.accounts.iter();
+        accounts.filter_map(|account| account.admission().parked().and_then(|park| park.until)).min()
+    }
+
+    async fn report(&self, begun: Begun, end: End, started: tokio::time::Instant) -> Result<RunReport> {
+        let worker = &self.worker;
+        let state = worker.store().run(begun.run).await?;
+        let state = state.ok_or_else(|| Error::new(ErrorKind::Storage, "the run is not in the store any more").with("run", begun.run))?;
+        let counts = worker.store().counts().await?;
+        let letters = match state.counts.dead {
+            0 => Vec::new(),
+            _ => worker.store().dead_letters(LETTERS).await?,
+        };
+        let mine: Vec<_> = letters.into_iter().filter(|letter| letter.run == Some(begun.run)).collect();
+        let sinks: BTreeMap<String, SinkCounts> = worker
+            .parts
+            .sinks
+            .iter()
+            .filter_map(|sink| counts.sinks.get_key_value(sink.name()))
+            .map(|(name, after)| (name.clone(), since(self.before.get(name).copied().unwrap_or_default(), *after)))
+            .collect();
+        let mut report = RunReport {
+            run: begun.run,
+            job: state.job,
+            resumed: begun.resumed,
+            end,
+            reasons: Vec::new(),
+            counts: state.counts,
+            open: state.open,
+            sinks,
+            parked: worker.store().parked().await?,
+            dead: DeadGroup::of(&mine),
+            took: worker.tick().saturating_duration_since(started),
+        };
+        report.reasons = self.reasons(&report, state.pending);
+        // What was refused for good is missing somewhere, so it is not complete.
+        if report.end == End::Complete && !report.reasons.is_empty() {
+            report.end = End::Partial;
+        }
+        match report.end {
+            End::Complete => worker.store().end_run(begun.run, RunEnd::Complete, worker.now()).await?,
+            // With everything answered there is nothing to resume: the next run tries again what is missing.
+            End::Partial if report.open == 0 => worker.store().end_run(begun.run, RunEnd::Partial, worker.now()).await?,
+            End::Partial | End::Parked { .. } | End::Stopped => {}
+        }
+        Ok(report)
+    }
+
+    fn reasons(&self, report: &RunReport, pending: u64) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if report.end == End::Stopped {
+            reasons.push("stopped before it was done; run it again to go on".to_owned());
+        }
+        if report.open > 0 {
+            reasons.push(format!("open {}: not answered yet", report.open));
+        }
+        if let End::Parked { .. } = report.end {
+            for park in &report.parked {
+                let until = park.until.map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));
+                reasons.push(format!("parked {until}: {} ({})", park.account, park.reason));
+            }
+        }
+        for group in &report.dead {
+            reasons.push(format!("dead {}: {} {}, for example {}", group.count, group.part, group.kind, group.example));
+        }
+        for (name, counts) in &report.sinks {
+            if counts.rejected > 0 {
+                reasons.push(format!("rejected {}: {name}", counts.rejected));
+            }
+            if counts.pending > 0 && pending > 0 {
+                let failure = self.worker.parts.sinks.iter().position(|sink| sink.name() == name);
+                let why = failure.and_then(|at| self.worker.outlets[at].failure());
+                let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+                reasons.push(format!("pending {}: {name}{why}", counts.pending));
+            }
+        }
+        reasons
+    }
+}
+
+impl<D: Domain> Drop for Handle<D> {
+    fn drop(&mut self) {
+        self.worker.drain.cancel();
+        self.worker.abort.cancel();
+        self.worker.finish.cancel();
+    }
+}
+

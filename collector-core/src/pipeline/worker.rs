@@ -1,0 +1,324 @@
+//! What the stages share: parts, accounts, gauges, signals; and the heartbeat.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Settings;
+use crate::admission::{Admission, Park, RetryBudget};
+use crate::clock::{Clock, Timestamp};
+use crate::context::{ByteBudget, Context};
+use crate::domain::Domain;
+use crate::error::{Error, ErrorChain, ErrorKind, Result};
+use crate::id::{Ids, Name};
+use crate::lock::{Keeper, LeaseOptions, Lock};
+use crate::observe::{Event, Observer};
+use crate::retry::RetryPolicy;
+use crate::sink::Sink;
+use crate::source::{CallSpec, Source};
+use crate::store::{Budget, Lookup, Parked, Store, WorkerId, WorkerInfo};
+use crate::task::Task;
+
+/// What the builder hands over.
+pub(super) struct Parts<D: Domain> {
+    pub(super) slots: Vec<Slot<D>>,
+    pub(super) accounts: Vec<Account>,
+    pub(super) sinks: Vec<Arc<dyn Sink<D::Entity>>>,
+    pub(super) store: Arc<dyn Store<D>>,
+    pub(super) lock: Arc<dyn Lock>,
+    pub(super) lease: LeaseOptions,
+    pub(super) retry: Arc<dyn RetryPolicy>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+}
+
+/// A source and how it is used.
+pub(super) struct Slot<D: Domain> {
+    pub(super) name: Name,
+    pub(super) source: Arc<dyn Source<Item = D::Item>>,
+    /// Hydration first.
+    pub(super) kinds: Vec<(CallSpec, Name)>,
+    pub(super) account: usize,
+    /// Whether it seeds; else it only enriches.
+    pub(super) discover: bool,
+}
+
+/// A vendor account.
+pub(super) struct Account {
+    pub(super) name: Name,
+    pub(super) admission: Mutex<Admission>,
+    pub(super) budget: Option<Budget>,
+}
+
+impl Account {
+    pub(super) fn admission(&self) -> MutexGuard<'_, Admission> {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much is where. The worker is idle when all three are zero.
+#[derive(Default)]
+pub(super) struct Gauges {
+    /// Claimed calls that have not started.
+    pub(super) waiting: AtomicUsize,
+    /// Calls started and not finished, those that wait for room in the window included.
+    pub(super) running: AtomicUsize,
+    /// Finished calls that are not committed.
+    pub(super) finished: AtomicUsize,
+}
+
+impl Gauges {
+    pub(super) fn idle(&self) -> bool {
+        [&self.waiting, &self.running, &self.finished].iter().all(|gauge| gauge.load(Ordering::SeqCst) == 0)
+    }
+}
+
+/// What a sink's stage and the others tell each other.
+pub(super) struct Outlet {
+    /// Changes owed, as far as this worker knows.
+    pub(super) owed: AtomicU64,
+    /// When the sink first failed in a row.
+    pub(super) failing_since: Mutex<Option<tokio::time::Instant>>,
+    pub(super) failure: Mutex<Option<String>>,
+    pub(super) wake: Notify,
+}
+
+impl Outlet {
+    fn new() -> Self {
+        Self {
+            owed: AtomicU64::new(0),
+            failing_since: Mutex::new(None),
+            failure: Mutex::new(None),
+            wake: Notify::new(),
+        }
+    }
+
+    pub(super) fn failing_since(&self) -> Option<tokio::time::Instant> {
+        *self.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn failed(&self, now: tokio::time::Instant, error: &Error) {
+        self.failing_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(ErrorChain(error).to_string());
+    }
+
+    pub(super) fn works(&self) {
+        *self.failing_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// One working process, as its stages see it.
+pub(super) struct Worker<D: Domain> {
+    pub(super) id: WorkerId,
+    pub(super) parts: Arc<Parts<D>>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) cx: Context,
+    pub(super) gauges: Gauges,
+    pub(super) outlets: Vec<Outlet>,
+    /// Slots of the window between a finished call and its commit.
+    pub(super) window: Arc<Semaphore>,
+    pub(super) retries: Mutex<RetryBudget>,
+    /// Lanes (by slot and kind) that may have claimable tasks.
+    pub(super) wet: Vec<Vec<AtomicBool>>,
+    /// Open tasks per lane when it was last asked.
+    pub(super) open: Vec<Vec<AtomicU64>>,
+    /// Wakes the claiming stage.
+    pub(super) wake: Notify,
+    /// Counts what a waiting run may want to look at again.
+    pub(super) progress: watch::Sender<u64>,
+    /// No new work.
+    pub(super) drain: CancellationToken,
+    /// No work at all.
+    pub(super) abort: CancellationToken,
+    /// Everything is settled that will be; the sinks' stages end.
+    pub(super) finish: CancellationToken,
+    fatal: Mutex<Option<Error>>,
+}
+
+impl<D: Domain> Worker<D> {
+    pub(super) fn new(parts: Arc<Parts<D>>) -> Self {
+        let id: WorkerId = format!("{}-{:016x}", std::process::id(), rand::random::<u64>()).into();
+        let abort = CancellationToken::new();
+        let cx = Context::new(abort.clone(), Arc::clone(&parts.clock), ByteBudget::new(parts.settings.body_bytes));
+        let lanes = |wet: bool| parts.slots.iter().map(move |slot| slot.kinds.iter().map(|_| AtomicBool::new(wet)).collect());
+        Self {
+            id,
+            keeper: Arc::new(Keeper::new(Arc::clone(&parts.lock), parts.lease)),
+            cx,
+            gauges: Gauges::default(),
+            outlets: parts.sinks.iter().map(|_| Outlet::new()).collect(),
+            window: Arc::new(Semaphore::new(parts.settings.commit_window)),
+            retries: Mutex::default(),
+            wet: lanes(true).collect(),
+            open: parts.slots.iter().map(|slot| slot.kinds.iter().map(|_| AtomicU64::new(0)).collect()).collect(),
+            wake: Notify::new(),
+            progress: watch::Sender::new(0),
+            drain: CancellationToken::new(),
+            abort,
+            finish: CancellationToken::new(),
+            fatal: Mutex::new(None),
+            parts,
+        }
+    }
+
+    pub(super) fn info(&self) -> WorkerInfo {
+        WorkerInfo { id: Arc::clone(&self.id), ttl: self.parts.settings.worker_ttl }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    pub(super) fn tick(&self) -> tokio::time::Instant {
+        self.parts.clock.monotonic()
+    }
+
+    pub(super) fn store(&self) -> &dyn Store<D> {
+        &*self.parts.store
+    }
+
+    pub(super) fn observe(&self, event: &Event) {
+        self.parts.observer.event(event);
+    }
+
+    pub(super) fn slot(&self, source: &str) -> Option<usize> {
+        self.parts.slots.iter().position(|slot| &*slot.name == source)
+    }
+
+    pub(super) fn account_of(&self, slot: usize) -> &Account {
+        &self.parts.accounts[self.parts.slots[slot].account]
+    }
+
+    /// Says that a lane may have something to claim.
+    pub(super) fn wet(&self, source: &str, kind: &str) {
+        let Some(slot) = self.slot(source) else { return };
+        if let Some(lane) = self.parts.slots[slot].kinds.iter().position(|(_, name)| &**name == kind) {
+            self.wet[slot][lane].store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Says that any lane may.
+    pub(super) fn wet_all(&self) {
+        self.wet.iter().flatten().for_each(|lane| lane.store(true, Ordering::SeqCst));
+        self.wake.notify_one();
+    }
+
+    /// Lets waiting runs look again.
+    pub(super) fn progressed(&self) {
+        self.progress.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Stops everything because our own side failed.
+    pub(super) fn fail(&self, error: Error) {
+        tracing::error!(error = %ErrorChain(&error), "stopped by our own side");
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.drain.cancel();
+        self.abort.cancel();
+        self.finish.cancel();
+        self.progressed();
+    }
+
+    pub(super) fn take_fatal(&self) -> Option<Error> {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Changes waiting for sinks, at the sink that waits longest.
+    pub(super) fn most_pending(&self) -> u64 {
+        self.outlets.iter().map(|outlet| outlet.owed.load(Ordering::SeqCst)).max().unwrap_or(0)
+    }
+
+    /// Keeps an account out, here and for every other worker.
+    pub(super) async fn park(&self, account: usize, error: &Error) -> Result<()> {
+        let now = self.now();
+        let account = &self.parts.accounts[account];
+        let until = error.until().or(match error.kind() {
+            ErrorKind::QuotaExhausted => account.budget.as_ref().map(|budget| budget.reset_after(now)),
+            ErrorKind::Blocked => Some(now + std::time::Duration::from_secs(3_600)),
+            _ => None,
+        });
+        let reason = ErrorChain(error).to_string();
+        if account.admission().parked().is_some() {
+            return Ok(());
+        }
+        tracing::warn!(account = %account.name, kind = %error.kind(), until = ?until, reason, "account is parked");
+        account.admission().park(Park { until, kind: error.kind(), reason: reason.clone() });
+        self.observe(&Event::Parked { account: Arc::clone(&account.name), kind: error.kind(), until });
+        let parked = Parked { account: Arc::clone(&account.name), until, kind: error.kind(), reason, since: now };
+        self.store().park(&parked).await
+    }
+
+    /// Takes over what the store knows of parked accounts, and lets in those whose time has come.
+    pub(super) async fn sync_parking(&self) -> Result<()> {
+        let now = self.now();
+        let parked = self.store().parked().await?;
+        for account in &self.parts.accounts {
+            match parked.iter().find(|park| park.account == account.name) {
+                Some(park) if park.until.is_some_and(|until| until <= now) => {
+                    self.store().unpark(&account.name).await?;
+                    account.admission().unpark();
+                }
+                Some(park) => account.admission().park(Park {
+                    until: park.until,
+                    kind: park.kind,
+                    reason: park.reason.clone(),
+                }),
+                None => account.admission().unpark(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Beats until the worker ends, takes over from the dead, and hears of parking by others.
+    pub(super) async fn beat(self: Arc<Self>) {
+        let pause = self.parts.settings.worker_ttl / 3;
+        loop {
+            tokio::select! {
+                () = self.finish.cancelled() => return,
+                () = self.parts.clock.sleep(pause) => {}
+            }
+            match self.store().heartbeat(&self.id, self.now()).await {
+                Ok(beat) => self.heard(beat.was_dead, beat.taken_over),
+                Err(error) => return self.fail(error),
+            }
+            if let Err(error) = self.sync_parking().await {
+                return self.fail(error);
+            }
+            self.wet_all();
+        }
+    }
+
+    pub(super) fn heard(&self, was_dead: bool, taken_over: u64) {
+        if was_dead {
+            tracing::warn!(worker = %self.id, "was silent too long; its claims belong to others now");
+            self.observe(&Event::WasDead);
+        }
+        if taken_over > 0 {
+            tracing::warn!(claims = taken_over, "took over from dead workers");
+            self.observe(&Event::TookOver { claims: taken_over });
+        }
+    }
+}
+
+/// Asks the sources, inside a commit.
+impl<D: Domain> Lookup for Worker<D> {
+    fn moved(&self, ids: &Ids) -> Vec<Task> {
+        self.parts.slots.iter().find_map(|slot| slot.source.lookup(ids)).into_iter().collect()
+    }
+
+    fn grown(&self, ids: &Ids) -> Vec<Task> {
+        let enrichers = self.parts.slots.iter().filter(|slot| !slot.discover);
+        enrichers.filter_map(|slot| slot.source.lookup(ids)).collect()
+    }
+}

@@ -1,0 +1,4 @@
+//! Conformance suites and fakes for authors of adapters (feature `testkit`).
+
+pub mod retry;
+pub mod store;

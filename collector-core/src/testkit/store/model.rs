@@ -1,0 +1,4 @@
+//! x
+use super::StoreHarness;
+/// x
+pub(super) async fn model(_harness: &dyn StoreHarness) {}
