@@ -98,7 +98,8 @@ impl Panel<'_> {
             field: name,
             value,
             said_by: by.map(|index| self.source(index)),
-            aged: by.is_some_and(|index| !self.is_current(field, index)),
+            // A handle is the youngest anyway; a sighting that shows none does not make it old.
+            aged: by.is_some_and(|index| field != Field::Handle && !self.is_current(field, index)),
             agree: agree.into_iter().map(|(index, _)| self.source(index)).collect(),
             disagree: disagree
                 .into_iter()

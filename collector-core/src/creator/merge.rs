@@ -124,8 +124,8 @@ impl Domain for Creators {
         let strong = [(&self.kinds.uid, &item.uid), (&self.kinds.sec_uid, &item.sec_uid)];
         let strong =
             strong.into_iter().filter_map(|(kind, value)| Some(Id::new(Arc::clone(kind), identity(value)?)));
-        let weak = identity(&item.handle)
-            .map(|handle| Id::new(Arc::clone(&self.kinds.handle), canonical_handle(handle)));
+        let handle = identity(&item.handle).map(canonical_handle).filter(|handle| !handle.is_empty());
+        let weak = handle.map(|handle| Id::new(Arc::clone(&self.kinds.handle), handle));
         About {
             ids: Ids { strong: strong.collect(), weak: weak.into_iter().collect() },
             aspect: Cow::Borrowed(&item.aspect),

@@ -149,7 +149,8 @@ mod tests {
         assert!(matches!(decide(&policy, 2, 0, 0.5, &unavailable()), Decision::Retry(_)));
         assert_eq!(reason(decide(&policy, 3, 0, 0.5, &unavailable())), "3 of 3 attempts");
         reason(decide(&policy, u32::MAX, 0, 0.5, &unavailable()));
-        reason(decide(&policy.attempts(0), 1, 0, 0.5, &unavailable()));
+        let none = policy.attempts(0);
+        assert_eq!(reason(decide(&none, 1, 0, 0.5, &unavailable())), "1 of 1 attempts");
     }
 
     #[test]

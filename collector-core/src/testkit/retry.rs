@@ -21,7 +21,7 @@ use crate::retry::{Attempt, Decision, RetryPolicy};
 
 /// Random situations per case; from a fixed seed, so that a failure can be repeated.
 const SITUATIONS: usize = 2_000;
-const SEED: u64 = 0x7265_7472_79;
+const SEED: u64 = 20_260_101;
 
 /// No policy in its right mind tries this often.
 const MANY_ATTEMPTS: u32 = 10_000;

@@ -131,6 +131,7 @@ macro_rules! __store_cases {
             7 HandleOnly identity::handle_only "A handle alone means its present owner.";
             7 OlderSighting identity::older_sighting "An older sighting never replaces a newer one.";
             7 AnyOrder identity::any_order "The same sightings make the same people in any order.";
+            7 Renamed identity::renamed "Who showed a handle last keeps it, also after a rename.";
             7 OneAnswer identity::one_answer "Several items of one answer about one person.";
             7 Nobody identity::nobody "An identity nobody has is nobody's.";
             8 TakePending outbox::take_pending "Newest versions, as many as asked, per sink.";

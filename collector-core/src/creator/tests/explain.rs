@@ -32,10 +32,12 @@ fn it_says_who_said_it_who_agrees_and_who_does_not() {
 
 #[test]
 fn it_says_that_a_value_is_past_its_age() {
-    let sightings = [profile("a", 0, followed(1)), profile("b", 8, named("b"))];
+    let a = CreatorSighting { followers: Some(1), ..called("a") };
+    let sightings = [profile("a", 0, a), profile("b", 8, named("b"))];
     let explanation = Creators::default().explain(&sightings, &[]);
     assert!(find(&explanation, "followers").aged);
     assert!(!find(&explanation, "name").aged);
+    assert!(!find(&explanation, "handle").aged);
 }
 
 #[test]

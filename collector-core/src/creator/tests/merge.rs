@@ -207,6 +207,7 @@ fn an_unknown_id_joins_nobody() {
         };
         assert_eq!(Creators::default().about(&item).ids, Ids::none(), "{nobody:?}");
     }
+    assert_eq!(Creators::default().about(&called("@")).ids, Ids::none());
 }
 
 #[test]

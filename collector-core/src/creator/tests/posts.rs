@@ -119,6 +119,11 @@ fn unknown_figures_stay_unknown() {
 }
 
 #[test]
+fn a_rate_has_six_decimals() {
+    assert_eq!(stats([figures("1", 0, 3, 1, 1, 0)]).unwrap().engagement_rate, Some(0.666667));
+}
+
+#[test]
 fn the_largest_numbers_do_not_overflow() {
     let most = u64::MAX;
     let stats =

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::clause::Clause;
 use super::domain::{Person, Seen, TestDomain, handle, sec, uid};
-use super::stage::{SOURCE, Stage, W1, at, lane, profile, subjects};
+use super::stage::{SOURCE, Stage, W1, answered, at, lane, profile, subjects};
 use super::{Case, StoreHarness};
 use crate::clock::Timestamp;
 use crate::domain::Lost;
@@ -91,6 +91,9 @@ pub(super) async fn join(harness: &dyn StoreHarness) {
         winner.record.key,
     );
     clause.same("one entity is left", stage.counts().await.entities, 1);
+    let ids = async |key| answered("ids", stage.store.ids(key).await);
+    clause.same("whose identities both are", ids(winner.record.key).await.as_ref(), Some(&winner.ids));
+    clause.same("by number and by key", winner.ids.strong.clone(), vec![uid("1"), sec("s")]);
     let sources: BTreeSet<_> = winner.sightings.iter().map(|s| s.source.to_string()).collect();
     let expected: BTreeSet<_> = ["one", "three", "two"].map(String::from).into();
     clause.same("all sightings count for it", sources, expected);
@@ -104,6 +107,7 @@ pub(super) async fn join(harness: &dyn StoreHarness) {
         [number.key, key.key].contains(&winner.record.key),
         winner.record.key,
     );
+    clause.same("the loser has none any more", ids(loser.key).await, None);
     for sink in ["a", "b"] {
         let taken = stage.drain(sink, at(5)).await;
         let gone = deleted(&taken);
@@ -254,7 +258,7 @@ pub(super) async fn conflict(harness: &dyn StoreHarness) {
         keys.insert(known.record.key);
         let kinds: BTreeSet<_> = known.ids.strong.iter().map(|id| id.kind.to_string()).collect();
         clause.same("nobody has two values of a strong kind", kinds.len(), known.ids.strong.len());
-        let numbers = known.ids.strong.iter().filter(|id| id.kind == "t:uid").count();
+        let numbers = known.ids.strong.iter().filter(|id| &*id.kind == "t:uid").count();
         clause.same("and everybody has their own number", numbers, 1);
     }
     clause.same("three numbers are three people", keys.len(), 3);
@@ -368,6 +372,27 @@ pub(super) async fn any_order(harness: &dyn StoreHarness) {
     let people = first.unwrap_or_default();
     let handles: Vec<_> = people.iter().map(|told| told.entity.handle.as_deref()).collect();
     clause.same("each shows the handle that is theirs", handles, vec![Some("g"), Some("h")]);
+}
+
+/// A handle's history survives a rename: who showed it last keeps it, also when an older claim comes late.
+pub(super) async fn renamed(harness: &dyn StoreHarness) {
+    let clause = Case::Renamed.clause();
+    let sightings = [
+        (5, Seen::saying("before").uid("2").handle("h")),
+        (10, Seen::saying("owner").uid("1").handle("h")),
+        (30, Seen::saying("renamed").uid("1").handle("g")),
+    ];
+    for order in [[0, 1, 2], [1, 2, 0], [1, 0, 2], [2, 1, 0], [0, 2, 1], [2, 0, 1]] {
+        let stage = Stage::new(harness, &[]).await;
+        for (step, index) in order.into_iter().enumerate() {
+            let (secs, seen) = &sightings[index];
+            stage.observe(SOURCE, vec![seen.clone()], at(*secs), at(100 + step as i64), &NoLookup).await;
+        }
+        let (one, two) = (stage.known(&uid("1"), clause).await, stage.known(&uid("2"), clause).await);
+        let handles = (one.record.entity.handle.as_deref(), two.record.entity.handle.as_deref());
+        let what = format_args!("the handles of both after the order {order:?}");
+        clause.same(what, handles, (Some("g"), None));
+    }
 }
 
 /// Everything about a person that must not depend on the order: not key nor version.

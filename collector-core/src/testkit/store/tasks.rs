@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::clause::Clause;
 use super::domain::{Seen, handle, uid};
 use super::stage::{
     Call, HOUR, KIND, SOURCE, Stage, TTL, W1, W2, W3, answered, at, lane, open_tasks, profile,
@@ -113,7 +112,13 @@ pub(super) async fn close(harness: &dyn StoreHarness) {
     let claims = stage.claim(W2, 10, at(4)).await;
     clause.same("its claim is free at once", subjects(&claims), vec!["t".to_owned()]);
     clause.holds("under a greater claim number", claims[0].claim > held.claim, claims[0].claim);
-    clause.same("its taken change is free at once", stage.take("a", W2, 10, at(4)).await.len(), 1);
+    // A store may hand it over when the next worker beats.
+    stage.heartbeat(W2, at(5)).await;
+    clause.same("its taken change is free for who beats", stage.take("a", W2, 10, at(5)).await.len(), 1);
+    answered("close", stage.store.close(&W2.into()).await);
+    stage.open(W3, &["a"], at(6)).await;
+    clause.same("or opens the store", stage.take("a", W3, 10, at(6)).await.len(), 1);
+    stage.balanced(clause).await;
 }
 
 /// A sink that comes later is owed every living record, once.

@@ -1,0 +1,132 @@
+//! The benchmarks.
+//!
+//! Each starts the simulator in a process of its own, measures the collector in another, counts in the stores and at
+//! the simulator (never in the engine), and measures the floor in the same run: a bare client loop that does nothing
+//! but read the same answers.
+
+mod batch;
+mod collect;
+mod crash;
+mod detail;
+mod floor;
+mod list;
+mod process;
+mod rate_limit;
+mod rerun;
+mod roster;
+mod stores;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
+
+/// What benchmarks fail with: a sentence.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Parser)]
+#[command(name = "bench", about = "Measures the collector against a simulator and a bare client loop")]
+struct Args {
+    #[command(subcommand)]
+    workload: Workload,
+    /// Print one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Keep the files of the run in this folder instead of a temporary one.
+    #[arg(long, global = true)]
+    dir: Option<PathBuf>,
+}
+
+/// Where the engine keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// In memory.
+    Memory,
+    /// In one SQLite file.
+    Sqlite,
+}
+
+/// Where records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SinkKind {
+    /// A change log in JSON Lines.
+    Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+enum Workload {
+    /// Profiles, one call each.
+    Detail(detail::Args),
+    /// Whole creators, page by page.
+    List(list::Args),
+    /// A vendor that allows so many calls a second.
+    RateLimit(rate_limit::Args),
+    /// The real binary, killed again and again.
+    Crash(crash::Args),
+    /// The same again: inside the window, and after it with unchanged answers.
+    Rerun(rerun::Args),
+    /// Posts by id, a hundred a call.
+    Batch(batch::Args),
+    /// The simulator, in a process of its own.
+    #[command(hide = true)]
+    Simulator {
+        /// Its knobs, as JSON.
+        knobs: String,
+    },
+    /// A bare client loop, in a process of its own.
+    #[command(hide = true)]
+    Floor(floor::Args),
+    /// The collector through its library, in a process of its own.
+    #[command(hide = true)]
+    Collect(collect::Args),
+}
+
+/// Parses the command line and runs the benchmark.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let dir = match args.dir.map_or_else(process::scratch, process::Scratch::given) {
+        Ok(dir) => dir,
+        Err(error) => return fail(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        match &args.workload {
+            Workload::Detail(args) => detail::run(args, dir.path()).await,
+            Workload::List(args) => list::run(args, dir.path()).await,
+            Workload::RateLimit(args) => rate_limit::run(args, dir.path()).await,
+            Workload::Crash(args) => crash::run(args, dir.path()).await,
+            Workload::Rerun(args) => rerun::run(args, dir.path()).await,
+            Workload::Batch(args) => batch::run(args, dir.path()).await,
+            Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
+            Workload::Floor(args) => floor::run(args).await,
+            Workload::Collect(args) => collect::run(args).await,
+        }
+    });
+    match outcome {
+        Ok(figures) => {
+            print(&figures, args.json);
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the figures are what this command is for")]
+fn print(figures: &Map<String, Value>, json: bool) {
+    if json {
+        println!("{}", Value::Object(figures.clone()));
+    } else {
+        let width = figures.keys().map(String::len).max().unwrap_or(0);
+        figures.iter().for_each(|(name, value)| println!("{name:width$}  {value}"));
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a person reads why it failed")]
+fn fail(error: &Failure) -> ExitCode {
+    eprintln!("bench: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,114 @@
+//! The collector through its library, as an embedder would use it: one run, one report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector_core::admission::Limits;
+use collector_core::creator::Creators;
+use collector_core::pipeline::{Engine, Job, Pipeline, SourceOptions};
+use collector_core::store::MemoryStore;
+use collector_core::task::Query;
+use collector_sinks::jsonl::JsonlSink;
+use collector_sinks::sql::{SqlConfig, SqlStore};
+use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::process::Usage;
+use super::roster::Roster;
+use super::{Failure, StoreKind};
+
+/// The token the simulator takes by default.
+pub(super) const TOKEN: &str = "simulated-token1";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder for the store and the change log.
+    #[arg(long)]
+    into: PathBuf,
+    /// Where the engine keeps its state.
+    #[arg(long)]
+    store: StoreKind,
+    /// The simulator's address.
+    #[arg(long)]
+    url: String,
+    /// Calls at once.
+    #[arg(long)]
+    in_flight: usize,
+    /// The rate the vendor told us.
+    #[arg(long)]
+    per_second: Option<f64>,
+    /// The bucket the vendor told us.
+    #[arg(long)]
+    burst: Option<u32>,
+    /// A file with one handle a line.
+    #[arg(long)]
+    handles: Option<PathBuf>,
+    /// A file with one post id a line.
+    #[arg(long)]
+    posts: Option<PathBuf>,
+    /// Pages of the plain list.
+    #[arg(long)]
+    pages: Option<u32>,
+    /// Rows of a page.
+    #[arg(long, default_value_t = 100)]
+    page_size: u32,
+    /// Seconds an answer stays fresh.
+    #[arg(long, default_value_t = 86_400)]
+    fresh_for_s: u64,
+}
+
+pub(super) async fn run(args: &Args) -> Result<Map<String, Value>, Failure> {
+    let report = engine(args).await?.run(job(args)?, CancellationToken::new()).await?;
+    let usage = Usage::own()?;
+    let mut figures = serde_json::to_value(&report)?;
+    figures["user_s"] = json!(usage.user_s);
+    figures["sys_s"] = json!(usage.sys_s);
+    figures["rss_mb"] = json!(usage.rss_mb);
+    Ok(figures.as_object().cloned().unwrap_or_default())
+}
+
+fn lines(path: &std::path::Path) -> Result<Vec<String>, Failure> {
+    Ok(std::fs::read_to_string(path)?.lines().map(str::to_owned).collect())
+}
+
+fn job(args: &Args) -> Result<Job, Failure> {
+    let mut query = Query::default();
+    if let Some(path) = &args.handles {
+        query.handles = lines(path)?;
+    }
+    if let Some(path) = &args.posts {
+        query.posts = lines(path)?;
+    }
+    if let Some(pages) = args.pages {
+        query.extra.insert("pages".into(), json!(pages));
+    }
+    Ok(Job::new("bench", query).fresh_for(Duration::from_secs(args.fresh_for_s)))
+}
+
+async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
+    let creators = Arc::new(Creators::default());
+    let limits = Limits { in_flight: args.in_flight, per_second: args.per_second, burst: args.burst };
+    let options = SourceOptions { limits, ..SourceOptions::default() };
+    let pipeline = Pipeline::new(Arc::clone(&creators)).sink(JsonlSink::new(args.into.join("creators.jsonl")));
+    let pipeline = match args.store {
+        StoreKind::Memory => pipeline.store(MemoryStore::new(Arc::clone(&creators))),
+        StoreKind::Sqlite => {
+            let config = SqlConfig::sqlite(args.into.join("collector.db"));
+            pipeline.store(SqlStore::open(config, Arc::clone(&creators)).await?)
+        }
+    };
+    let pipeline = match args.pages {
+        Some(pages) => pipeline.source_with(Roster::new(&args.url, pages, args.page_size)?, options),
+        None => {
+            let config = EnsembleDataConfig {
+                base_url: format!("{}/ensembledata", args.url),
+                token: TOKEN.to_owned().into(),
+                ..EnsembleDataConfig::default()
+            };
+            pipeline.source_with(EnsembleData::new(config)?, options)
+        }
+    };
+    Ok(pipeline.build()?)
+}

@@ -1,0 +1,203 @@
+//! Child processes and what they used.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::Failure;
+use collector_sources::simulator::{Simulator as Server, SimulatorConfig};
+
+/// A folder for one benchmark: temporary, or given and kept.
+#[derive(Debug)]
+pub(super) enum Scratch {
+    Temporary(tempfile::TempDir),
+    Given(PathBuf),
+}
+
+/// A temporary folder.
+pub(super) fn scratch() -> Result<Scratch, Failure> {
+    Ok(Scratch::Temporary(tempfile::Builder::new().prefix("collector-bench-").tempdir()?))
+}
+
+impl Scratch {
+    pub(super) fn given(dir: PathBuf) -> Result<Self, Failure> {
+        std::fs::create_dir_all(&dir).map_err(|error| format!("cannot use {}: {error}", dir.display()))?;
+        Ok(Self::Given(dir))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(dir) => dir.path(),
+            Self::Given(dir) => dir,
+        }
+    }
+}
+
+/// What a process used, measured by itself at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Usage {
+    pub(super) user_s: f64,
+    pub(super) sys_s: f64,
+    pub(super) rss_mb: f64,
+}
+
+impl Usage {
+    /// Of this process so far.
+    pub(super) fn own() -> Result<Self, Failure> {
+        let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+        let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        Ok(Self {
+            user_s: seconds(usage.user_time()),
+            sys_s: seconds(usage.system_time()),
+            rss_mb: usage.max_rss() as f64 / 1024.0,
+        })
+    }
+}
+
+/// A simulator in a process of its own; killed when dropped.
+#[derive(Debug)]
+pub(super) struct Simulator {
+    child: Child,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Simulator {
+    /// Starts one with these knobs over its defaults.
+    pub(super) async fn start(knobs: Value) -> Result<Self, Failure> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["simulator", &knobs.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("the simulator has no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).await?;
+        let url = line.trim().to_owned();
+        if url.is_empty() {
+            return Err("the simulator did not start; its message stands above".into());
+        }
+        Ok(Self { child, url, client: client()? })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The base address of its EnsembleData.
+    pub(super) fn ensembledata(&self) -> String {
+        format!("{}/ensembledata", self.url)
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<String, Failure> {
+        let answer = self.client.get(format!("{}{path}", self.url)).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if status.is_success() { Ok(text) } else { Err(format!("the simulator answered {status} to {path}: {text}").into()) }
+    }
+
+    /// What it counted.
+    pub(super) async fn stats(&self) -> Result<Value, Failure> {
+        Ok(serde_json::from_str(&self.get("/stats").await?)?)
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Result<(), Failure> {
+        let answer = self.client.post(format!("{}{path}", self.url)).body(body.to_string()).send().await?;
+        let status = answer.status();
+        if status.is_success() { Ok(()) } else { Err(format!("the simulator answered {status} to {path}").into()) }
+    }
+
+    /// The truth about its creators, one object each.
+    pub(super) async fn truth(&self, creators: u32, posts: u32) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::with_capacity(creators as usize);
+        for from in (0..creators).step_by(1_000) {
+            let text = self.get(&format!("/truth?from={from}&limit=1000&posts={posts}")).await?;
+            for line in text.lines().filter(|line| !line.is_empty()) {
+                all.push(serde_json::from_str(line)?);
+            }
+        }
+        all.truncate(creators as usize);
+        Ok(all)
+    }
+
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        self.child.kill().await?;
+        Ok(())
+    }
+}
+
+/// A plain client without TLS: the simulator is on loopback.
+pub(super) fn client() -> Result<reqwest::Client, Failure> {
+    let roots = rustls::RootCertStore::empty();
+    let tls = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .pool_max_idle_per_host(256)
+        .timeout(Duration::from_secs(60))
+        .build()?)
+}
+
+/// Serves until it is killed.
+#[allow(clippy::print_stdout, reason = "the parent reads the address")]
+pub(super) async fn serve_simulator(knobs: &str) -> Result<Map<String, Value>, Failure> {
+    let config: SimulatorConfig = serde_json::from_str(knobs)?;
+    let running = Server::start(config).await?;
+    println!("{}", running.url());
+    tokio::signal::ctrl_c().await?;
+    running.stop().await;
+    Ok(Map::new())
+}
+
+/// A finished measured child: its wall time and what it printed.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) wall_s: f64,
+    pub(super) printed: Value,
+}
+
+impl Measured {
+    pub(super) fn number(&self, name: &str) -> f64 {
+        self.printed[name].as_f64().unwrap_or(f64::NAN)
+    }
+}
+
+/// Runs this binary with these arguments, to its end, and reads the JSON it prints.
+pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
+    let started = tokio::time::Instant::now();
+    let output = Command::new(std::env::current_exe()?)
+        .args(args)
+        .arg("--json")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let wall_s = started.elapsed().as_secs_f64();
+    if !output.status.success() {
+        return Err(format!("`bench {}` ended with {}", args.first().map_or("", String::as_str), output.status).into());
+    }
+    Ok(Measured { wall_s, printed: serde_json::from_slice(&output.stdout)? })
+}
+
+/// Rounds for people.
+pub(super) fn rounded(value: f64, digits: i32) -> Value {
+    let scale = 10f64.powi(digits);
+    json!((value * scale).round() / scale)
+}
+
+/// The middle of an odd number of values.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
