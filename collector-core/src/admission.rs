@@ -182,8 +182,8 @@ impl Admission {
             return 0;
         }
         let soon = now + Duration::from_secs(2);
-        let opens = [self.host.get(now), self.breaker.opens_at(now)].into_iter().flatten().max();
-        if opens.is_some_and(|at| at > soon) {
+        let opens = [self.host.get(now), self.breaker.opens_at(now), Some(self.pace.next(now))];
+        if opens.into_iter().flatten().any(|at| at > soon) {
             return 0;
         }
         let limit = self.limit();

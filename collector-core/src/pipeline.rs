@@ -261,7 +261,10 @@ impl<D: Domain> Pipeline<D> {
     pub fn build(self) -> Result<Engine<D>> {
         let faults = self.faults();
         if !faults.is_empty() {
-            return Err(Error::new(ErrorKind::ConfigInvalid, format!("cannot build the pipeline: {}", faults.join("; "))));
+            return Err(Error::new(
+                ErrorKind::ConfigInvalid,
+                format!("cannot build the pipeline: {}", faults.join("; ")),
+            ));
         }
         let mut accounts: Vec<Account> = Vec::new();
         let mut hosts: BTreeMap<Name, HostHold> = BTreeMap::new();
@@ -273,11 +276,16 @@ impl<D: Domain> Pipeline<D> {
                 let host = part.options.host.clone().unwrap_or_else(|| Arc::clone(&account));
                 let hold = hosts.entry(host).or_default().clone();
                 let admission = Mutex::new(Admission::new(part.options.limits.clone(), hold));
-                let budget = part.options.budget.clone().map(|budget| Budget { account: Arc::clone(&account), ..budget });
+                let budget = part
+                    .options
+                    .budget
+                    .clone()
+                    .map(|budget| Budget { account: Arc::clone(&account), ..budget });
                 accounts.push(Account { name: Arc::clone(&account), admission, budget });
                 accounts.len() - 1
             });
-            let mut kinds: Vec<_> = part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
+            let mut kinds: Vec<_> =
+                part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
             // Hydration is claimed before discovery.
             kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
             slots.push(Slot { name, source: part.source, kinds, account: at, discover: part.discover });
@@ -310,12 +318,18 @@ impl<D: Domain> Pipeline<D> {
         for sink in &self.sinks {
             let limits = sink.limits();
             if limits.items == 0 || limits.in_flight == 0 {
-                faults.push(format!("sink `{}` takes no changes: items and in_flight must be at least 1", sink.name()));
+                faults.push(format!(
+                    "sink `{}` takes no changes: items and in_flight must be at least 1",
+                    sink.name()
+                ));
             }
         }
         for part in &self.parts {
             if part.options.limits.in_flight == 0 {
-                faults.push(format!("source `{}` may not call: in_flight must be at least 1", part.source.name()));
+                faults.push(format!(
+                    "source `{}` may not call: in_flight must be at least 1",
+                    part.source.name()
+                ));
             }
             if part.options.limits.per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
                 faults.push(format!("source `{}`: per_second must be above 0", part.source.name()));
@@ -325,10 +339,14 @@ impl<D: Domain> Pipeline<D> {
             faults.push("commit_window must be at least 1".to_owned());
         }
         if self.lease.ttl < Duration::from_millis(300) {
-            faults.push(format!("a lease of {:?} cannot be renewed in time: at least 300 ms", self.lease.ttl));
+            faults
+                .push(format!("a lease of {:?} cannot be renewed in time: at least 300 ms", self.lease.ttl));
         }
         if self.settings.worker_ttl < Duration::from_millis(300) {
-            faults.push(format!("a worker_ttl of {:?} is too short: at least 300 ms", self.settings.worker_ttl));
+            faults.push(format!(
+                "a worker_ttl of {:?} is too short: at least 300 ms",
+                self.settings.worker_ttl
+            ));
         }
         faults
     }
@@ -336,5 +354,7 @@ impl<D: Domain> Pipeline<D> {
 
 fn repeated<'a>(what: &str, names: impl Iterator<Item = &'a str>, faults: &mut Vec<String>) {
     let mut seen = std::collections::BTreeSet::new();
-    faults.extend(names.filter(|name| !seen.insert(*name)).map(|name| format!("two {what}s are named `{name}`")));
+    faults.extend(
+        names.filter(|name| !seen.insert(*name)).map(|name| format!("two {what}s are named `{name}`")),
+    );
 }

@@ -143,7 +143,13 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Storage`.
-    async fn take_pending(&self, sink: &str, worker: &WorkerId, max: usize, now: Timestamp) -> Result<Vec<Change<D::Entity>>>;
+    async fn take_pending(
+        &self,
+        sink: &str,
+        worker: &WorkerId,
+        max: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Change<D::Entity>>>;
 
     /// Writes what became of taken changes.
     ///

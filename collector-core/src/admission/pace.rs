@@ -79,25 +79,36 @@ impl Pace {
         self.at = Some(self.at.map_or(now, |at| at.max(now)));
     }
 
+    /// When the next token will be there; `now` if there is one.
+    pub fn next(&mut self, now: Instant) -> Instant {
+        self.refill(now);
+        match self.rate {
+            Some(rate) if self.tokens < 1.0 => {
+                let missing = (1.0 - self.tokens) / rate;
+                now + Duration::from_secs_f64(missing.min(86_400.0)).max(GRAIN)
+            }
+            _ => now,
+        }
+    }
+
     /// Takes a token.
     ///
     /// # Errors
     /// The moment at which there will be one.
     pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
         self.grow(now);
-        self.refill(now);
-        let Some(rate) = self.rate else { return Ok(()) };
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            return Ok(());
+        let at = self.next(now);
+        if at > now {
+            return Err(at);
         }
-        let missing = (1.0 - self.tokens) / rate;
-        Err(now + Duration::from_secs_f64(missing.min(86_400.0)).max(GRAIN))
+        self.tokens -= 1.0;
+        Ok(())
     }
 
     fn grow(&mut self, now: Instant) {
         let (Some(rate), false) = (self.rate, self.told) else { return };
-        let (step, factor) = if self.searching { (SEARCH_STEP, SEARCH_FACTOR) } else { (CREEP_STEP, CREEP_FACTOR) };
+        let (step, factor) =
+            if self.searching { (SEARCH_STEP, SEARCH_FACTOR) } else { (CREEP_STEP, CREEP_FACTOR) };
         let from = *self.step_from.get_or_insert(now);
         if now.saturating_duration_since(from) >= step {
             self.rate = Some(rate * factor);
@@ -131,7 +142,10 @@ impl Pace {
             }
             Some(rate) => {
                 self.searching = false;
-                let stretches = self.steps.iter().map(|(from, before)| self.earned_since(*from, before + self.burst, now));
+                let stretches = self
+                    .steps
+                    .iter()
+                    .map(|(from, before)| self.earned_since(*from, before + self.burst, now));
                 stretches.fold(certain, f64::max).min(rate)
             }
         };

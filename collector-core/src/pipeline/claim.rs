@@ -48,7 +48,15 @@ impl<D: Domain> Dispatcher<D> {
     pub(super) fn new(worker: Arc<Worker<D>>, landings: mpsc::UnboundedSender<Landing<D>>) -> Self {
         let waiting = worker.parts.slots.iter().map(|_| VecDeque::new()).collect();
         let look_again = worker.tick();
-        Self { worker, landings, calls: JoinSet::new(), waiting, next_at: None, look_again, lock_down_until: None }
+        Self {
+            worker,
+            landings,
+            calls: JoinSet::new(),
+            waiting,
+            next_at: None,
+            look_again,
+            lock_down_until: None,
+        }
     }
 
     /// Works until the worker drains, then gives back what has not started and waits for what has.
@@ -74,6 +82,10 @@ impl<D: Domain> Dispatcher<D> {
 
     async fn step(&mut self) -> Result<()> {
         while self.calls.try_join_next().is_some() {}
+        if self.worker.may_be_dead() {
+            // The process was paused, or the store was away: what is claimed may belong to others by now.
+            self.worker.beat_once().await?;
+        }
         let mut wake_at = self.start_calls().await?;
         if self.may_claim() && self.claim().await? {
             // Something new can start at once.
@@ -120,6 +132,13 @@ impl<D: Domain> Dispatcher<D> {
         for slot in 0..self.waiting.len() {
             while !self.waiting[slot].is_empty() {
                 let now = self.worker.tick();
+                if self.waiting[slot]
+                    .front()
+                    .is_some_and(|call| call.life != self.worker.life.load(Ordering::SeqCst))
+                {
+                    self.give_back(slot).await?;
+                    break;
+                }
                 let gate = self.worker.account_of(slot).admission().admit(now);
                 match gate {
                     Gate::Go => self.start(slot),
@@ -161,7 +180,8 @@ impl<D: Domain> Dispatcher<D> {
             };
             // Slots of one account share its room.
             let same = |other: &usize| worker.parts.slots[*other].account == slot.account;
-            let have = running + (0..self.waiting.len()).filter(same).map(|other| self.waiting[other].len()).sum::<usize>();
+            let have = running
+                + (0..self.waiting.len()).filter(same).map(|other| self.waiting[other].len()).sum::<usize>();
             // Claiming in larger steps makes fewer transactions.
             if room == 0 || have * 4 > room * 3 {
                 continue;
@@ -183,7 +203,9 @@ impl<D: Domain> Dispatcher<D> {
     async fn claim_lane(&mut self, slot: usize, lane: usize, calls: usize) -> Result<usize> {
         let worker = Arc::clone(&self.worker);
         let (spec, kind) = &worker.parts.slots[slot].kinds[lane];
-        if !worker.wet[slot][lane].load(Ordering::SeqCst) || (spec.role == Role::Discovery && self.hydration_first(slot)) {
+        if !worker.wet[slot][lane].load(Ordering::SeqCst)
+            || (spec.role == Role::Discovery && self.hydration_first(slot))
+        {
             return Ok(0);
         }
         let account = worker.account_of(slot);
@@ -192,9 +214,12 @@ impl<D: Domain> Dispatcher<D> {
             Some(budget) => match self.reserve(budget, spec.worst_cost, calls).await? {
                 Some((calls, window)) => (calls, Some(window)),
                 None => {
-                    let spent = Error::new(ErrorKind::QuotaExhausted, "the account's budget for this window is spent")
-                        .with("account", &account.name)
-                        .parked_until(budget.reset_after(worker.now()));
+                    let spent = Error::new(
+                        ErrorKind::QuotaExhausted,
+                        "the account's budget for this window is spent",
+                    )
+                    .with("account", &account.name)
+                    .parked_until(budget.reset_after(worker.now()));
                     worker.park(worker.parts.slots[slot].account, &spent).await?;
                     return Ok(0);
                 }
@@ -219,7 +244,8 @@ impl<D: Domain> Dispatcher<D> {
             (a, b) => a.or(b),
         };
         if !claims.tasks.is_empty() {
-            let event = Event::Claimed { source: permit.source, kind: permit.kind, tasks: claims.tasks.len() };
+            let event =
+                Event::Claimed { source: permit.source, kind: permit.kind, tasks: claims.tasks.len() };
             worker.observe(&event);
         }
         let leased = self.lease(claims.tasks).await?;
@@ -234,8 +260,10 @@ impl<D: Domain> Dispatcher<D> {
     /// Whether so many known people wait for their profile that looking for more would be no help.
     fn hydration_first(&self, slot: usize) -> bool {
         let kinds = self.worker.parts.slots[slot].kinds.iter().zip(&self.worker.open[slot]);
-        let open: u64 =
-            kinds.filter(|((spec, _), _)| spec.role == Role::Hydration).map(|(_, open)| open.load(Ordering::SeqCst)).sum();
+        let open: u64 = kinds
+            .filter(|((spec, _), _)| spec.role == Role::Hydration)
+            .map(|(_, open)| open.load(Ordering::SeqCst))
+            .sum();
         open > self.worker.parts.settings.max_open_hydration
     }
 
@@ -244,7 +272,9 @@ impl<D: Domain> Dispatcher<D> {
         let mut calls = calls as u64;
         while calls > 0 {
             match self.worker.store().reserve(budget, cost.times(calls), self.worker.now()).await? {
-                Reserved::Granted { window } => return Ok(Some((usize::try_from(calls).unwrap_or(usize::MAX), window))),
+                Reserved::Granted { window } => {
+                    return Ok(Some((usize::try_from(calls).unwrap_or(usize::MAX), window)));
+                }
                 Reserved::Until(_) => calls /= 2,
             }
         }
@@ -257,7 +287,8 @@ impl<D: Domain> Dispatcher<D> {
             return Ok(Vec::new());
         }
         let worker = Arc::clone(&self.worker);
-        let keys = tasks.iter().map(|claimed| lock_key(&worker.parts.settings.namespace, &claimed.task)).collect();
+        let keys =
+            tasks.iter().map(|claimed| lock_key(&worker.parts.settings.namespace, &claimed.task)).collect();
         let mut held = Vec::new();
         let mut leased = Vec::with_capacity(tasks.len());
         match worker.keeper.acquire(keys).await {
@@ -285,13 +316,20 @@ impl<D: Domain> Dispatcher<D> {
         Ok(leased)
     }
 
-    fn queue(&mut self, slot: usize, lane: usize, leased: Vec<(Claimed, Lease)>, window: Option<Timestamp>) -> usize {
+    fn queue(
+        &mut self,
+        slot: usize,
+        lane: usize,
+        leased: Vec<(Claimed, Lease)>,
+        window: Option<Timestamp>,
+    ) -> usize {
         let per_call = self.worker.parts.slots[slot].kinds[lane].0.tasks;
+        let life = self.worker.life.load(Ordering::SeqCst);
         let mut leased = leased.into_iter().peekable();
         let mut calls = 0;
         while leased.peek().is_some() {
             let (tasks, leases) = leased.by_ref().take(per_call).unzip();
-            self.waiting[slot].push_back(Call { slot, lane, tasks, leases, window });
+            self.waiting[slot].push_back(Call { slot, lane, tasks, leases, window, life });
             calls += 1;
         }
         self.worker.gauges.waiting.fetch_add(calls, Ordering::SeqCst);
@@ -337,7 +375,8 @@ fn lock_key(namespace: &str, task: &Task) -> LockKey {
     let key = match task.target() {
         Some(target) => format!("{namespace}:{}:{}:{}", task.source(), target.aspect, target.id),
         None => {
-            let params: String = task.params().iter().map(|(name, value)| format!(":{name}={value}")).collect();
+            let params: String =
+                task.params().iter().map(|(name, value)| format!(":{name}={value}")).collect();
             format!("{namespace}:{}:{}:{}{params}", task.source(), task.kind(), task.subject())
         }
     };

@@ -20,7 +20,10 @@ pub(super) struct Landing<D: Domain> {
 }
 
 /// Commits until the claiming stage is gone and nothing is left.
-pub(super) async fn run<D: Domain>(worker: Arc<Worker<D>>, mut landings: mpsc::UnboundedReceiver<Landing<D>>) {
+pub(super) async fn run<D: Domain>(
+    worker: Arc<Worker<D>>,
+    mut landings: mpsc::UnboundedReceiver<Landing<D>>,
+) {
     let window = worker.parts.settings.commit_window;
     let mut batch = Vec::with_capacity(window);
     while landings.recv_many(&mut batch, window).await > 0 {
@@ -107,7 +110,10 @@ fn announce<D: Domain>(worker: &Worker<D>, calls: usize, tasks: usize, dead: usi
         }
     }
     if !committed.stale.is_empty() {
-        tracing::warn!(tasks = committed.stale.len(), "answers came for tasks that others have taken over; they are kept");
+        tracing::warn!(
+            tasks = committed.stale.len(),
+            "answers came for tasks that others have taken over; they are kept"
+        );
     }
     worker.observe(&Event::Committed {
         calls,

@@ -32,10 +32,16 @@ pub(super) struct Call {
     pub(super) leases: Vec<Lease>,
     /// The budget window its worst cost is booked in.
     pub(super) window: Option<Timestamp>,
+    /// The worker's life it was claimed in.
+    pub(super) life: u64,
 }
 
 /// Makes the call and lands it in the commit window.
-pub(super) async fn run_call<D: Domain>(worker: Arc<Worker<D>>, call: Call, landings: mpsc::UnboundedSender<Landing<D>>) {
+pub(super) async fn run_call<D: Domain>(
+    worker: Arc<Worker<D>>,
+    call: Call,
+    landings: mpsc::UnboundedSender<Landing<D>>,
+) {
     let started = worker.tick();
     let answer = exchange(&worker, &call).await;
     let took = worker.tick().saturating_duration_since(started);
@@ -97,7 +103,11 @@ fn panicked(what: &str, tasks: &[Task]) -> Error {
 /// Refuses pages that break the contract in ways that would lose something silently.
 fn checked<I>(page: Page<I>, tasks: &[Task]) -> Result<Page<I>> {
     if page.outcomes.len() != tasks.len() {
-        let message = format!("{} outcomes for {} tasks: the source must give one per task", page.outcomes.len(), tasks.len());
+        let message = format!(
+            "{} outcomes for {} tasks: the source must give one per task",
+            page.outcomes.len(),
+            tasks.len()
+        );
         return Err(Error::new(ErrorKind::Malformed, message));
     }
     Ok(page)
@@ -138,7 +148,10 @@ async fn judge<D: Domain>(
         tracing::debug!(source = &*slot.name, kind = &**kind, error = %ErrorChain(error), "call failed");
         react(worker, call.slot, error, drifted).await?;
     } else if drifted {
-        let error = Error::new(ErrorKind::Malformed, "nothing could be read in many answers in a row: the format has changed");
+        let error = Error::new(
+            ErrorKind::Malformed,
+            "nothing could be read in many answers in a row: the format has changed",
+        );
         react(worker, call.slot, &error, true).await?;
     }
     let mut finished = FinishedCall {
@@ -150,9 +163,9 @@ async fn judge<D: Domain>(
         follow_ups: Vec::new(),
         malformed: Vec::new(),
         cost,
-        refund: call
-            .window
-            .map(|window| (Arc::clone(&worker.account_of(call.slot).name), window, spec.worst_cost.less(cost))),
+        refund: call.window.map(|window| {
+            (Arc::clone(&worker.account_of(call.slot).name), window, spec.worst_cost.less(cost))
+        }),
     };
     match page {
         Ok(page) => fill(worker, call, page, &mut finished, now).await?,
@@ -193,7 +206,9 @@ async fn fill<D: Domain>(
             (Outcome::Restart(task), _) => restart(claimed, task),
             (Outcome::Failed(error), _) => {
                 if error.kind() == ErrorKind::Malformed {
-                    finished.malformed.push(Malformed { part: claimed.task.to_string(), reason: error.to_string() });
+                    finished
+                        .malformed
+                        .push(Malformed { part: claimed.task.to_string(), reason: error.to_string() });
                 }
                 if error.disposition() == Disposition::ParkAccount {
                     react(worker, call.slot, &error, false).await?;
@@ -216,7 +231,12 @@ fn restart(claimed: &Claimed, task: Task) -> Verdict {
 }
 
 /// Keeps follow-ups that lead on; gives the reason when one leads nowhere.
-fn bounded<D: Domain>(worker: &Worker<D>, call: &Call, follow_ups: Vec<Task>, kept: &mut Vec<Task>) -> Option<String> {
+fn bounded<D: Domain>(
+    worker: &Worker<D>,
+    call: &Call,
+    follow_ups: Vec<Task>,
+    kept: &mut Vec<Task>,
+) -> Option<String> {
     let deepest = call.tasks.iter().map(|claimed| claimed.depth).max().unwrap_or(0);
     let mut reason = None;
     for task in follow_ups {
@@ -225,9 +245,15 @@ fn bounded<D: Domain>(worker: &Worker<D>, call: &Call, follow_ups: Vec<Task>, ke
         if call.tasks.iter().any(|claimed| claimed.id == id) {
             reason = Some(format!("repeated cursor: the page leads to itself ({task})"));
         } else if deepest >= worker.parts.settings.max_depth {
-            reason = Some(format!("more than {} pages in a row; raise `max_depth` if that is right", worker.parts.settings.max_depth));
+            reason = Some(format!(
+                "more than {} pages in a row; raise `max_depth` if that is right",
+                worker.parts.settings.max_depth
+            ));
         } else if worker.slot(task.source()).is_none() {
-            reason = Some(format!("a follow-up names the source `{}`, which this pipeline does not have", task.source()));
+            reason = Some(format!(
+                "a follow-up names the source `{}`, which this pipeline does not have",
+                task.source()
+            ));
         } else {
             kept.push(task);
         }
@@ -240,7 +266,11 @@ fn signal<I>(answer: &Answer<I>) -> Signal {
         Ok(page) => {
             let unreadable = |outcome: &Outcome| matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::Malformed);
             let nothing = page.items.is_empty() && !page.outcomes.is_empty();
-            if nothing && page.outcomes.iter().all(unreadable) { Signal::Unreadable } else { Signal::Answered }
+            if nothing && page.outcomes.iter().all(unreadable) {
+                Signal::Unreadable
+            } else {
+                Signal::Answered
+            }
         }
         Err(error) => match error.kind() {
             ErrorKind::RateLimited => Signal::TooFast(error.wait()),
@@ -285,7 +315,13 @@ async fn react<D: Domain>(worker: &Worker<D>, slot: usize, error: &Error, drifte
 }
 
 /// What a failed task becomes.
-fn verdict<D: Domain>(worker: &Worker<D>, slot: usize, claimed: &Claimed, error: &Error, now: Timestamp) -> Verdict {
+fn verdict<D: Domain>(
+    worker: &Worker<D>,
+    slot: usize,
+    claimed: &Claimed,
+    error: &Error,
+    now: Timestamp,
+) -> Verdict {
     let kind = error.kind();
     let message = ErrorChain(error).to_string();
     match error.disposition() {
@@ -294,19 +330,25 @@ fn verdict<D: Domain>(worker: &Worker<D>, slot: usize, claimed: &Claimed, error:
         // Nothing of the account is claimed until it is let out.
         Disposition::ParkAccount | Disposition::GiveBack | Disposition::AbortRun => Verdict::Later(now),
         // A refusal for speed is the account's fault, not the task's: the hold and the pace answer for it.
-        Disposition::Retry if kind == ErrorKind::RateLimited => Verdict::Later(now + error.wait().unwrap_or_default()),
+        Disposition::Retry if kind == ErrorKind::RateLimited => {
+            Verdict::Later(now + error.wait().unwrap_or_default())
+        }
         Disposition::Retry => {
             let number = claimed.attempts + 1;
             let elapsed = claimed.first_attempt.map_or(Duration::ZERO, |first| now.since(first));
             let attempt = Attempt { number, elapsed, error, random: rand::random::<f64>() };
             match worker.parts.retry.decide(&attempt) {
                 Decision::Retry(wait) => {
-                    let turn = worker.retries.lock().unwrap_or_else(PoisonError::into_inner).spend(worker.tick());
+                    let turn =
+                        worker.retries.lock().unwrap_or_else(PoisonError::into_inner).spend(worker.tick());
                     Verdict::Retry { at: now + wait.max(turn), kind, message }
                 }
                 Decision::GiveUp(limit) => {
                     let source = &worker.parts.slots[slot].name;
-                    let message = format!("given up after {number} attempts in {:.1} s ({limit}) at {source}: {message}", elapsed.as_secs_f64());
+                    let message = format!(
+                        "given up after {number} attempts in {:.1} s ({limit}) at {source}: {message}",
+                        elapsed.as_secs_f64()
+                    );
                     Verdict::Dead { kind, message }
                 }
             }

@@ -1,10 +1,12 @@
 //! Starts, waits and stops.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +48,11 @@ impl<D: Domain> Engine<D> {
 
     /// Asks every source and sink whether it works; nothing is written. One answer per part, by name.
     pub async fn check(&self) -> Vec<(String, Result<()>)> {
-        let cx = Context::new(CancellationToken::new(), Arc::clone(&self.parts.clock), ByteBudget::new(self.parts.settings.body_bytes));
+        let cx = Context::new(
+            CancellationToken::new(),
+            Arc::clone(&self.parts.clock),
+            ByteBudget::new(self.parts.settings.body_bytes),
+        );
         let mut answers = Vec::new();
         for slot in &self.parts.slots {
             let account = Arc::clone(&self.parts.accounts[slot.account].name);
@@ -69,14 +75,21 @@ impl<D: Domain> Engine<D> {
             for slot in self.parts.slots.iter().filter(|slot| slot.discover) {
                 let tasks = slot.source.seed(&slice).map_err(|error| error.with("source", &slot.name))?;
                 if tasks.len() > Query::MAX_ROOTS {
-                    let message = format!("a source seeded {} tasks for one slice of a query, at most {} may be", tasks.len(), Query::MAX_ROOTS);
+                    let message = format!(
+                        "a source seeded {} tasks for one slice of a query, at most {} may be",
+                        tasks.len(),
+                        Query::MAX_ROOTS
+                    );
                     return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", &slot.name));
                 }
                 roots.extend(tasks);
             }
         }
         if roots.is_empty() {
-            return Err(Error::new(ErrorKind::ConfigInvalid, "no source can do anything with this query: it asks for nothing they know"));
+            return Err(Error::new(
+                ErrorKind::ConfigInvalid,
+                "no source can do anything with this query: it asks for nothing they know",
+            ));
         }
         Ok(roots)
     }
@@ -115,6 +128,7 @@ impl<D: Domain> Engine<D> {
             }
         }
         worker.heard(false, opened.taken_over);
+        worker.lift_parking().await?;
         worker.sync_parking().await?;
         let before = worker.store().counts().await?.sinks;
         for (outlet, name) in worker.outlets.iter().zip(&names) {
@@ -122,16 +136,28 @@ impl<D: Domain> Engine<D> {
         }
         let mut stages = JoinSet::new();
         let (send, receive) = mpsc::unbounded_channel();
-        let dispatcher = Dispatcher::new(Arc::clone(&worker), send);
-        stages.spawn(dispatcher.run());
-        stages.spawn(commit::run(Arc::clone(&worker), receive));
+        stages.spawn(guarded(&worker, Dispatcher::new(Arc::clone(&worker), send).run()));
+        stages.spawn(guarded(&worker, commit::run(Arc::clone(&worker), receive)));
         for at in 0..worker.outlets.len() {
-            stages.spawn(project::run(Arc::clone(&worker), at));
+            stages.spawn(guarded(&worker, project::run(Arc::clone(&worker), at)));
         }
-        stages.spawn(Arc::clone(&worker).beat());
+        stages.spawn(guarded(&worker, Arc::clone(&worker).beat()));
         let keeper_stop = CancellationToken::new();
         stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
         Ok(Handle { worker, stages, keeper_stop, before, domain: std::marker::PhantomData })
+    }
+}
+
+/// A stage that panics is a fault of ours: it stops the worker instead of leaving the others waiting.
+fn guarded<D: Domain>(
+    worker: &Arc<Worker<D>>,
+    stage: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    let worker = Arc::clone(worker);
+    async move {
+        if AssertUnwindSafe(stage).catch_unwind().await.is_err() {
+            worker.fail(Error::new(ErrorKind::Unexpected, "a stage of the engine panicked"));
+        }
     }
 }
 
@@ -186,6 +212,7 @@ impl<D: Domain> Handle<D> {
         let started = self.worker.tick();
         let end = self.await_end(begun.run, stop).await?;
         self.drain().await?;
+        self.flush(begun.run).await?;
         self.report(begun, end, started).await
     }
 
@@ -258,8 +285,31 @@ impl<D: Domain> Handle<D> {
         self.failed()
     }
 
+    /// Lets sinks that work have what is committed, within the drain time.
+    async fn flush(&self, run: RunId) -> Result<()> {
+        let worker = &self.worker;
+        let deadline = worker.tick() + worker.parts.settings.drain;
+        let mut progress = worker.progress.subscribe();
+        let works = || worker.outlets.iter().any(|outlet| outlet.failing_since().is_none());
+        while works()
+            && worker.tick() < deadline
+            && worker.store().run(run).await?.is_some_and(|run| run.pending > 0)
+        {
+            self.failed()?;
+            worker.outlets.iter().for_each(|outlet| outlet.wake.notify_one());
+            tokio::select! {
+                _ = progress.changed() => {}
+                () = worker.parts.clock.sleep(Duration::from_millis(50)) => {}
+            }
+        }
+        self.failed()
+    }
+
     fn failed(&self) -> Result<()> {
-        if self.worker.has_failed() { Err(self.worker.take_fatal().unwrap_or_else(|| Error::new(ErrorKind::Unexpected, "the engine stopped"))) } else { Ok(()) }
+        match self.worker.take_fatal() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     async fn await_end(&self, run: RunId, stop: &CancellationToken) -> Result<End> {
@@ -289,7 +339,11 @@ impl<D: Domain> Handle<D> {
         let worker = &self.worker;
         let Some(state) = worker.store().run(run).await? else { return Ok(Some(End::Complete)) };
         if state.open > 0 {
-            return if self.all_parked().await? { Ok(Some(End::Parked { until: self.first_out() })) } else { Ok(None) };
+            return if self.all_parked().await? {
+                Ok(Some(End::Parked { until: self.first_out() }))
+            } else {
+                Ok(None)
+            };
         }
         if state.pending == 0 {
             return Ok(Some(if state.counts.dead == 0 { End::Complete } else { End::Partial }));
@@ -320,7 +374,9 @@ impl<D: Domain> Handle<D> {
     async fn report(&self, begun: Begun, end: End, started: tokio::time::Instant) -> Result<RunReport> {
         let worker = &self.worker;
         let state = worker.store().run(begun.run).await?;
-        let state = state.ok_or_else(|| Error::new(ErrorKind::Storage, "the run is not in the store any more").with("run", begun.run))?;
+        let state = state.ok_or_else(|| {
+            Error::new(ErrorKind::Storage, "the run is not in the store any more").with("run", begun.run)
+        })?;
         let counts = worker.store().counts().await?;
         let letters = match state.counts.dead {
             0 => Vec::new(),
@@ -332,7 +388,9 @@ impl<D: Domain> Handle<D> {
             .sinks
             .iter()
             .filter_map(|sink| counts.sinks.get_key_value(sink.name()))
-            .map(|(name, after)| (name.clone(), since(self.before.get(name).copied().unwrap_or_default(), *after)))
+            .map(|(name, after)| {
+                (name.clone(), since(self.before.get(name).copied().unwrap_or_default(), *after))
+            })
             .collect();
         let mut report = RunReport {
             run: begun.run,
@@ -355,7 +413,9 @@ impl<D: Domain> Handle<D> {
         match report.end {
             End::Complete => worker.store().end_run(begun.run, RunEnd::Complete, worker.now()).await?,
             // With everything answered there is nothing to resume: the next run tries again what is missing.
-            End::Partial if report.open == 0 => worker.store().end_run(begun.run, RunEnd::Partial, worker.now()).await?,
+            End::Partial if report.open == 0 => {
+                worker.store().end_run(begun.run, RunEnd::Partial, worker.now()).await?
+            }
             End::Partial | End::Parked { .. } | End::Stopped => {}
         }
         Ok(report)
@@ -371,12 +431,17 @@ impl<D: Domain> Handle<D> {
         }
         if let End::Parked { .. } = report.end {
             for park in &report.parked {
-                let until = park.until.map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));
+                let until = park
+                    .until
+                    .map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));
                 reasons.push(format!("parked {until}: {} ({})", park.account, park.reason));
             }
         }
         for group in &report.dead {
-            reasons.push(format!("dead {}: {} {}, for example {}", group.count, group.part, group.kind, group.example));
+            reasons.push(format!(
+                "dead {}: {} {}, for example {}",
+                group.count, group.part, group.kind, group.example
+            ));
         }
         for (name, counts) in &report.sinks {
             if counts.rejected > 0 {
@@ -400,4 +465,3 @@ impl<D: Domain> Drop for Handle<D> {
         self.worker.finish.cancel();
     }
 }
-

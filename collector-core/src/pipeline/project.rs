@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorChain, ErrorKind, Result};
 use crate::observe::Event;
-use crate::sink::{Change, Wrote, Written};
+use crate::sink::{Change, Written, Wrote};
 use crate::store::{Fate, Settled};
 
 /// The pause after a sink fails as a whole: doubled up to the longest.
@@ -75,7 +75,9 @@ async fn follow<D: Domain>(
             *pause = (*pause * 2).min(LONGEST_PAUSE);
         }
         Some(Ok(Err(error))) => worker.fail(error),
-        Some(Err(join)) => worker.fail(Error::new(ErrorKind::Unexpected, "a projection ended abnormally").caused_by(join)),
+        Some(Err(join)) => {
+            worker.fail(Error::new(ErrorKind::Unexpected, "a projection ended abnormally").caused_by(join))
+        }
         None => {}
     }
 }
@@ -97,10 +99,13 @@ async fn wait_for_company<D: Domain>(worker: &Worker<D>, at: usize, items: usize
 async fn write<D: Domain>(worker: &Worker<D>, at: usize, batch: Vec<Change<D::Entity>>) -> Result<bool> {
     let sink = &worker.parts.sinks[at];
     let timeout = worker.parts.settings.sink_timeout;
-    let written = AssertUnwindSafe(tokio::time::timeout(timeout, sink.write(&worker.cx, &batch))).catch_unwind().await;
+    let written =
+        AssertUnwindSafe(tokio::time::timeout(timeout, sink.write(&worker.cx, &batch))).catch_unwind().await;
     let written = match written {
         Ok(Ok(written)) => written.and_then(|written| complete(written, batch.len())),
-        Ok(Err(_)) => Err(Error::new(ErrorKind::Timeout, format!("the sink did not answer within {timeout:?}"))),
+        Ok(Err(_)) => {
+            Err(Error::new(ErrorKind::Timeout, format!("the sink did not answer within {timeout:?}")))
+        }
         Err(_) => Err(Error::new(ErrorKind::Unexpected, "the sink panicked")),
     };
     match written {
@@ -110,7 +115,14 @@ async fn write<D: Domain>(worker: &Worker<D>, at: usize, batch: Vec<Change<D::En
             Ok(true)
         }
         // Nobody reads any more (a closed pipe): that ends the run, quietly.
-        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Storage | ErrorKind::ConfigInvalid) => Err(error),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::Cancelled | ErrorKind::Storage | ErrorKind::ConfigInvalid
+            ) =>
+        {
+            Err(error)
+        }
         Err(error) => {
             fail(worker, at, &batch, &error).await?;
             Ok(false)
@@ -126,7 +138,12 @@ fn complete(written: Written, changes: usize) -> Result<Written> {
     Err(Error::new(ErrorKind::Unexpected, message))
 }
 
-async fn settle<D: Domain>(worker: &Worker<D>, at: usize, batch: &[Change<D::Entity>], written: Written) -> Result<()> {
+async fn settle<D: Domain>(
+    worker: &Worker<D>,
+    at: usize,
+    batch: &[Change<D::Entity>],
+    written: Written,
+) -> Result<()> {
     let now = worker.now();
     let (mut stored, mut rejected, mut owed) = (0, 0, 0);
     let mut settled = Vec::with_capacity(batch.len());
@@ -167,13 +184,27 @@ async fn settle<D: Domain>(worker: &Worker<D>, at: usize, batch: &[Change<D::Ent
 }
 
 /// Asks again whoever can tell more about the record.
-async fn refresh<D: Domain>(worker: &Worker<D>, change: &Change<D::Entity>) -> Result<Vec<crate::task::Task>> {
+async fn refresh<D: Domain>(
+    worker: &Worker<D>,
+    change: &Change<D::Entity>,
+) -> Result<Vec<crate::task::Task>> {
     let Some(ids) = worker.store().ids(change.key()).await? else { return Ok(Vec::new()) };
-    Ok(worker.parts.slots.iter().filter_map(|slot| slot.source.lookup(&ids)).map(crate::task::Task::per_run).collect())
+    Ok(worker
+        .parts
+        .slots
+        .iter()
+        .filter_map(|slot| slot.source.lookup(&ids))
+        .map(crate::task::Task::per_run)
+        .collect())
 }
 
 /// The whole batch is in doubt: it stays owed.
-async fn fail<D: Domain>(worker: &Worker<D>, at: usize, batch: &[Change<D::Entity>], error: &Error) -> Result<()> {
+async fn fail<D: Domain>(
+    worker: &Worker<D>,
+    at: usize,
+    batch: &[Change<D::Entity>],
+    error: &Error,
+) -> Result<()> {
     let sink = worker.parts.sinks[at].name();
     tracing::warn!(sink, kind = %error.kind(), error = %ErrorChain(error), "a sink failed; its changes stay pending");
     worker.outlets[at].failed(worker.tick(), error);

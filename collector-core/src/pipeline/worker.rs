@@ -140,6 +140,11 @@ pub(super) struct Worker<D: Domain> {
     pub(super) abort: CancellationToken,
     /// Everything is settled that will be; the sinks' stages end.
     pub(super) finish: CancellationToken,
+    /// Until when the others take this worker for alive, by its last beat.
+    alive_until: Mutex<tokio::time::Instant>,
+    /// How often it was declared dead: what was claimed in an earlier life belongs to others.
+    pub(super) life: AtomicU64,
+    failed: AtomicBool,
     fatal: Mutex<Option<Error>>,
 }
 
@@ -147,8 +152,11 @@ impl<D: Domain> Worker<D> {
     pub(super) fn new(parts: Arc<Parts<D>>) -> Self {
         let id: WorkerId = format!("{}-{:016x}", std::process::id(), rand::random::<u64>()).into();
         let abort = CancellationToken::new();
-        let cx = Context::new(abort.clone(), Arc::clone(&parts.clock), ByteBudget::new(parts.settings.body_bytes));
-        let lanes = |wet: bool| parts.slots.iter().map(move |slot| slot.kinds.iter().map(|_| AtomicBool::new(wet)).collect());
+        let cx =
+            Context::new(abort.clone(), Arc::clone(&parts.clock), ByteBudget::new(parts.settings.body_bytes));
+        let lanes = |wet: bool| {
+            parts.slots.iter().map(move |slot| slot.kinds.iter().map(|_| AtomicBool::new(wet)).collect())
+        };
         Self {
             id,
             keeper: Arc::new(Keeper::new(Arc::clone(&parts.lock), parts.lease)),
@@ -158,12 +166,19 @@ impl<D: Domain> Worker<D> {
             window: Arc::new(Semaphore::new(parts.settings.commit_window)),
             retries: Mutex::default(),
             wet: lanes(true).collect(),
-            open: parts.slots.iter().map(|slot| slot.kinds.iter().map(|_| AtomicU64::new(0)).collect()).collect(),
+            open: parts
+                .slots
+                .iter()
+                .map(|slot| slot.kinds.iter().map(|_| AtomicU64::new(0)).collect())
+                .collect(),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
             drain: CancellationToken::new(),
             abort,
             finish: CancellationToken::new(),
+            alive_until: Mutex::new(parts.clock.monotonic() + parts.settings.worker_ttl),
+            life: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
             fatal: Mutex::new(None),
             parts,
         }
@@ -220,6 +235,7 @@ impl<D: Domain> Worker<D> {
     pub(super) fn fail(&self, error: Error) {
         tracing::error!(error = %ErrorChain(&error), "stopped by our own side");
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failed.store(true, Ordering::SeqCst);
         self.drain.cancel();
         self.abort.cancel();
         self.finish.cancel();
@@ -231,7 +247,7 @@ impl<D: Domain> Worker<D> {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.failed.load(Ordering::SeqCst)
     }
 
     /// Changes waiting for sinks, at the sink that waits longest.
@@ -255,8 +271,21 @@ impl<D: Domain> Worker<D> {
         tracing::warn!(account = %account.name, kind = %error.kind(), until = ?until, reason, "account is parked");
         account.admission().park(Park { until, kind: error.kind(), reason: reason.clone() });
         self.observe(&Event::Parked { account: Arc::clone(&account.name), kind: error.kind(), until });
-        let parked = Parked { account: Arc::clone(&account.name), until, kind: error.kind(), reason, since: now };
+        let parked =
+            Parked { account: Arc::clone(&account.name), until, kind: error.kind(), reason, since: now };
         self.store().park(&parked).await
+    }
+
+    /// Lets in accounts that wait for a person: that somebody started a worker is the sign that they acted, and one
+    /// call shows whether it helped.
+    pub(super) async fn lift_parking(&self) -> Result<()> {
+        for park in self.store().parked().await?.into_iter().filter(|park| park.until.is_none()) {
+            if self.parts.accounts.iter().any(|account| account.name == park.account) {
+                tracing::info!(account = %park.account, reason = park.reason, "account is tried again");
+                self.store().unpark(&park.account).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes over what the store knows of parked accounts, and lets in those whose time has come.
@@ -288,19 +317,34 @@ impl<D: Domain> Worker<D> {
                 () = self.finish.cancelled() => return,
                 () = self.parts.clock.sleep(pause) => {}
             }
-            match self.store().heartbeat(&self.id, self.now()).await {
-                Ok(beat) => self.heard(beat.was_dead, beat.taken_over),
-                Err(error) => return self.fail(error),
-            }
-            if let Err(error) = self.sync_parking().await {
+            let beaten = async {
+                self.beat_once().await?;
+                self.sync_parking().await
+            };
+            if let Err(error) = beaten.await {
                 return self.fail(error);
             }
             self.wet_all();
         }
     }
 
+    /// Whether the others may have taken over: then nothing claimed may be started before the next beat told.
+    pub(super) fn may_be_dead(&self) -> bool {
+        self.tick() >= *self.alive_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn beat_once(&self) -> Result<()> {
+        let sent = self.tick();
+        let beat = self.store().heartbeat(&self.id, self.now()).await?;
+        *self.alive_until.lock().unwrap_or_else(PoisonError::into_inner) =
+            sent + self.parts.settings.worker_ttl;
+        self.heard(beat.was_dead, beat.taken_over);
+        Ok(())
+    }
+
     pub(super) fn heard(&self, was_dead: bool, taken_over: u64) {
         if was_dead {
+            self.life.fetch_add(1, Ordering::SeqCst);
             tracing::warn!(worker = %self.id, "was silent too long; its claims belong to others now");
             self.observe(&Event::WasDead);
         }

@@ -124,7 +124,10 @@ pub struct Changes<D: Domain> {
 
 impl<D: Domain> std::fmt::Debug for Changes<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Changes").field("entities", &self.entities).field("joined", &self.joined).finish_non_exhaustive()
+        f.debug_struct("Changes")
+            .field("entities", &self.entities)
+            .field("joined", &self.joined)
+            .finish_non_exhaustive()
     }
 }
 
@@ -215,7 +218,8 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
     /// Every identity shown, in order and once: the aliases to load.
     pub fn identities(&self) -> Vec<IdHash> {
-        let mut hashes: Vec<IdHash> = self.entries.iter().flat_map(|entry| entry.hashes.iter().copied()).collect();
+        let mut hashes: Vec<IdHash> =
+            self.entries.iter().flat_map(|entry| entry.hashes.iter().copied()).collect();
         hashes.sort_unstable();
         hashes.dedup();
         hashes
@@ -236,7 +240,14 @@ impl<'d, D: Domain> Ledger<'d, D> {
     pub fn load_entity(&mut self, row: EntityRow<D::Item>) {
         self.entities.insert(
             row.key,
-            Working { row, is_new: false, touched: false, identity_changed: false, written: BTreeSet::new(), grown: None },
+            Working {
+                row,
+                is_new: false,
+                touched: false,
+                identity_changed: false,
+                written: BTreeSet::new(),
+                grown: None,
+            },
         );
     }
 
@@ -288,7 +299,8 @@ impl<'d, D: Domain> Ledger<'d, D> {
         if let Some(owner) = strong.first().and_then(|hash| self.owner(hash)) {
             return Some(owner);
         }
-        let fits = |key: &RecordKey| self.entities.get(key).is_some_and(|known| known.row.ids.compatible(ids));
+        let fits =
+            |key: &RecordKey| self.entities.get(key).is_some_and(|known| known.row.ids.compatible(ids));
         let others = strong.iter().skip(1).chain(weak).filter_map(|hash| self.owner(hash));
         others.into_iter().find(fits)
     }
@@ -303,7 +315,14 @@ impl<'d, D: Domain> Ledger<'d, D> {
             facts: Facts::new(),
             sightings: Vec::with_capacity(1),
         };
-        let new = Working { row, is_new: true, touched: true, identity_changed: true, written: BTreeSet::new(), grown: None };
+        let new = Working {
+            row,
+            is_new: true,
+            touched: true,
+            identity_changed: true,
+            written: BTreeSet::new(),
+            grown: None,
+        };
         self.entities.insert(key, new);
         key
     }
@@ -368,7 +387,14 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     /// Gives a weak identity to whoever showed it last.
-    fn claim_weak(&mut self, target: RecordKey, id: &Id, hash: IdHash, at: Timestamp, call: usize) -> RecordKey {
+    fn claim_weak(
+        &mut self,
+        target: RecordKey,
+        id: &Id,
+        hash: IdHash,
+        at: Timestamp,
+        call: usize,
+    ) -> RecordKey {
         let owner = self.owner(&hash).filter(|owner| *owner != target);
         let Some(other) = owner else {
             if self.owner(&hash).is_none() {
@@ -460,7 +486,10 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
     fn finish(mut self) -> Changes<D> {
         let mut changes = Changes {
-            aliases: std::mem::take(&mut self.moves).into_iter().map(|(hash, key)| (hash, self.survivor(key))).collect(),
+            aliases: std::mem::take(&mut self.moves)
+                .into_iter()
+                .map(|(hash, key)| (hash, self.survivor(key)))
+                .collect(),
             entities: Vec::with_capacity(self.entities.len()),
             joined: Vec::new(),
             links: self.shown.iter().map(|(key, call)| (self.survivor(*key), *call)).collect(),
@@ -478,7 +507,11 @@ impl<'d, D: Domain> Ledger<'d, D> {
         for (key, known) in std::mem::take(&mut self.entities) {
             if let Some(into) = self.joins.get(&key) {
                 if !known.is_new {
-                    changes.joined.push(Joined { key, version: known.row.version + 1, into: self.survivor(*into) });
+                    changes.joined.push(Joined {
+                        key,
+                        version: known.row.version + 1,
+                        into: self.survivor(*into),
+                    });
                 }
             } else if known.touched {
                 let change = self.change(known, &mut changes.grown);

@@ -22,8 +22,9 @@ use self::runs::Runs;
 use self::tasks::Tasks;
 use super::ledger::Ledger;
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known, LanePermit,
-    Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
+    LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload,
+    Verdict, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::Domain;
@@ -110,7 +111,8 @@ impl<D: Domain> State<D> {
             .map(|task| {
                 let after = now - fresh_for;
                 let sighted = |task: &Task| {
-                    task.target().is_some_and(|target| self.entities.sighted_since(task.source(), target, after))
+                    task.target()
+                        .is_some_and(|target| self.entities.sighted_since(task.source(), target, after))
                 };
                 let answer = self.tasks.enqueue(run, task, depth, now, after, sighted);
                 self.runs.count_enqueued(run, answer);
@@ -119,7 +121,13 @@ impl<D: Domain> State<D> {
             .collect()
     }
 
-    fn commit_one(&mut self, worker: &WorkerId, call: FinishedCall<D>, now: Timestamp, done: &mut Committed) -> Landed<D> {
+    fn commit_one(
+        &mut self,
+        worker: &WorkerId,
+        call: FinishedCall<D>,
+        now: Timestamp,
+        done: &mut Committed,
+    ) -> Landed<D> {
         let run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0);
         let source = Arc::clone(&call.source);
@@ -159,7 +167,14 @@ impl<D: Domain> State<D> {
         if let Some((account, window, over)) = call.refund {
             self.refund(&account, window, over);
         }
-        Landed { run, current, source, at: payload.map_or(now, |(_, at)| at), payload: payload.map(|(id, _)| id), items: call.items }
+        Landed {
+            run,
+            current,
+            source,
+            at: payload.map_or(now, |(_, at)| at),
+            payload: payload.map(|(id, _)| id),
+            items: call.items,
+        }
     }
 
     fn bury(
@@ -318,7 +333,14 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         for change in &changes.entities {
             if change.changed {
                 done.versions += 1;
-                state.outbox.wish(change.key, change.version, Some(Arc::clone(&change.entity)), worker, commit, None);
+                state.outbox.wish(
+                    change.key,
+                    change.version,
+                    Some(Arc::clone(&change.entity)),
+                    worker,
+                    commit,
+                    None,
+                );
             }
         }
         for joined in &changes.joined {
@@ -329,11 +351,19 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         Ok(done)
     }
 
-    async fn take_pending(&self, sink: &str, worker: &WorkerId, max: usize, now: Timestamp) -> Result<Vec<Change<D::Entity>>> {
+    async fn take_pending(
+        &self,
+        sink: &str,
+        worker: &WorkerId,
+        max: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Change<D::Entity>>> {
         let mut state = self.state();
         let state = &mut *state;
         let entities = &state.entities;
-        Ok(state.outbox.take(sink, worker, max, now, |key, version, entity| entities.change(&self.domain, key, version, entity)))
+        Ok(state.outbox.take(sink, worker, max, now, |key, version, entity| {
+            entities.change(&self.domain, key, version, entity)
+        }))
     }
 
     async fn settle(
@@ -355,7 +385,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
                 let id = DeadId(state.dead.last_key_value().map_or(1, |(last, _)| last.0 + 1));
                 state.dead.insert(id, DeadLetter { id, at: now, ..letter });
             }
-            if let Some(version) = effect.facts.take().and_then(|facts| state.entities.add_facts(key, facts)) {
+            if let Some(version) = effect.facts.take().and_then(|facts| state.entities.add_facts(key, facts))
+            {
                 state.outbox.wish(key, version, None, worker, commit, Some(sink));
             }
             asked.append(&mut effect.ask);
@@ -372,12 +403,15 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn reserve(&self, budget: &Budget, cost: Cost, now: Timestamp) -> Result<Reserved> {
         let mut state = self.state();
         let window = budget.window_at(now);
-        let (current, spent) = state.budgets.entry(Arc::clone(&budget.account)).or_insert((window, Cost::none()));
+        let (current, spent) =
+            state.budgets.entry(Arc::clone(&budget.account)).or_insert((window, Cost::none()));
         if *current != window {
             (*current, *spent) = (window, Cost::none());
         }
         let after = *spent + cost;
-        if budget.units.is_some_and(|limit| after.units > limit) || budget.requests.is_some_and(|limit| after.requests > limit) {
+        if budget.units.is_some_and(|limit| after.units > limit)
+            || budget.requests.is_some_and(|limit| after.requests > limit)
+        {
             return Ok(Reserved::Until(budget.reset_after(now)));
         }
         *spent = after;
@@ -456,8 +490,12 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 impl<D: Domain> State<D> {
     fn take_over_dead(&mut self, by: &WorkerId, now: Timestamp) -> u64 {
         let silent = |beat: &Beat| now.since(beat.at) > beat.ttl;
-        let dead: Vec<WorkerId> =
-            self.workers.iter().filter(|(id, beat)| *id != by && silent(beat)).map(|(id, _)| Arc::clone(id)).collect();
+        let dead: Vec<WorkerId> = self
+            .workers
+            .iter()
+            .filter(|(id, beat)| *id != by && silent(beat))
+            .map(|(id, _)| Arc::clone(id))
+            .collect();
         let mut freed = 0;
         for id in &dead {
             self.workers.remove(id);

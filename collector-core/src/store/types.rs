@@ -261,7 +261,10 @@ pub struct FinishedCall<D: Domain> {
 impl<D: Domain> std::fmt::Debug for FinishedCall<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let subjects = self.tasks.iter().map(|task| (&task.claimed.task, &task.verdict));
-        f.debug_struct("FinishedCall").field("tasks", &subjects.collect::<Vec<_>>()).field("items", &self.items.len()).finish_non_exhaustive()
+        f.debug_struct("FinishedCall")
+            .field("tasks", &subjects.collect::<Vec<_>>())
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
     }
 }
 

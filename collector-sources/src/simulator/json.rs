@@ -74,6 +74,11 @@ impl Json {
         self.key(key).string(value)
     }
 
+    /// Writes a member whose value needs no escaping.
+    pub(super) fn plain_member(&mut self, key: &str, value: &str) -> &mut Self {
+        self.key(key).plain(&[value])
+    }
+
     pub(super) fn int(&mut self, key: &str, value: u64) -> &mut Self {
         self.key(key).number(value)
     }
@@ -132,7 +137,11 @@ mod tests {
     #[test]
     fn what_is_written_reads_back() {
         let mut json = Json::default();
-        json.open('{').text("bio", "a \"b\"\\\n\u{1}뷰").int("n", u64::MAX).flag("yes", true).digit("one", true);
+        json.open('{')
+            .text("bio", "a \"b\"\\\n\u{1}뷰")
+            .int("n", u64::MAX)
+            .flag("yes", true)
+            .digit("one", true);
         json.id("id", 7).key("list").open('[').number(1).string("x").plain(&["a", "b"]).open('{').close('}');
         json.close(']').raw("\"k\":null").close('}');
         let value: serde_json::Value = serde_json::from_str(&json.into_string()).unwrap();

@@ -61,7 +61,12 @@ const AMERICAN: Locale = Locale {
         "Teaching you the routine I wish I had known at twenty 🌿",
         "Hair, nails, brows – the small things that make a day better 💅",
     ],
-    closings: &["Business: send a message 💌", "Links below 👇", "Sharing what works, nothing else", "Not medical advice"],
+    closings: &[
+        "Business: send a message 💌",
+        "Links below 👇",
+        "Sharing what works, nothing else",
+        "Not medical advice",
+    ],
 };
 
 const BRITISH: Locale = Locale { country: "GB", percent: 6, ..AMERICAN };
@@ -79,7 +84,12 @@ const JAPANESE: Locale = Locale {
         "イエベ春・骨格ウェーブ🌸 似合う色の見つけ方を話します",
         "毛穴と乾燥の悩みを記録中✨ 使い切ったものだけ紹介",
     ],
-    closings: &["お仕事のご依頼はメッセージへ💌", "週3回更新", "無断転載はご遠慮ください🙏", "リンクはこちら👇"],
+    closings: &[
+        "お仕事のご依頼はメッセージへ💌",
+        "週3回更新",
+        "無断転載はご遠慮ください🙏",
+        "リンクはこちら👇",
+    ],
 };
 
 const MEXICAN: Locale = Locale {
@@ -133,7 +143,10 @@ const VIETNAMESE: Locale = Locale {
     heads: &["Mây", "Nắng", "Trăng", "Gió", "Sương"],
     tails: &["Làm Đẹp", "Trang Điểm", "Chăm Da", "Mỗi Ngày"],
     joint: " ",
-    openings: &["Đánh giá mỹ phẩm thật lòng ✨ da nhạy cảm vẫn dùng được", "Trang điểm năm phút mỗi sáng 💄 dễ và nhanh"],
+    openings: &[
+        "Đánh giá mỹ phẩm thật lòng ✨ da nhạy cảm vẫn dùng được",
+        "Trang điểm năm phút mỗi sáng 💄 dễ và nhanh",
+    ],
     closings: &["Liên hệ qua tin nhắn 💌", "Liên kết bên dưới 👇"],
 };
 
@@ -159,9 +172,8 @@ const ARABIC: Locale = Locale {
     closings: &["للتعاون عبر الرسائل 💌", "الروابط في الأسفل 👇"],
 };
 
-const LOCALES: &[Locale] = &[
-    KOREAN, AMERICAN, BRITISH, JAPANESE, MEXICAN, SPANISH, BRAZILIAN, THAI, VIETNAMESE, FRENCH, ARABIC,
-];
+const LOCALES: &[Locale] =
+    &[KOREAN, AMERICAN, BRITISH, JAPANESE, MEXICAN, SPANISH, BRAZILIAN, THAI, VIETNAMESE, FRENCH, ARABIC];
 
 /// First halves of handles.
 pub(super) const HANDLE_HEADS: &[&str] = &[
@@ -177,17 +189,59 @@ pub(super) const HANDLE_TAILS: &[&str] = &[
 
 /// Hashtag names, in the order in which a growing population takes them.
 pub(super) const HASHTAGS: &[&str] = &[
-    "kbeauty", "뷰티", "skincare", "メイク", "makeup", "스킨케어", "belleza", "コスメ", "grwm", "메이크업",
-    "maquillaje", "美容", "koreanskincare", "데일리룩", "beautytips", "スキンケア", "haircare", "네일아트",
-    "nailart", "ヘアアレンジ", "fashion", "패션", "ootd", "コーデ", "moda", "홈카페", "fitness", "운동",
-    "foodtok", "먹방", "recipes", "料理", "recetas", "travel", "여행", "旅行", "viajes", "booktok", "공부",
+    "kbeauty",
+    "뷰티",
+    "skincare",
+    "メイク",
+    "makeup",
+    "스킨케어",
+    "belleza",
+    "コスメ",
+    "grwm",
+    "메이크업",
+    "maquillaje",
+    "美容",
+    "koreanskincare",
+    "데일리룩",
+    "beautytips",
+    "スキンケア",
+    "haircare",
+    "네일아트",
+    "nailart",
+    "ヘアアレンジ",
+    "fashion",
+    "패션",
+    "ootd",
+    "コーデ",
+    "moda",
+    "홈카페",
+    "fitness",
+    "운동",
+    "foodtok",
+    "먹방",
+    "recipes",
+    "料理",
+    "recetas",
+    "travel",
+    "여행",
+    "旅行",
+    "viajes",
+    "booktok",
+    "공부",
     "studytok",
 ];
 
 /// Captions of posts, one per post, before the hashtags.
 pub(super) const CAPTIONS: &[&str] = &[
-    "두 달 써 본 솔직 후기 ✨", "Wait for the last step 👀", "朝の5分メイク☀️", "Así queda después de ocho horas",
-    "Three things I would buy again", "피부가 예민한 날 하는 루틴", "乾燥肌さん見て！", "Rotina da noite 🌙", "Part 2!",
+    "두 달 써 본 솔직 후기 ✨",
+    "Wait for the last step 👀",
+    "朝の5分メイク☀️",
+    "Así queda después de ocho horas",
+    "Three things I would buy again",
+    "피부가 예민한 날 하는 루틴",
+    "乾燥肌さん見て！",
+    "Rotina da noite 🌙",
+    "Part 2!",
     "",
 ];
 

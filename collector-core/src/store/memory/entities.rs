@@ -77,7 +77,9 @@ impl<D: Domain> Entities<D> {
     /// Every living entity and its version.
     pub(super) fn keys(&self) -> Vec<(RecordKey, u64)> {
         let cells = self.cells.iter().enumerate();
-        cells.filter_map(|(key, cell)| cell.as_ref().map(|cell| (RecordKey(key as u64), cell.version))).collect()
+        cells
+            .filter_map(|(key, cell)| cell.as_ref().map(|cell| (RecordKey(key as u64), cell.version)))
+            .collect()
     }
 
     fn cell(&self, key: RecordKey) -> Option<&Cell> {
@@ -158,7 +160,8 @@ impl<D: Domain> Entities<D> {
         let cell = self.cell(key)?;
         let sightings = self.unpack(cell);
         let extra = cell.extra.as_deref();
-        let ids = extra.and_then(|extra| extra.ids.clone()).unwrap_or_else(|| Self::shown(domain, &sightings));
+        let ids =
+            extra.and_then(|extra| extra.ids.clone()).unwrap_or_else(|| Self::shown(domain, &sightings));
         Some(EntityRow {
             key,
             version: cell.version,
@@ -191,7 +194,11 @@ impl<D: Domain> Entities<D> {
             self.put(domain, change);
         }
         for joined in changes.joined {
-            if let Some(gone) = usize::try_from(joined.key.0).ok().and_then(|at| self.cells.get_mut(at)).and_then(Option::take) {
+            if let Some(gone) = usize::try_from(joined.key.0)
+                .ok()
+                .and_then(|at| self.cells.get_mut(at))
+                .and_then(Option::take)
+            {
                 self.living -= 1;
                 self.sightings -= u64::from(gone.count);
             }
@@ -208,9 +215,11 @@ impl<D: Domain> Entities<D> {
         let extra = Extra { ids, lost: change.lost, facts: change.facts };
         let extra = (extra != Extra::default()).then(|| Box::new(extra));
         let count = u32::try_from(change.sightings.len()).unwrap_or(u32::MAX);
-        let cell = Cell { version: change.version, digest: change.digest, sightings, count, dictionary, extra };
+        let cell =
+            Cell { version: change.version, digest: change.digest, sightings, count, dictionary, extra };
         let before = self.cells[at].replace(cell);
-        self.sightings = self.sightings + u64::from(count) - before.as_ref().map_or(0, |old| u64::from(old.count));
+        self.sightings =
+            self.sightings + u64::from(count) - before.as_ref().map_or(0, |old| u64::from(old.count));
         self.living += u64::from(before.is_none());
     }
 
@@ -234,7 +243,13 @@ impl<D: Domain> Entities<D> {
     }
 
     /// The change to offer a sink: the record as it is now, or its end.
-    pub(super) fn change(&self, domain: &D, key: RecordKey, version: u64, entity: Option<Arc<D::Entity>>) -> Change<D::Entity> {
+    pub(super) fn change(
+        &self,
+        domain: &D,
+        key: RecordKey,
+        version: u64,
+        entity: Option<Arc<D::Entity>>,
+    ) -> Change<D::Entity> {
         let Some(cell) = self.cell(key) else { return Change::Delete { key, version } };
         let extra = cell.extra.as_deref();
         let entity = entity.unwrap_or_else(|| {
@@ -246,7 +261,9 @@ impl<D: Domain> Entities<D> {
     }
 
     pub(super) fn sighted_since(&self, source: &Name, target: &Target, after: Timestamp) -> bool {
-        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(*key)) else { return false };
+        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(*key)) else {
+            return false;
+        };
         self.unpack(cell)
             .iter()
             .any(|one| one.source == *source && one.aspect == target.aspect && one.seen_at > after)

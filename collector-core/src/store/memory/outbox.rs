@@ -51,7 +51,14 @@ pub(super) struct Effect {
 
 impl<D: Domain> Default for Outbox<D> {
     fn default() -> Self {
-        Self { sinks: Vec::new(), rows: BTreeMap::new(), since: BTreeMap::new(), active: 0, versions: 0, warm: 0 }
+        Self {
+            sinks: Vec::new(),
+            rows: BTreeMap::new(),
+            since: BTreeMap::new(),
+            active: 0,
+            versions: 0,
+            warm: 0,
+        }
     }
 }
 
@@ -124,7 +131,11 @@ impl<D: Domain> Outbox<D> {
             }
             sink.counts.wanted += 1;
             // A wish that is still owed is replaced by the newer one.
-            if before & 1 << at != 0 { sink.counts.superseded += 1 } else { sink.counts.pending += 1 }
+            if before & 1 << at != 0 {
+                sink.counts.superseded += 1
+            } else {
+                sink.counts.pending += 1
+            }
             sink.waiting.remove(&key);
             if !sink.taken.contains_key(&key) {
                 sink.ready.insert(key);
@@ -154,7 +165,8 @@ impl<D: Domain> Outbox<D> {
     ) -> Vec<Change<D::Entity>> {
         let Some(at) = self.index(sink) else { return Vec::new() };
         let sink = &mut self.sinks[at];
-        let due: Vec<RecordKey> = sink.waiting.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
+        let due: Vec<RecordKey> =
+            sink.waiting.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
         for key in due {
             sink.waiting.remove(&key);
             sink.ready.insert(key);

@@ -34,7 +34,13 @@ impl Payloads {
     }
 
     /// Keeps an answer unless the newest one to the same request says the same; tells whether it is new.
-    pub(super) fn keep(&mut self, mut tasks: Vec<TaskId>, source: &Name, fingerprint: Digest, payload: &Payload) -> (PayloadId, bool) {
+    pub(super) fn keep(
+        &mut self,
+        mut tasks: Vec<TaskId>,
+        source: &Name,
+        fingerprint: Digest,
+        payload: &Payload,
+    ) -> (PayloadId, bool) {
         tasks.sort_unstable();
         let request = hash_parts(tasks.iter().map(|id| id.0.as_slice()));
         if let Some((_, id)) = self.newest.get(&request).filter(|(known, _)| *known == fingerprint) {

@@ -40,7 +40,9 @@ impl Row {
 
 impl Runs {
     pub(super) fn begin(&mut self, spec: &RunSpec, now: Timestamp) -> Begun {
-        if let Some((run, row)) = self.0.iter_mut().rev().find(|(_, row)| row.key == spec.key && row.ended.is_none()) {
+        if let Some((run, row)) =
+            self.0.iter_mut().rev().find(|(_, row)| row.key == spec.key && row.ended.is_none())
+        {
             row.fresh_for = spec.fresh_for;
             return Begun { run: *run, resumed: true };
         }

@@ -90,8 +90,12 @@ impl Tasks {
                 joined.push(run);
                 return Added::JoinedNow;
             }
-            Some(Row { run: owner, joined, .. }) if *owner == run || joined.contains(&run) => return Added::AnsweredHere,
-            Some(Row { at: Place::Done(at) | Place::Absent(at), .. }) if *at > fresh_after => return Added::Fresh,
+            Some(Row { run: owner, joined, .. }) if *owner == run || joined.contains(&run) => {
+                return Added::AnsweredHere;
+            }
+            Some(Row { at: Place::Done(at) | Place::Absent(at), .. }) if *at > fresh_after => {
+                return Added::Fresh;
+            }
             _ if sighted(&task) => return Added::Fresh,
             _ => {}
         }
@@ -104,7 +108,15 @@ impl Tasks {
         self.lanes[lane].open += 1;
         self.next_seq += 1;
         let not_before = task.earliest();
-        let open = Open { task, lane, seq: self.next_seq, attempts: 0, first_attempt: None, depth, waits_until: None };
+        let open = Open {
+            task,
+            lane,
+            seq: self.next_seq,
+            attempts: 0,
+            first_attempt: None,
+            depth,
+            waits_until: None,
+        };
         self.rows.insert(id, Row { run, at: Place::Open(Box::new(open)), joined: Vec::new() });
         self.offer(id, not_before, now);
     }
@@ -141,7 +153,8 @@ impl Tasks {
         let claim = ClaimNo(self.claims);
         let mut claims = Claims::default();
         for permit in permits {
-            let found = self.lanes.iter_mut().find(|lane| lane.source == permit.source && lane.kind == permit.kind);
+            let found =
+                self.lanes.iter_mut().find(|lane| lane.source == permit.source && lane.kind == permit.kind);
             let Some(lane) = found else {
                 claims.open.push(0);
                 continue;
@@ -167,7 +180,9 @@ impl Tasks {
     }
 
     fn next_at(&self, permits: &[LanePermit]) -> Option<Timestamp> {
-        let asked = |lane: &Lane| permits.iter().any(|permit| permit.source == lane.source && permit.kind == lane.kind);
+        let asked = |lane: &Lane| {
+            permits.iter().any(|permit| permit.source == lane.source && permit.kind == lane.kind)
+        };
         let mine = |id: &TaskId| match self.rows.get(id) {
             Some(Row { at: Place::Open(open), .. }) => asked(&self.lanes[open.lane]),
             _ => false,
@@ -200,7 +215,13 @@ impl Tasks {
         }
     }
 
-    pub(super) fn reopen(&mut self, id: TaskId, not_before: Option<Timestamp>, attempted: bool, now: Timestamp) {
+    pub(super) fn reopen(
+        &mut self,
+        id: TaskId,
+        not_before: Option<Timestamp>,
+        attempted: bool,
+        now: Timestamp,
+    ) {
         self.claimed.remove(&id);
         if let Some(Row { at: Place::Open(open), .. }) = self.rows.get_mut(&id)
             && attempted

@@ -478,12 +478,12 @@ pub(super) async fn follow_ups(harness: &dyn StoreHarness) {
     let claims = stage.claim(W1, 10, at(3)).await;
     let a = clause.some("a follow-up is claimed", claims.first()).clone();
     clause.same("subject, run, depth", (a.task.subject(), a.run, a.depth), ("a", run, 1));
-    let deeper = [profile("c"), profile("root")];
+    let deeper = [profile("c").priority(9), profile("root")];
     let done = stage.commit(&Call::answering(&[a], at(4)).follow_ups(deeper), at(4)).await;
     clause.same("what is answered is not asked again", (done.enqueued, done.skipped), (1, 1));
     let claims = stage.claim(W1, 10, at(50)).await;
     let seen: Vec<_> = claims.iter().map(|c| (c.task.subject(), c.run, c.depth)).collect();
-    clause.same("by priority, each with run and depth", seen, vec![("b", run, 1), ("c", run, 2)]);
+    clause.same("by priority, each with run and depth", seen, vec![("c", run, 2), ("b", run, 1)]);
     for claimed in &claims {
         stage.commit(&Call::answering(std::slice::from_ref(claimed), at(51)), at(51)).await;
     }

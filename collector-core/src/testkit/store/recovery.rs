@@ -65,7 +65,7 @@ pub(super) async fn reopen(harness: &dyn StoreHarness) {
         (after.letters, after.bodies),
         (before.letters, before.bodies),
     );
-    clause.same("every parked account", after.parked, before.parked);
+    clause.same("every parked account", (after.parked.len(), after.parked), (1, before.parked));
     work_goes_on(&stage, &held, clause).await;
 }
 

@@ -365,8 +365,10 @@ pub(super) async fn enqueue_waiting(harness: &dyn StoreHarness) {
     let stage = Stage::new(harness, &[]).await;
     let task = Task::new(SOURCE, KIND, "later").not_before(at(100));
     clause.same("a waiting task is new", stage.add(vec![task.clone()]).await, vec![Enqueued::New]);
+    clause.same("added again it is joined", stage.add(vec![task.clone()]).await, vec![Enqueued::Joined]);
     clause.same("it is open for its run", stage.run_state(stage.run, clause).await.open, 1);
-    clause.same("and not claimed yet", in_state(&stage.counts().await, "claimed"), 0);
+    clause.same("before its time it is not handed out", stage.claim(W1, 10, at(99)).await, vec![]);
+    clause.same("nor counted as claimed", in_state(&stage.counts().await, "claimed"), 0);
     let claims = stage.claim(W1, 10, at(100)).await;
     clause.same("at its time it can be claimed", subjects(&claims), vec!["later".to_owned()]);
     clause.same("as it was added", claims[0].task.clone(), task);

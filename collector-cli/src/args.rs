@@ -1,0 +1,233 @@
+//! What was typed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::parse_duration;
+use crate::ids;
+
+/// Discovers and fetches creators from several sources, and keeps them fresh.
+#[derive(Debug, Parser)]
+#[command(name = "collector", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 complete, 1 partial, 2 usage or configuration, 3 aborted, 4 parked, \
+    130/143 second signal.\nTry it without an account: collector demo")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Print JSON on standard output instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How logs look on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// Log more: -v what happens, -vv details, -vvv everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line of text an event
+    Text,
+    /// One JSON object an event
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Collect: a job of the configuration, or what the options ask for
+    Run(Run),
+    /// Check the configuration and ask every part whether it works; writes nothing
+    Check(ConfigFile),
+    /// Show one creator: the merged view, or who said what and when
+    Show(Show),
+    /// Show what the store holds, what is open, and what is wrong
+    Status(StoreChoice),
+    /// Collect from a made-up vendor on this machine; needs no account
+    Demo(Demo),
+    /// Serve a made-up vendor until a signal
+    Simulate(Box<Simulate>),
+    /// Show the configuration as it is understood
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show it with every default filled in; secrets are never shown
+    Show(ConfigFile),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", default_value = "collector.toml", env = "COLLECTOR_CONFIG")]
+    pub(crate) config: PathBuf,
+}
+
+/// Which store a reading command looks into.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreChoice {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// The store, instead of the configured one: sqlite:PATH
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The job's name in the configuration
+    #[arg(required_unless_present_any = ["handles", "file", "hashtags"], conflicts_with_all = ["handles", "file", "hashtags"])]
+    pub(crate) job: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreChoice,
+    /// Fetch these creators
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ids::handle)]
+    pub(crate) handles: Vec<String>,
+    /// Fetch the creators in this file: one handle or link a line; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Find creators under this hashtag; may be given several times
+    #[arg(long = "hashtag", value_name = "TAG", value_delimiter = ',', value_parser = ids::hashtag)]
+    pub(crate) hashtags: Vec<String>,
+    /// Read at most this many pages of each search
+    #[arg(long, value_name = "N")]
+    pub(crate) max_pages: Option<NonZeroU32>,
+    /// Ask only this source; may be given several times
+    #[arg(long = "source", value_name = "NAME", conflicts_with = "job")]
+    pub(crate) sources: Vec<String>,
+    /// Calls at once and account, instead of the configured number
+    #[arg(long, value_name = "N")]
+    pub(crate) in_flight: Option<NonZeroUsize>,
+    /// How long an answer stands, such as 7d; 0s asks everything again
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) fresh_for: Option<Duration>,
+    /// Write changes as JSON Lines to this file; - is standard output
+    #[arg(long, value_name = "PATH")]
+    pub(crate) jsonl: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The creator: @handle, the platform's number, a profile's link, or kind:value
+    pub(crate) creator: String,
+    #[command(flatten)]
+    pub(crate) store: StoreChoice,
+    /// Say for each field who said it and when
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many creators the made-up vendor has
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) creators: u32,
+    /// Where results go: a SQLite file and JSON Lines
+    #[arg(long, value_name = "DIR", default_value = "collector-demo")]
+    pub(crate) dir: PathBuf,
+    /// Milliseconds the made-up vendor takes for an answer
+    #[arg(long, value_name = "MS", default_value_t = 20)]
+    pub(crate) latency_ms: u64,
+    /// Calls at once
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub(crate) in_flight: NonZeroUsize,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| format!("expected {}", crate::config::DURATION_FORM))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// How many creators there are
+    #[arg(long, value_name = "N")]
+    creators: Option<u32>,
+    /// What everything follows from: the same seed, the same population and the same failures
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many hashtags they share
+    #[arg(long, value_name = "N")]
+    hashtags: Option<u32>,
+    /// The address to listen on
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// The token clients must send, 15 to 17 characters
+    #[arg(long, value_name = "TEXT")]
+    token: Option<String>,
+    /// Milliseconds an answer takes
+    #[arg(long, value_name = "MS")]
+    latency_ms: Option<u64>,
+    /// Milliseconds by which that varies
+    #[arg(long, value_name = "MS")]
+    jitter_ms: Option<u64>,
+    /// Calls per second before the answer is a 429
+    #[arg(long, value_name = "RATE")]
+    per_second: Option<f64>,
+    /// Calls that may come at once after a pause
+    #[arg(long, value_name = "N")]
+    burst: Option<f64>,
+    /// Share of calls that fail with a 500, 0 to 1
+    #[arg(long, value_name = "RATE")]
+    error_rate: Option<f64>,
+    /// Share of answers that are cut in the middle, 0 to 1
+    #[arg(long, value_name = "RATE")]
+    truncate_rate: Option<f64>,
+    /// Units a day before every answer is "used up"
+    #[arg(long, value_name = "N")]
+    units_per_day: Option<u64>,
+    /// Set any other knob; an unknown name lists them all
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) knob: Vec<String>,
+    /// End when standard input is closed: for programs that start a simulator and may crash
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
+}
+
+impl Simulate {
+    /// The simulator's knobs that have an option of their own; `None` leaves the simulator's default.
+    pub(crate) fn knobs(&self) -> Vec<(&'static str, Option<Value>)> {
+        vec![
+            ("creators", self.creators.map(Value::from)),
+            ("seed", self.seed.map(Value::from)),
+            ("hashtags", self.hashtags.map(Value::from)),
+            ("bind", Some(Value::from(SocketAddr::new(self.host, self.port).to_string()))),
+            ("token", self.token.clone().map(Value::from)),
+            ("latency_ms", self.latency_ms.map(Value::from)),
+            ("jitter_ms", self.jitter_ms.map(Value::from)),
+            ("per_second", self.per_second.map(Value::from)),
+            ("burst", self.burst.map(Value::from)),
+            ("error_rate", self.error_rate.map(Value::from)),
+            ("truncate_rate", self.truncate_rate.map(Value::from)),
+            ("units_per_day", self.units_per_day.map(Value::from)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

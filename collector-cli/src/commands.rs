@@ -1,0 +1,74 @@
+//! One file per command, and what they share.
+
+mod check;
+mod config;
+mod demo;
+mod run;
+mod show;
+mod simulate;
+mod status;
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Command, ConfigCommand, ConfigFile, StoreChoice};
+use crate::config::{Config, Environment, StorePlace};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::registry::Registry;
+
+/// What a command works with.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The source types that are known.
+    pub(crate) registry: Registry,
+    /// Where it writes.
+    pub(crate) output: Output,
+    /// Fires at the first signal.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Runs a command.
+pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(args) => run::execute(&session, args).await,
+        Command::Show(args) => show::execute(&session, &args).await,
+        Command::Status(choice) => status::execute(&session, &choice).await,
+        Command::Demo(args) => demo::execute(&session, args).await,
+        Command::Check(file) => check::execute(&session, &file).await,
+        Command::Simulate(args) => simulate::execute(&session, *args).await,
+        Command::Config(ConfigCommand::Show(file)) => config::execute(&session, &file),
+    }
+}
+
+impl Session {
+    /// Reads the configuration with its secrets; says on standard error what is allowed and unwise in it.
+    fn config(&self, file: &ConfigFile) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        let config = self.read_config(&file.config, Some(&env))?;
+        for warning in &config.warnings {
+            self.output.note(&format!("warning: {warning}"));
+        }
+        Ok(config)
+    }
+
+    /// Reads the configuration; without an environment its secrets are left alone.
+    fn read_config(&self, path: &Path, env: Option<Environment<'_>>) -> Result<Config> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("cannot read the configuration {}: {error}", path.display()))
+                .advise("name the file with --config FILE; `collector demo` needs none")
+        })?;
+        Ok(Config::parse(path, &text, &self.registry, env)?)
+    }
+
+    /// The store a reading command looks into; a configuration is only needed when it is not named.
+    fn store(&self, choice: &StoreChoice) -> Result<StorePlace> {
+        let here = Path::new("");
+        match &choice.store {
+            Some(url) => StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}"))),
+            None => Ok(self.read_config(&choice.file.config, None)?.store),
+        }
+    }
+}

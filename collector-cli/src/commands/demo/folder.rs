@@ -1,0 +1,166 @@
+//! The folder a demo works in: ours, or refused.
+
+use std::fs;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::vendor::{TOKEN, Vendor};
+use crate::failure::{Failure, Result};
+
+/// The file that says a folder is a demo's.
+const MARKER: &str = "collector-demo.json";
+
+const CONFIG: &str = "collector.toml";
+
+const TOKEN_FILE: &str = "token";
+
+/// A demo's folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    is_new: bool,
+}
+
+/// What the marker holds.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Marker {
+    /// The population's size: another size is another population.
+    creators: u32,
+}
+
+impl Folder {
+    /// Makes the folder, or takes up one that a demo of the same population made.
+    pub(super) fn prepare(path: &Path, creators: u32) -> Result<Self> {
+        let marker = path.join(MARKER);
+        let known = match fs::read_to_string(&marker) {
+            Ok(text) => Some(serde_json::from_str::<Marker>(&text).map_err(|_| foreign(path))?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(refused(path, &error)),
+        };
+        match known {
+            Some(Marker { creators: known }) if known != creators => {
+                return Err(Failure::usage(format!("{} holds a demo of {known} creators, not {creators}", path.display()))
+                    .advise(format!("add --creators {known}, or choose another --dir")));
+            }
+            None if !is_empty(path)? => return Err(foreign(path)),
+            _ => {}
+        }
+        fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
+        write(&marker, &json!(Marker { creators }).to_string(), path)?;
+        Ok(Self { path: path.to_owned(), is_new: known.is_none() })
+    }
+
+    /// Whether no demo ran here before.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> PathBuf {
+        self.path.join(CONFIG)
+    }
+
+    /// The command that goes on.
+    pub(super) fn again(&self) -> String {
+        format!("collector demo --dir {}", self.path.display())
+    }
+
+    /// Writes the configuration of this time: the vendor listens on another port each time.
+    pub(super) fn write_config(&self, vendor: &Vendor, hashtags: &[&str], in_flight: NonZeroUsize) -> Result<PathBuf> {
+        let token = self.path.join(TOKEN_FILE);
+        write(&token, TOKEN, &self.path)?;
+        keep_private(&token).map_err(|error| refused(&self.path, &error))?;
+        let config = json!({
+            "store": { "url": "sqlite:collector.db" },
+            "lock": { "url": "memory:" },
+            "jsonl": { "path": "creators.jsonl" },
+            "sources": { "ensembledata": {
+                "token": { "file": TOKEN_FILE },
+                "base_url": vendor.base_url(),
+                "in_flight": in_flight,
+            } },
+            "jobs": [{
+                "name": super::JOB,
+                "discover": ["ensembledata"],
+                "query": { "hashtags": hashtags },
+                "fresh_for": "7d",
+            }],
+        });
+        let text = toml::to_string(&config).map_err(|error| Failure::aborted(format!("cannot write TOML: {error}")))?;
+        let head = "# Written anew by every `collector demo`: the made-up vendor is only there while it runs.\n\n";
+        write(&self.config(), &format!("{head}{text}"), &self.path)?;
+        Ok(self.config())
+    }
+}
+
+fn is_empty(path: &Path) -> Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(refused(path, &error)),
+    }
+}
+
+fn write(file: &Path, text: &str, folder: &Path) -> Result<()> {
+    let write = || fs::File::create(file)?.write_all(text.as_bytes());
+    write().map_err(|error| refused(folder, &error))
+}
+
+#[cfg(unix)]
+fn keep_private(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn foreign(path: &Path) -> Failure {
+    Failure::usage(format!("{} is not empty and was not made by a demo", path.display()))
+        .advise("choose another --dir; nothing was written")
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot use {}: {error}", path.display())).advise("choose another --dir")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_folder_is_new_once_and_ours_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/demo");
+        assert!(Folder::prepare(&path, 50).unwrap().is_new());
+        assert!(!Folder::prepare(&path, 50).unwrap().is_new());
+        let failure = Folder::prepare(&path, 60).unwrap_err();
+        assert_eq!((failure.exit(), failure.advice().unwrap().contains("--creators 50")), (Exit::Usage, true));
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("thesis.txt"), "x").unwrap();
+        assert_eq!(Folder::prepare(dir.path(), 50).unwrap_err().exit(), Exit::Usage);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        fs::write(dir.path().join(MARKER), "not ours").unwrap();
+        assert_eq!(Folder::prepare(dir.path(), 50).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "x").unwrap();
+        assert_eq!(Folder::prepare(&path, 50).unwrap_err().exit(), Exit::Usage);
+        assert_eq!(Folder::prepare(&path.join("below"), 50).unwrap_err().exit(), Exit::Usage);
+    }
+}

@@ -1,0 +1,90 @@
+//! Compares what was collected with what is true.
+
+use collector_core::creator::{Creator, id_kind};
+use collector_core::id::Id;
+use serde_json::Value;
+
+use super::vendor::Vendor;
+use crate::compose::AnyStore;
+use crate::failure::Result;
+
+/// Truths that are asked for at once.
+const PAGE: u64 = 1_000;
+
+/// Creators that are compared one by one; a demo that is larger is compared by number beyond them.
+const MOST_CHECKED: u64 = 50_000;
+
+/// How well a collection matches the truth.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Score {
+    /// Creators in the store.
+    pub(super) creators: u64,
+    /// Compared one by one.
+    pub(super) checked: u64,
+    /// True and not in the store.
+    pub(super) missing: u64,
+    /// In the store with another handle or another number of followers.
+    pub(super) wrong: u64,
+    /// In the store and not true: somebody who is there twice.
+    pub(super) duplicates: u64,
+    /// The handle of somebody who is there.
+    pub(super) example: Option<String>,
+}
+
+impl Score {
+    /// Compares a store with the vendor's truth.
+    pub(super) async fn of(store: &AnyStore, vendor: &Vendor) -> Result<Self> {
+        let mut score = Self { creators: store.counts().await?.entities, ..Self::default() };
+        while score.checked < MOST_CHECKED {
+            let page = vendor.lines(&format!("/truth?from={}&limit={PAGE}", score.checked)).await?;
+            for truth in &page {
+                let uid = truth.get("uid").and_then(Value::as_str).unwrap_or_default();
+                let known = store.find(&Id::new(id_kind::TIKTOK_UID, uid)).await?;
+                score.count(truth, known.as_ref().map(|known| &*known.record.entity));
+            }
+            if (page.len() as u64) < PAGE {
+                break;
+            }
+        }
+        // Beyond what was compared one by one nobody knows who is who.
+        if score.checked < MOST_CHECKED {
+            score.duplicates = score.creators.saturating_sub(score.checked - score.missing);
+        }
+        Ok(score)
+    }
+
+    fn count(&mut self, truth: &Value, found: Option<&Creator>) {
+        self.checked += 1;
+        let Some(creator) = found else {
+            self.missing += 1;
+            return;
+        };
+        let same_handle = creator.handle.as_deref() == truth.get("handle").and_then(Value::as_str);
+        let same_followers = creator.followers == truth.get("followers").and_then(Value::as_u64);
+        if !(same_handle && same_followers) {
+            self.wrong += 1;
+        }
+        if self.example.is_none() {
+            self.example = creator.handle.as_deref().map(str::to_owned);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn missing_and_wrong_are_told_apart() {
+        let mut score = Score::default();
+        let creator = Creator { handle: Some("jo".into()), followers: Some(7), ..Creator::default() };
+        score.count(&json!({ "handle": "jo", "followers": 7 }), Some(&creator));
+        score.count(&json!({ "handle": "jo", "followers": 8 }), Some(&creator));
+        score.count(&json!({ "handle": "al", "followers": 7 }), Some(&creator));
+        score.count(&json!({ "handle": "jo", "followers": 7 }), None);
+        assert_eq!((score.checked, score.missing, score.wrong), (4, 1, 2));
+        assert_eq!(score.example.as_deref(), Some("jo"));
+    }
+}

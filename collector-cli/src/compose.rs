@@ -1,0 +1,144 @@
+//! From configuration to a running engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector_core::creator::Creators;
+use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::lock::{LeaseOptions, MemoryLock};
+use collector_core::observe::{Observer, Silent};
+use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
+use collector_core::retry::ExponentialBackoff;
+use collector_core::store::{Budget, MemoryStore, Store};
+use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
+use collector_sinks::sql::{SqlConfig, SqlStore};
+
+use crate::config::{Config, Job, JsonlPlace, LockPlace, RunOptions, SourceEntry, StorePlace};
+use crate::registry::{AnySource, Built};
+
+/// The vendors' budgets are counted by the day.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Any store of creators.
+pub(crate) type AnyStore = Arc<dyn Store<Creators>>;
+
+/// The domain, as the whole command uses it.
+pub(crate) fn creators() -> Creators {
+    Creators::default()
+}
+
+/// The engine for one job.
+pub(crate) fn engine(
+    config: &Config,
+    job: &Job,
+    store: &AnyStore,
+    observer: impl Observer,
+) -> Result<Engine<Creators>> {
+    let mut pipeline = Pipeline::new(creators())
+        .store(Arc::clone(store))
+        .observer(observer)
+        .retry(retry(&config.run))
+        .settings(settings(&config.run));
+    pipeline = match config.lock {
+        LockPlace::Memory => pipeline.lock(MemoryLock::default(), LeaseOptions::default()),
+    };
+    if let Some(place) = &config.jsonl {
+        pipeline = pipeline.sink(jsonl(place)?);
+    }
+    for name in &job.discover {
+        let (source, options) = source(config, name)?;
+        pipeline = pipeline.source_with(source, options);
+    }
+    for name in job.enrich.iter().filter(|name| !job.discover.contains(name)) {
+        let (source, options) = source(config, name)?;
+        pipeline = pipeline.enrich_with(source, options);
+    }
+    pipeline.build()
+}
+
+/// Builds everything a job needs but its store, and plans it: what is refused here was refused before anything
+/// was written or asked.
+pub(crate) fn rehearse(config: &Config, job: &Job) -> Result<()> {
+    engine(config, job, &in_memory(), Silent)?.plan(&job.query).map(|_| ())
+}
+
+/// A store that is gone with the command.
+pub(crate) fn in_memory() -> AnyStore {
+    Arc::new(MemoryStore::new(Arc::new(creators())))
+}
+
+/// Opens the store for writing; makes it when it is not there.
+pub(crate) async fn open_store(place: &StorePlace) -> Result<AnyStore> {
+    match place {
+        StorePlace::Sqlite(path) => Ok(Arc::new(SqlStore::open(&SqlConfig::new(path), Arc::new(creators())).await?)),
+        StorePlace::Memory => Ok(in_memory()),
+    }
+}
+
+/// Opens a store for reading only, beside a writer that may be running.
+pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
+    match place {
+        StorePlace::Sqlite(path) if !path.is_file() => {
+            let message = "there is no store yet; `collector run` makes it, or name another with --store";
+            Err(Error::new(ErrorKind::ConfigInvalid, message).with("file", path.display()))
+        }
+        StorePlace::Sqlite(path) => {
+            Ok(Arc::new(SqlStore::open_reader(&SqlConfig::new(path), Arc::new(creators())).await?))
+        }
+        StorePlace::Memory => {
+            let message = "a store in memory ends with its command: there is nothing to look into";
+            Err(Error::new(ErrorKind::ConfigInvalid, message))
+        }
+    }
+}
+
+fn jsonl(place: &JsonlPlace) -> Result<JsonlSink> {
+    match place {
+        JsonlPlace::File(path) => JsonlSink::new(JsonlConfig::file(path)),
+        JsonlPlace::Stdout => JsonlSink::new(JsonlConfig::stdout()),
+    }
+}
+
+fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
+    let Some(entry) = config.sources.get(name) else {
+        return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
+    };
+    let built = (entry.builder)(name).map_err(|error| error.with("source", name))?;
+    let options = options(entry, &built, &config.run);
+    Ok((built.source, options))
+}
+
+/// What the configuration says, and where it says nothing what suits the vendor.
+fn options(entry: &SourceEntry, built: &Built<AnySource>, run: &RunOptions) -> SourceOptions {
+    let keys = &entry.keys;
+    let mut options = built.options.clone();
+    options.account = Some(entry.account.as_str().into());
+    if let Some(in_flight) = keys.in_flight.or(run.in_flight) {
+        options.limits.in_flight = in_flight.get();
+    }
+    if keys.per_second.is_some() {
+        options.limits.per_second = keys.per_second;
+        options.limits.burst = keys.burst.map(std::num::NonZeroU32::get);
+    }
+    if keys.units_per_day.is_some() || keys.requests_per_day.is_some() {
+        options.budget = Some(Budget {
+            account: entry.account.as_str().into(),
+            units: keys.units_per_day,
+            requests: keys.requests_per_day,
+            window: DAY,
+            offset: Duration::from_secs(u64::from(keys.reset_hour_utc.unwrap_or(0)) * 3_600),
+        });
+    }
+    options
+}
+
+fn retry(run: &RunOptions) -> ExponentialBackoff {
+    ExponentialBackoff::default()
+        .delays(run.retry.base, run.retry.cap)
+        .attempts(run.retry.attempts.get())
+        .elapsed(run.retry.elapsed)
+}
+
+fn settings(run: &RunOptions) -> Settings {
+    Settings { commit_window: run.commit_window.get(), drain: run.drain, ..Settings::default() }
+}

@@ -1,0 +1,148 @@
+//! Where things are kept: `scheme:path` is this machine, `scheme://host` a server.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use super::fault::not_known;
+use super::tree::Node;
+
+/// The file the store is kept in when the configuration does not say.
+const DEFAULT_STORE: &str = "collector.db";
+
+/// Where the store of record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StorePlace {
+    /// One SQLite file.
+    Sqlite(PathBuf),
+    /// In memory: gone when the command ends.
+    Memory,
+}
+
+impl StorePlace {
+    pub(super) fn default_in(dir: &Path) -> Self {
+        Self::Sqlite(dir.join(DEFAULT_STORE))
+    }
+
+    /// Reads `sqlite:PATH` or `memory:`; a path counts from `dir`.
+    ///
+    /// # Errors
+    /// Says what is wrong and what would be right.
+    pub fn parse(dir: &Path, url: &str) -> Result<Self, String> {
+        let (scheme, path) = split(url, "sqlite:collector.db")?;
+        match scheme {
+            "sqlite" => Ok(Self::Sqlite(dir.join(local_path(url, scheme, path, DEFAULT_STORE)?))),
+            "memory" => empty(path, scheme).map(|()| Self::Memory),
+            _ => Err(not_known("store", scheme, ["sqlite", "memory"])),
+        }
+    }
+}
+
+impl fmt::Display for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+impl Serialize for StorePlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where the lock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LockPlace {
+    /// In this process.
+    Memory,
+}
+
+impl fmt::Display for LockPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+impl Serialize for LockPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where JSON Lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JsonlPlace {
+    /// A file.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+impl JsonlPlace {
+    /// `-` is standard output; another path counts from `dir`. `None` for an empty path.
+    pub fn new(dir: &Path, path: &Path) -> Option<Self> {
+        match path.as_os_str() {
+            name if name.is_empty() => None,
+            name if name == "-" => Some(Self::Stdout),
+            _ => Some(Self::File(dir.join(path))),
+        }
+    }
+}
+
+impl fmt::Display for JsonlPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Stdout => f.write_str("-"),
+        }
+    }
+}
+
+impl Serialize for JsonlPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+pub(super) fn store(node: &Node<'_>, url: &str) -> Option<StorePlace> {
+    StorePlace::parse(node.document().dir(), url).map_err(|wrong| node.fault(wrong)).ok()
+}
+
+pub(super) fn lock(node: &Node<'_>, url: &str) -> Option<LockPlace> {
+    let place = split(url, "memory:").and_then(|(scheme, path)| match scheme {
+        "memory" => empty(path, scheme).map(|()| LockPlace::Memory),
+        _ => Err(not_known("lock", scheme, ["memory"])),
+    });
+    place.map_err(|wrong| node.fault(wrong)).ok()
+}
+
+/// Messages never repeat what follows the scheme: it may hold a password.
+fn split<'a>(url: &'a str, example: &str) -> Result<(&'a str, &'a str), String> {
+    let is_scheme = |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let parts = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
+    parts.ok_or_else(|| format!("expected scheme:path, such as {example:?}"))
+}
+
+fn empty(path: &str, scheme: &str) -> Result<(), String> {
+    if path.is_empty() { Ok(()) } else { Err(format!("`{scheme}:` takes nothing behind the colon")) }
+}
+
+fn local_path<'a>(url: &str, scheme: &str, path: &'a str, example: &str) -> Result<&'a Path, String> {
+    if path.starts_with("//") {
+        return Err(format!("`{scheme}://` would be a server; a file is written {scheme}:{example} or {scheme}:/dir/{example}"));
+    }
+    // Anything behind `?` would be options, which are keys of their own here.
+    if path.is_empty() || url.contains(['?', '\0']) {
+        return Err(format!("expected a file's name, such as \"{scheme}:{example}\""));
+    }
+    Ok(Path::new(path))
+}

@@ -1,0 +1,446 @@
+//! Reads typed settings out of a TOML document and collects every fault on the way, instead of the first one.
+//!
+//! Each table is read by an ordinary serde struct. What serde's own errors cannot say is added here: the line, the
+//! whole key, the value as written, the known keys. A value that is wrong is noted, passed over, and the struct
+//! is read once more without it, so that the next fault is found too.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::value::{SeqDeserializer, StrDeserializer, StringDeserializer};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{Fault, not_known};
+use super::{duration, secret};
+
+/// The name by which a newtype says that it is a path.
+const CONFIG_PATH: &str = "ConfigPath";
+
+/// The environment variables: given, so that tests have their own.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A document being read.
+pub(crate) struct Document<'a> {
+    text: &'a str,
+    dir: &'a Path,
+    /// `None` leaves secrets unresolved.
+    env: Option<Environment<'a>>,
+    faults: RefCell<Vec<Fault>>,
+    warnings: RefCell<BTreeSet<String>>,
+    /// Where the values begin that were found wrong and are passed over.
+    wrong: RefCell<BTreeSet<usize>>,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn new(text: &'a str, dir: &'a Path, env: Option<Environment<'a>>) -> Self {
+        Self { text, dir, env, faults: RefCell::default(), warnings: RefCell::default(), wrong: RefCell::default() }
+    }
+
+    /// Where relative paths count from.
+    pub(crate) fn dir(&self) -> &'a Path {
+        self.dir
+    }
+
+    pub(crate) fn env(&self) -> Option<Environment<'a>> {
+        self.env
+    }
+
+    pub(crate) fn fault(&self, at: usize, key: impl Into<String>, message: impl Into<String>) {
+        let before = self.text.as_bytes().iter().take(at);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        self.faults.borrow_mut().push(Fault { line, key: key.into(), message: message.into() });
+    }
+
+    pub(crate) fn warn(&self, message: String) {
+        self.warnings.borrow_mut().insert(message);
+    }
+
+    pub(crate) fn is_faultless(&self) -> bool {
+        self.faults.borrow().is_empty()
+    }
+
+    pub(crate) fn finish(self) -> (Vec<Fault>, Vec<String>) {
+        (self.faults.into_inner(), self.warnings.into_inner().into_iter().collect())
+    }
+
+    /// The value as it stands in the file, short and on one line.
+    fn quote(&self, value: &Spanned<DeValue<'_>>) -> String {
+        match value.get_ref() {
+            DeValue::Table(_) => "a table".to_owned(),
+            DeValue::Array(_) => "a list".to_owned(),
+            _ => {
+                let written = self.text.get(value.span()).unwrap_or("a value");
+                let line = written.lines().next().unwrap_or_default();
+                let short: String = line.chars().take(60).collect();
+                if short.len() < written.len() { format!("{short}…") } else { short }
+            }
+        }
+    }
+}
+
+/// One value of the document, with the way to it.
+#[derive(Clone)]
+pub(crate) struct Node<'a> {
+    document: &'a Document<'a>,
+    value: &'a Spanned<DeValue<'a>>,
+    key: String,
+    /// Keys of this table that are somebody else's: passed over, and listed as known.
+    others: &'static [&'static str],
+    /// Whether unknown keys of this table are somebody else's fault to report.
+    lenient: bool,
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn new(document: &'a Document<'a>, value: &'a Spanned<DeValue<'a>>, key: impl Into<String>) -> Self {
+        Self { document, value, key: key.into(), others: &[], lenient: false }
+    }
+
+    /// The same table for a reader who does not know these keys.
+    pub(crate) fn without(&self, others: &'static [&'static str]) -> Self {
+        Self { others, ..self.clone() }
+    }
+
+    /// The same table for a reader of a few of its keys.
+    pub(crate) fn partly(&self) -> Self {
+        Self { lenient: true, ..self.clone() }
+    }
+
+    pub(crate) fn document(&self) -> &'a Document<'a> {
+        self.document
+    }
+
+    pub(crate) fn value(&self) -> &'a DeValue<'a> {
+        self.value.get_ref()
+    }
+
+    /// Notes a fault of this value.
+    pub(crate) fn fault(&self, message: impl Into<String>) {
+        self.document.fault(self.start(), self.key.clone(), message);
+    }
+
+    /// Notes a fault of the value under `key` of this table; of the table itself when it is not there.
+    pub(crate) fn fault_in(&self, key: &str, message: impl Into<String>) {
+        match self.get(key) {
+            Some(node) => node.fault(message),
+            None => self.document.fault(self.start(), join(&self.key, key), message),
+        }
+    }
+
+    fn start(&self) -> usize {
+        self.value.span().start
+    }
+
+    /// The value under `key` of this table.
+    pub(crate) fn get(&self, key: &str) -> Option<Node<'a>> {
+        self.entries().find(|(name, _)| *name == key).map(|(_, node)| node)
+    }
+
+    /// The values of this table; none when it is no table.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+        let document = self.document;
+        let key = self.key.clone();
+        self.value().as_table().into_iter().flat_map(DeTable::iter).map(move |(name, value)| {
+            let name: &'a str = name.get_ref();
+            (name, Node::new(document, value, join(&key, name)))
+        })
+    }
+
+    /// The values of this list; none when it is no list.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = Node<'a>> {
+        let document = self.document;
+        let key = self.key.clone();
+        let values = self.value().as_array().into_iter().flat_map(|array| array.iter());
+        values.enumerate().map(move |(index, value)| Node::new(document, value, format!("{key}[{index}]")))
+    }
+
+    /// Reads this value, noting every fault in it. `None` when nothing usable is left.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        loop {
+            let error = match T::deserialize(self.clone()) {
+                Ok(value) => return Some(value),
+                Err(error) => error,
+            };
+            let place = error.place.unwrap_or(Place { start: self.start(), key: self.key.clone() });
+            if let Some(message) = error.message {
+                self.document.fault(place.start, place.key, message);
+            }
+            // Each round passes over one more value, so the rounds end; the whole cannot be passed over.
+            let is_new = self.document.wrong.borrow_mut().insert(place.start);
+            if place.start == self.start() || !is_new {
+                return None;
+            }
+        }
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.document.wrong.borrow().contains(&self.start())
+    }
+
+    fn entries_for(&self, known: Option<&'static [&'static str]>) -> Entries<'a> {
+        let mut entries = Vec::new();
+        for (name, node) in self.entries() {
+            let is_known = known.is_none_or(|known| known.contains(&name));
+            if is_known && !node.is_wrong() {
+                entries.push((name, node));
+            } else if !is_known && !self.lenient && !self.others.contains(&name) {
+                let known = self.others.iter().chain(known.unwrap_or_default()).copied();
+                self.note_unknown(name, &node, known);
+            }
+        }
+        Entries { entries: entries.into_iter(), value: None }
+    }
+
+    /// Notes an unknown key, once: the table may be read again.
+    fn note_unknown(&self, name: &str, node: &Node<'_>, known: impl Iterator<Item = &'static str>) {
+        if self.document.wrong.borrow_mut().insert(node.start()) {
+            node.fault(not_known("key", name, known));
+        }
+    }
+
+    fn visit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let located = self.clone();
+        let result = match self.value.get_ref() {
+            DeValue::String(text) => visitor.visit_str(text),
+            DeValue::Integer(number) => visit_integer(number, visitor),
+            DeValue::Float(number) => match number.as_str().replace('_', "").parse() {
+                Ok(number) => visitor.visit_f64(number),
+                Err(_) => Err(de::Error::invalid_value(Unexpected::Other("number"), &visitor)),
+            },
+            DeValue::Boolean(flag) => visitor.visit_bool(*flag),
+            DeValue::Datetime(time) => visitor.visit_string(time.to_string()),
+            DeValue::Array(_) => visitor.visit_seq(Elements(self.elements().collect::<Vec<_>>().into_iter())),
+            DeValue::Table(_) => visitor.visit_map(self.entries_for(None)),
+        };
+        result.map_err(|error| error.at(&located))
+    }
+}
+
+fn visit_integer<'a, V: Visitor<'a>>(number: &toml::de::DeInteger<'_>, visitor: V) -> Result<V::Value, Wrong> {
+    if let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) {
+        visitor.visit_i64(number)
+    } else if let Ok(number) = u64::from_str_radix(number.as_str(), number.radix()) {
+        visitor.visit_u64(number)
+    } else {
+        Err(de::Error::invalid_value(Unexpected::Other("number"), &visitor))
+    }
+}
+
+/// `parent.name`, with the name in quotes when it is not plain.
+fn join(parent: &str, name: &str) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let name = if plain { name.to_owned() } else { format!("{name:?}") };
+    if parent.is_empty() { name } else { format!("{parent}.{name}") }
+}
+
+impl<'a> Deserializer<'a> for Node<'a> {
+    type Error = Wrong;
+
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.visit(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_some(self)
+    }
+
+    /// A newtype called `Secret` is a secret: it stands in the environment or in a file of its own. One called
+    /// `ConfigPath` counts from the configuration's folder.
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+        let value = match (name, self.value()) {
+            (secret::NEWTYPE, _) => secret::resolve(&self).map_err(|message| Wrong::new(message).at(&self))?,
+            (CONFIG_PATH, DeValue::String(path)) => self.document.dir.join(path.as_ref()).to_string_lossy().into_owned(),
+            _ => return visitor.visit_newtype_struct(self),
+        };
+        let inner: StringDeserializer<Wrong> = value.into_deserializer();
+        visitor.visit_newtype_struct(inner).map_err(|error| error.at(&self))
+    }
+
+    fn deserialize_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        match self.value.get_ref() {
+            DeValue::String(text) if name == "Duration" => {
+                let span = duration::parse(text).ok_or_else(|| {
+                    Wrong::new(format!("expected {}, found {}", duration::FORM, self.document.quote(self.value)))
+                });
+                visit_duration(span.map_err(|error| error.at(&self))?, visitor).map_err(|error| error.at(&self))
+            }
+            DeValue::Table(_) if name != "Duration" => {
+                visitor.visit_map(self.entries_for(Some(fields))).map_err(|error| error.at(&self))
+            }
+            _ if name == "Duration" => Err(self.refused(duration::FORM)),
+            _ => Err(self.refused("a table")),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        match self.value.get_ref() {
+            DeValue::String(text) => {
+                let variant: StrDeserializer<'_, Wrong> = text.as_ref().into_deserializer();
+                visitor.visit_enum(variant).map_err(|error| error.at(&self))
+            }
+            _ => Err(self.refused("text in quotes")),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        <V: Visitor<'a>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+impl Node<'_> {
+    fn refused(&self, form: &str) -> Wrong {
+        Wrong::new(format!("expected {form}, found {}", self.document.quote(self.value))).at(self)
+    }
+}
+
+/// Hands a span of time to the visitor of [`Duration`], which takes seconds and nanoseconds.
+fn visit_duration<'a, V: Visitor<'a>>(span: Duration, visitor: V) -> Result<V::Value, Wrong> {
+    let parts = [span.as_secs(), u64::from(span.subsec_nanos())];
+    visitor.visit_seq(SeqDeserializer::<_, Wrong>::new(parts.into_iter()))
+}
+
+struct Entries<'a> {
+    entries: std::vec::IntoIter<(&'a str, Node<'a>)>,
+    value: Option<Node<'a>>,
+}
+
+impl<'a> de::MapAccess<'a> for Entries<'a> {
+    type Error = Wrong;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
+        let Some((name, node)) = self.entries.next() else { return Ok(None) };
+        self.value = Some(node);
+        seed.deserialize(StrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
+        let node = self.value.take().ok_or_else(|| Wrong::new("a value was asked for before its key".to_owned()))?;
+        seed.deserialize(node)
+    }
+}
+
+struct Elements<'a>(std::vec::IntoIter<Node<'a>>);
+
+impl<'a> de::SeqAccess<'a> for Elements<'a> {
+    type Error = Wrong;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
+        let next = self.0.find(|node| !node.is_wrong());
+        next.map(|node| seed.deserialize(node)).transpose()
+    }
+}
+
+/// Where a value stands.
+#[derive(Debug)]
+struct Place {
+    start: usize,
+    key: String,
+}
+
+/// Why a value cannot be read; its place is added on the way out.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    /// `None` when the fault was noted already.
+    message: Option<String>,
+    /// Whether the message still wants to say what was found.
+    tell_found: bool,
+    /// The key that is missing, if that is the fault.
+    missing: Option<&'static str>,
+    place: Option<Place>,
+}
+
+impl Wrong {
+    fn new(message: String) -> Self {
+        Self { message: Some(message), tell_found: false, missing: None, place: None }
+    }
+
+    fn expecting(expected: &dyn Expected) -> Self {
+        Self { tell_found: true, ..Self::new(format!("expected {}", form(expected))) }
+    }
+
+    fn at(mut self, node: &Node<'_>) -> Self {
+        if self.place.is_some() {
+            return self;
+        }
+        if let Some(name) = self.missing {
+            // The key is there when its value was wrong: that was said already.
+            self.message = node.get(name).is_none().then(|| format!("missing key `{name}`"));
+        } else if self.tell_found {
+            let found = node.document.quote(node.value);
+            self.message = self.message.map(|message| format!("{message}, found {found}"));
+        }
+        self.place = Some(Place { start: node.start(), key: node.key.clone() });
+        self
+    }
+}
+
+/// What serde expects, in words for people who do not know Rust.
+fn form(expected: &dyn Expected) -> String {
+    let expected = expected.to_string();
+    let words = match expected.as_str() {
+        "a string" | "string" | "path string" | "a character" => "text in quotes",
+        "a boolean" => "true or false",
+        "u64" | "usize" => "a whole number from 0",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u16" => "a whole number from 0 to 65535",
+        "u8" => "a whole number from 0 to 255",
+        "i64" | "isize" | "i32" => "a whole number",
+        "f64" | "f32" => "a number",
+        "a sequence" => "a list in square brackets",
+        "a map" => "a table",
+        other if other.starts_with("a nonzero") => "a whole number from 1",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    };
+    words.to_owned()
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message.as_deref().unwrap_or("wrong"))
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+impl de::Error for Wrong {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::expecting(expected)
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::expecting(expected)
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(not_known("value", variant, expected.iter().copied()))
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(not_known("key", field, expected.iter().copied()))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { missing: Some(field), ..Self::new(format!("missing key `{field}`")) }
+    }
+}

@@ -1,0 +1,18 @@
+//! What commands print: types whose fields are the keys of `--json`, and what people read instead.
+//!
+//! Times are RFC 3339 in UTC; counts are whole numbers; a key whose value is unknown is left out or `null`.
+
+mod check;
+mod demo;
+mod run;
+mod show;
+mod status;
+mod text;
+
+pub use check::{CheckReport, PartCheck};
+pub use demo::DemoReport;
+pub use run::RunOutcome;
+pub use show::ShowReport;
+pub use status::{ParkedAccount, StatusReport};
+
+pub(crate) use text::{Rows, aligned, count, number, plain, took};

@@ -1,0 +1,199 @@
+//! What `collector status` prints.
+
+use std::collections::BTreeMap;
+
+use collector_core::pipeline::DeadGroup;
+use collector_core::store::{Counts, Parked, RunState, SinkCounts};
+use serde::Serialize;
+
+use super::{Rows, aligned, count, number, plain};
+
+/// Runs that are shown to people; `--json` has them all.
+const SHOWN_RUNS: usize = 5;
+
+/// What a store holds, what is open, and what is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct StatusReport {
+    /// The store.
+    pub store: String,
+    /// Everything countable: `entities`, `sightings`, `payloads`, `tasks`, `open`, `sinks`, `runs` …
+    pub counts: Counts,
+    /// Accounts that are kept out.
+    pub parked: Vec<ParkedAccount>,
+    /// Dead letters by part and reason, the most first.
+    pub dead: Vec<DeadGroup>,
+}
+
+/// An account that is kept out, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ParkedAccount {
+    /// Which, since and until when, and why.
+    #[serde(flatten)]
+    pub parked: Parked,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+impl From<Parked> for ParkedAccount {
+    fn from(parked: Parked) -> Self {
+        Self { advice: parked.kind.advice(), parked }
+    }
+}
+
+impl ParkedAccount {
+    /// One line for people.
+    pub(crate) fn line(&self) -> Vec<String> {
+        let until = self.parked.until.map_or_else(|| "until somebody lets it in".to_owned(), |until| format!("until {until}"));
+        vec![self.parked.account.to_string(), until, format!("{}: {}", self.parked.kind, plain(&self.parked.reason))]
+    }
+}
+
+/// Two lines for people: what was given up, and what to do about it.
+fn dead_lines(group: &DeadGroup) -> Rows {
+    let blank = String::new;
+    vec![
+        vec![group.part.clone(), group.kind.to_string(), number(group.count), plain(&group.example)],
+        vec![blank(), blank(), blank(), group.kind.advice().to_owned()],
+    ]
+}
+
+impl StatusReport {
+    /// What people read.
+    pub fn text(&self) -> String {
+        let counts = &self.counts;
+        let mut text = aligned(
+            0,
+            &[
+                vec!["store".to_owned(), self.store.clone()],
+                vec!["creators".to_owned(), self.holds()],
+                vec!["workers".to_owned(), number(counts.workers)],
+            ],
+        );
+        section(&mut text, "runs, newest first", &counts.runs.iter().take(SHOWN_RUNS).map(run_line).collect::<Rows>());
+        section(&mut text, "open tasks", &lines(&counts.open));
+        section(&mut text, "sinks", &counts.sinks.iter().map(|(name, sink)| sink_line(name, sink)).collect::<Rows>());
+        let spent = |(account, cost): (&String, &collector_core::task::Cost)| {
+            vec![account.clone(), format!("{} units, {}", number(cost.units), count(cost.requests, "request", "requests"))]
+        };
+        section(&mut text, "spent in the present window", &counts.spent.iter().map(spent).collect::<Rows>());
+        section(&mut text, "parked accounts", &self.parked.iter().map(ParkedAccount::line).collect::<Rows>());
+        section(&mut text, "dead letters", &self.dead.iter().flat_map(dead_lines).collect::<Rows>());
+        text.push_str(&format!("\n{}", self.verdict()));
+        text
+    }
+
+    fn holds(&self) -> String {
+        let counts = &self.counts;
+        let sightings = count(counts.sightings, "sighting", "sightings");
+        format!("{} ({sightings}, {} kept)", number(counts.entities), count(counts.payloads, "answer", "answers"))
+    }
+
+    /// What to do next.
+    fn verdict(&self) -> String {
+        if let Some(parked) = self.parked.first() {
+            return format!("Parked: {}. {}", parked.parked.account, parked.advice);
+        }
+        match self.counts.runs.first() {
+            None => "Nothing was run yet. Next: collector run JOB".to_owned(),
+            Some(run) if run.ended.is_none() && self.counts.workers == 0 => {
+                format!("Run {} ({}) was left unfinished. To go on: collector run {}", run.run, run.job, run.job)
+            }
+            Some(run) if run.ended.is_none() => format!("Run {} ({}) is going on.", run.run, run.job),
+            Some(_) if self.counts.dead > 0 => "Finished; the dead letters above were given up.".to_owned(),
+            Some(_) => "Everything is in order.".to_owned(),
+        }
+    }
+}
+
+fn section(text: &mut String, title: &str, rows: &[Vec<String>]) {
+    if !rows.is_empty() {
+        text.push_str(&format!("\n{title}\n{}", aligned(2, rows)));
+    }
+}
+
+fn lines(counts: &BTreeMap<String, u64>) -> Rows {
+    counts.iter().filter(|(_, amount)| **amount > 0).map(|(name, amount)| vec![name.clone(), number(*amount)]).collect()
+}
+
+fn run_line(run: &RunState) -> Vec<String> {
+    let state = match (&run.ended, run.open) {
+        (Some((at, end)), _) => format!("{} {at}", end.as_str()),
+        (None, open) => format!("{} open", number(open)),
+    };
+    let counts = &run.counts;
+    let did = format!(
+        "{} done, {} fresh, {} absent, {} dead, {} units",
+        number(counts.done),
+        number(counts.fresh),
+        number(counts.absent),
+        number(counts.dead),
+        number(counts.cost.units)
+    );
+    vec![run.run.to_string(), run.job.clone(), state, did]
+}
+
+fn sink_line(name: &str, sink: &SinkCounts) -> Vec<String> {
+    let did = format!("{} stored, {} pending, {} refused", number(sink.stored), number(sink.pending), number(sink.rejected));
+    vec![name.to_owned(), did]
+}
+
+#[cfg(test)]
+mod tests {
+    use collector_core::clock::Timestamp;
+    use collector_core::error::ErrorKind;
+    use collector_core::id::RunId;
+    use collector_core::store::{RunCounts, RunEnd};
+
+    use super::*;
+
+    fn status(runs: Vec<RunState>) -> StatusReport {
+        let counts = Counts { entities: 5_000, runs, ..Counts::default() };
+        StatusReport { store: "sqlite:a.db".to_owned(), counts, parked: vec![], dead: vec![] }
+    }
+
+    fn run(ended: Option<(Timestamp, RunEnd)>) -> RunState {
+        let (job, counts) = ("people".to_owned(), RunCounts::default());
+        RunState { run: RunId(7), job, began: Timestamp::from_secs(0), ended, open: 3, counts, pending: 0 }
+    }
+
+    #[test]
+    fn what_was_given_up_is_told_with_advice() {
+        let group = DeadGroup {
+            part: "e".to_owned(),
+            kind: ErrorKind::Malformed,
+            count: 12,
+            example: "profile x: bro\u{1b}ken".to_owned(),
+        };
+        let text = StatusReport { dead: vec![group], ..status(vec![]) }.text();
+        let advice = ErrorKind::Malformed.advice();
+        assert!(text.contains(&format!("  e  malformed  12  profile x: bro{}ken\n{:20}{advice}\n", '\u{fffd}', "")), "{text}");
+    }
+
+    #[test]
+    fn the_last_line_says_what_to_do() {
+        assert!(status(vec![]).text().ends_with("Next: collector run JOB"));
+        assert!(status(vec![run(None)]).text().ends_with("To go on: collector run people"));
+        let ended = Some((Timestamp::from_secs(9), RunEnd::Complete));
+        assert!(status(vec![run(ended)]).text().ends_with("Everything is in order."));
+        let parked = Parked {
+            account: "e".into(),
+            until: None,
+            kind: ErrorKind::Unauthorized,
+            reason: "no\u{1b}pe".to_owned(),
+            since: Timestamp::from_secs(0),
+        };
+        let report = StatusReport { parked: vec![parked.into()], ..status(vec![run(ended)]) };
+        assert!(report.text().ends_with(&format!("Parked: e. {}", ErrorKind::Unauthorized.advice())));
+        assert!(report.text().contains("  e  until somebody lets it in  unauthorized: no\u{fffd}pe\n"), "{}", report.text());
+    }
+
+    #[test]
+    fn json_has_the_documented_keys() {
+        let json = serde_json::json!(status(vec![run(None)]));
+        let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["counts", "dead", "parked", "store"]);
+        assert_eq!(json["counts"]["entities"], 5_000);
+    }
+}

@@ -1,0 +1,212 @@
+//! One transaction for finished calls: answers, entities, verdicts, follow-ups, outbox.
+
+use std::collections::HashSet;
+
+use collector_core::clock::Timestamp;
+use collector_core::domain::Domain;
+use collector_core::error::Result;
+use collector_core::id::RunId;
+use collector_core::store::ledger::{Changes, Ledger};
+use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
+
+use super::counters::Counter;
+use super::outbox::{self, Wish};
+use super::payloads::{self, Answer, Kept};
+use super::session::Database;
+use super::sides::Sides;
+use super::sinks::Sinks;
+use super::tasks::{self, Ask};
+use super::verdicts::{self, Ending};
+use super::write::Write;
+use super::{budgets, entities, workers};
+
+/// What a commit leaves to be done once it is durable.
+pub(super) struct Outcome {
+    pub(super) committed: Committed,
+    /// The sinks that are owed, as bits.
+    pub(super) mask: u64,
+    /// The entities.
+    pub(super) keys: Vec<u64>,
+}
+
+/// What is remembered of a call whose items went to the ledger.
+struct Landed {
+    run: RunId,
+    /// Whether one of its tasks was still claimed: else it counts for no run and has no follow-ups.
+    current: bool,
+}
+
+/// Writes finished calls.
+pub(super) async fn commit<D: Domain>(
+    database: &Database,
+    domain: &D,
+    worker: &WorkerId,
+    mut calls: Vec<FinishedCall<D>>,
+    lookup: &dyn Lookup,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let mut write = Write::begin(database).await?;
+    let number = write.counters.next(Counter::Commit);
+    let mut committed = Committed::default();
+    let payloads = answers(&mut write, &calls, &mut committed).await?;
+    let landed = land(&mut write, worker, &calls, &payloads, number, now, &mut committed).await?;
+    let mut sides = Sides::load(&write.tx).await?;
+    let mut ledger = Ledger::new(domain);
+    for call in &mut calls {
+        let at = call.payload.as_ref().map_or(now, |payload| payload.at);
+        ledger.add(&call.source, at, std::mem::take(&mut call.items));
+    }
+    let loaded = entities::load(&write.tx, &mut ledger, &sides).await?;
+    let changes = ledger.close(|| collector_core::id::RecordKey(write.counters.next(Counter::EntityKey)));
+    let wishes = entities::save(&mut write, &changes, &loaded, &mut sides, &payloads, number, now).await?;
+    count_items(&mut write, &landed, &changes, number, &mut committed);
+    let owner = workers::acting(&mut write, worker, now).await?;
+    let mask = wish(&write, &wishes, owner).await?;
+    committed.versions = wishes.len() as u64;
+    follow(&mut write, &mut calls, &landed, &changes, lookup, now, &mut committed).await?;
+    write.commit().await?;
+    let keys = wishes.into_iter().map(|wish| wish.key.0).collect();
+    Ok(Outcome { committed, mask, keys })
+}
+
+/// Keeps the answers; gives the number of each call's.
+async fn answers<D: Domain>(
+    write: &mut Write,
+    calls: &[FinishedCall<D>],
+    committed: &mut Committed,
+) -> Result<Vec<Option<u64>>> {
+    let answers: Vec<Answer<'_>> = calls.iter().filter_map(answer).collect();
+    let mut kept = payloads::keep(write, &answers).await?.into_iter();
+    let mut numbers = Vec::with_capacity(calls.len());
+    for call in calls {
+        let one: Option<Kept> = if call.payload.is_some() { kept.next() } else { None };
+        committed.blobs += u64::from(one.is_some_and(|kept| kept.is_new));
+        numbers.push(one.map(|kept| kept.id));
+    }
+    Ok(numbers)
+}
+
+fn answer<D: Domain>(call: &FinishedCall<D>) -> Option<Answer<'_>> {
+    Some(Answer {
+        source: &call.source,
+        tasks: call.tasks.iter().map(|task| task.claimed.id).collect(),
+        fingerprint: call.fingerprint,
+        payload: call.payload.as_ref()?,
+        malformed: &call.malformed,
+    })
+}
+
+/// Deals with the tasks of the calls, and counts calls whose claims are current.
+async fn land<D: Domain>(
+    write: &mut Write,
+    worker: &WorkerId,
+    calls: &[FinishedCall<D>],
+    payloads: &[Option<u64>],
+    number: u64,
+    now: Timestamp,
+    committed: &mut Committed,
+) -> Result<Vec<Landed>> {
+    let ids = calls.iter().flat_map(|call| &call.tasks).map(|task| task.claimed.id);
+    let held = tasks::held(&write.tx, worker, ids).await?;
+    let mut ended = HashSet::new();
+    let mut endings = Vec::with_capacity(held.len());
+    let mut landed = Vec::with_capacity(calls.len());
+    for (call, payload) in calls.iter().zip(payloads) {
+        let run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
+        let mut current = false;
+        for task in &call.tasks {
+            let claimed = &task.claimed;
+            let holds = held.get(&claimed.id).filter(|held| held.under(claimed.claim) && ended.insert(claimed.id));
+            let Some(held) = holds else {
+                committed.stale.push(claimed.id);
+                continue;
+            };
+            current = true;
+            endings.push(Ending { held: *held, task: &claimed.task, verdict: &task.verdict, payload: *payload });
+        }
+        if current {
+            count_call(write, run, call, number);
+            if let Some((account, window, over)) = &call.refund {
+                budgets::give_back(&write.tx, account, *window, *over).await?;
+            }
+        }
+        landed.push(Landed { run, current });
+    }
+    verdicts::apply(write, &endings, number, now).await?;
+    Ok(landed)
+}
+
+fn count_call<D: Domain>(write: &mut Write, run: RunId, call: &FinishedCall<D>, number: u64) {
+    let malformed = call.malformed.len() as u64;
+    let books = write.runs.of(run);
+    books.last_commit = Some(number);
+    books.counts.answers += u64::from(call.payload.is_some());
+    books.counts.malformed += malformed;
+    books.counts.items += malformed;
+    books.counts.cost = books.counts.cost + call.cost;
+}
+
+fn count_items<D: Domain>(
+    write: &mut Write,
+    landed: &[Landed],
+    changes: &Changes<D>,
+    number: u64,
+    committed: &mut Committed,
+) {
+    for (call, counts) in landed.iter().zip(&changes.counts) {
+        committed.changed += counts.changed;
+        committed.unchanged += counts.unchanged;
+        if call.current {
+            let books = write.runs.of(call.run);
+            books.last_commit = Some(number);
+            books.counts.changed += counts.changed;
+            books.counts.unchanged += counts.unchanged;
+            books.counts.malformed += counts.malformed;
+            books.counts.items += counts.changed + counts.unchanged + counts.malformed;
+        }
+    }
+}
+
+async fn wish(write: &Write, wishes: &[Wish], owner: u64) -> Result<u64> {
+    let mut sinks = Sinks::load(&write.tx).await?;
+    outbox::owe(&write.tx, &mut sinks, wishes, owner).await?;
+    sinks.save(&write.tx).await?;
+    Ok(sinks.mask())
+}
+
+/// Adds what follows from the answers, and whom to ask about what they showed.
+async fn follow<D: Domain>(
+    write: &mut Write,
+    calls: &mut [FinishedCall<D>],
+    landed: &[Landed],
+    changes: &Changes<D>,
+    lookup: &dyn Lookup,
+    now: Timestamp,
+    committed: &mut Committed,
+) -> Result<()> {
+    let mut asks = Vec::new();
+    for (call, landed) in calls.iter_mut().zip(landed).filter(|(_, landed)| landed.current) {
+        let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0) + 1;
+        let again = call.tasks.iter().filter_map(|task| match &task.verdict {
+            Verdict::Restart(again) => Some(again.clone()),
+            _ => None,
+        });
+        let tasks = call.follow_ups.drain(..);
+        asks.extend(tasks.map(|task| Ask { run: landed.run, depth, again: false, task }));
+        asks.extend(again.map(|task| Ask { run: landed.run, depth, again: true, task }));
+    }
+    let followed = asks.len();
+    let moved = changes.moved.iter().map(|(call, ids)| (call, lookup.moved(ids)));
+    let grown = changes.grown.iter().map(|(call, ids)| (call, lookup.grown(ids)));
+    for (call, tasks) in moved.chain(grown) {
+        if let Some(landed) = landed.get(*call) {
+            // Somebody found is a root again, however deep the answer lay.
+            asks.extend(tasks.into_iter().map(|task| Ask { run: landed.run, depth: 0, again: false, task }));
+        }
+    }
+    let answers = tasks::enqueue(write, asks, now).await?;
+    let new = answers.iter().take(followed).filter(|answer| **answer == Enqueued::New).count();
+    committed.enqueued = new as u64;
+    committed.skipped = (followed - new) as u64;
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! Entities: loading what the ledger needs, writing what it decides, table by table.
+
+use std::collections::HashMap;
+
+use collector_core::clock::Timestamp;
+use collector_core::domain::{Domain, Sighting};
+use collector_core::error::Result;
+use collector_core::id::{Digest, IdHash, RecordKey};
+use collector_core::store::ledger::{Changes, EntityRow, Ledger};
+use sea_orm::Value;
+
+use super::counters::Counter;
+use super::error::unreadable;
+use super::outbox::Wish;
+use super::session::{Session, hash, int, int_or_null, ints, json, signed, text, text_or_null, time};
+use super::sides::Sides;
+use super::statements::Insert;
+use super::write::Write;
+
+const ALIAS: Insert = Insert { table: "alias", columns: &["hash", "entity"], key: &["hash"], update: &["entity"] };
+
+const ENTITY: Insert = Insert {
+    table: "entity",
+    columns: &["id", "version", "merged_into", "digest", "ids", "lost", "facts", "body"],
+    key: &["id"],
+    update: &["version", "merged_into", "digest", "ids", "lost", "facts", "body"],
+};
+
+const SIGHTING: Insert = Insert {
+    table: "sighting",
+    columns: &["entity", "side", "seen_at", "payload", "item"],
+    key: &["entity", "side"],
+    update: &["seen_at", "payload", "item"],
+};
+
+const HISTORY: Insert = Insert {
+    table: "history",
+    columns: &["entity", "day", "figures"],
+    key: &["entity", "day"],
+    update: &["figures"],
+};
+
+const LINK: Insert = Insert {
+    table: "payload_entity",
+    columns: &["payload", "entity"],
+    key: &["payload", "entity"],
+    update: &[],
+};
+
+/// How many sightings each loaded entity had.
+pub(super) type Loaded = HashMap<RecordKey, usize>;
+
+/// Loads into the ledger what its sightings touch.
+pub(super) async fn load<D: Domain>(tx: &Session, ledger: &mut Ledger<'_, D>, sides: &Sides) -> Result<Loaded> {
+    let hashes: Vec<Value> = ledger.identities().into_iter().map(|id| hash(id.0)).collect();
+    for row in tx.rows_in("SELECT hash, entity FROM @alias WHERE hash IN (?*)", &[], &hashes).await? {
+        ledger.load_alias(IdHash(row.hash(0)?), RecordKey(row.int(1)?));
+    }
+    let rows = rows::<D>(tx, ledger.owners(), sides).await?;
+    let loaded = rows.iter().map(|row| (row.key, row.sightings.len())).collect();
+    for row in rows {
+        ledger.load_entity(row);
+    }
+    Ok(loaded)
+}
+
+/// Entities with their sightings, by key; unknown ones and those that are gone are left out.
+pub(super) async fn rows<D: Domain>(
+    tx: &Session,
+    keys: Vec<RecordKey>,
+    sides: &Sides,
+) -> Result<Vec<EntityRow<D::Item>>> {
+    let keys = ints(keys.into_iter().map(|key| key.0));
+    let query = "SELECT id, version, digest, ids, lost, facts FROM @entity WHERE id IN (?*) AND merged_into IS NULL";
+    let mut entities = Vec::with_capacity(keys.len());
+    let mut at = HashMap::with_capacity(keys.len());
+    for row in tx.rows_in(query, &[], &keys).await? {
+        let key = RecordKey(row.int(0)?);
+        at.insert(key.0, entities.len());
+        entities.push(EntityRow {
+            key,
+            version: row.int(1)?,
+            digest: Digest(row.hash(2)?),
+            ids: row.json(3)?,
+            lost: row.json(4)?,
+            facts: row.json(5)?,
+            sightings: Vec::new(),
+        });
+    }
+    let query = "SELECT entity, side, seen_at, item FROM @sighting WHERE entity IN (?*)";
+    for row in tx.rows_in(query, &[], &keys).await? {
+        let Some(entity) = at.get(&row.int(0)?).and_then(|at| entities.get_mut(*at)) else { continue };
+        let side: usize = row.small(1)?;
+        let (source, aspect) = sides.get(side).ok_or_else(|| unreadable("a sighting's side", side))?;
+        entity.sightings.push(Sighting { source, aspect, seen_at: row.time(2)?, item: row.json(3)? });
+    }
+    Ok(entities)
+}
+
+/// Writes what the ledger decided, each table in the order of its key; gives what the sinks are owed.
+///
+/// `payloads` has the answer of each call.
+pub(super) async fn save<D: Domain>(
+    write: &mut Write,
+    changes: &Changes<D>,
+    loaded: &Loaded,
+    sides: &mut Sides,
+    payloads: &[Option<u64>],
+    commit: u64,
+    now: Timestamp,
+) -> Result<Vec<Wish>> {
+    let aliases = changes.aliases.iter().map(|(id, key)| [hash(id.0), int(key.0)]).collect();
+    write.tx.insert(&ALIAS, aliases).await?;
+    let rows = entity_rows(changes)?;
+    write.tx.insert(&ENTITY, rows).await?;
+    let rows = sighting_rows(changes, sides, payloads)?;
+    sides.save(&write.tx).await?;
+    write.tx.insert(&SIGHTING, rows).await?;
+    let gone = ints(changes.joined.iter().map(|joined| joined.key.0));
+    write.tx.run_in("DELETE FROM @sighting WHERE entity IN (?*)", &[], &gone).await?;
+    write.tx.insert(&HISTORY, history_rows(changes, now)?).await?;
+    write.tx.insert(&LINK, link_rows(changes, payloads)).await?;
+    count(write, changes, loaded);
+    Ok(wishes(changes, commit))
+}
+
+fn entity_rows<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 8]>> {
+    let mut rows = Vec::with_capacity(changes.entities.len() + changes.joined.len());
+    let written = changes.entities.iter().filter(|change| change.changed || change.identity_changed);
+    for change in written {
+        rows.push([
+            int(change.key.0),
+            int(change.version),
+            int_or_null(None),
+            hash(change.digest.0),
+            json(&change.ids)?,
+            json(&change.lost)?,
+            json(&change.facts)?,
+            json(&*change.entity)?,
+        ]);
+    }
+    for joined in &changes.joined {
+        rows.push([
+            int(joined.key.0),
+            int(joined.version),
+            int(joined.into.0),
+            hash(Digest::default().0),
+            text("{}"),
+            text("[]"),
+            text("{}"),
+            text_or_null(None),
+        ]);
+    }
+    Ok(rows)
+}
+
+fn sighting_rows<D: Domain>(
+    changes: &Changes<D>,
+    sides: &mut Sides,
+    payloads: &[Option<u64>],
+) -> Result<Vec<[Value; 5]>> {
+    // The last call that shows an entity; several calls of one commit seldom show the same one.
+    let shown: HashMap<RecordKey, usize> = changes.links.iter().copied().collect();
+    let mut rows = Vec::with_capacity(changes.entities.len());
+    for change in &changes.entities {
+        let payload = shown.get(&change.key).and_then(|call| payloads.get(*call).copied().flatten());
+        for sighting in change.written.iter().filter_map(|at| change.sightings.get(*at)) {
+            let side = sides.find_or_add(&sighting.source, &sighting.aspect);
+            let seen_at = time(sighting.seen_at);
+            rows.push([int(change.key.0), int(side), seen_at, int_or_null(payload), json(&sighting.item)?]);
+        }
+    }
+    Ok(rows)
+}
+
+fn history_rows<D: Domain>(changes: &Changes<D>, now: Timestamp) -> Result<Vec<[Value; 3]>> {
+    let day = i64::from(now.day());
+    let measured = changes.entities.iter().filter_map(|change| Some((change.key, change.measures.as_ref()?)));
+    measured.map(|(key, figures)| Ok([int(key.0), signed(day), json(figures)?])).collect()
+}
+
+fn link_rows<D: Domain>(changes: &Changes<D>, payloads: &[Option<u64>]) -> Vec<[Value; 2]> {
+    let mut links: Vec<(u64, u64)> = changes
+        .links
+        .iter()
+        .filter_map(|(key, call)| Some((payloads.get(*call).copied().flatten()?, key.0)))
+        .collect();
+    links.sort_unstable();
+    links.dedup();
+    links.into_iter().map(|(payload, key)| [int(payload), int(key)]).collect()
+}
+
+fn count<D: Domain>(write: &mut Write, changes: &Changes<D>, loaded: &Loaded) {
+    let had = |key: &RecordKey| loaded.get(key).copied().unwrap_or(0) as u64;
+    for change in &changes.entities {
+        write.counters.add(Counter::Entities, u64::from(change.is_new));
+        write.counters.add(Counter::Versions, u64::from(change.changed));
+        write.counters.add(Counter::Sightings, change.sightings.len() as u64);
+        write.counters.take(Counter::Sightings, had(&change.key));
+    }
+    for joined in &changes.joined {
+        write.counters.take(Counter::Entities, 1);
+        write.counters.add(Counter::Versions, 1);
+        write.counters.take(Counter::Sightings, had(&joined.key));
+    }
+}
+
+fn wishes<D: Domain>(changes: &Changes<D>, since: u64) -> Vec<Wish> {
+    let changed = changes.entities.iter().filter(|change| change.changed);
+    let put = changed.map(|change| Wish {
+        key: change.key,
+        version: change.version,
+        is_new: change.is_new,
+        mask: u64::MAX,
+        since,
+    });
+    let gone = changes.joined.iter().map(|joined| Wish {
+        key: joined.key,
+        version: joined.version,
+        is_new: false,
+        mask: u64::MAX,
+        since,
+    });
+    let mut wishes: Vec<Wish> = put.chain(gone).collect();
+    wishes.sort_unstable_by_key(|wish| wish.key);
+    wishes
+}

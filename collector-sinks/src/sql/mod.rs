@@ -1,0 +1,65 @@
+//! The store of record in SQL: [`SqlStore`].
+//!
+//! # Collects
+//! Tasks, answers as received, sightings, merged entities, daily history, the outbox, budgets, dead letters: all of
+//! it in one SQLite file, changed by one transaction per method of [`Store`](collector_core::store::Store).
+//!
+//! # Requests and cost
+//! One connection writes, a few read. A commit makes a fixed number of statements per table, each for many rows, and
+//! visits the tables one after the other, so that each pass stays in one B-tree.
+//!
+//! # Options
+//! See [`SqlConfig`].
+//!
+//! # Limits
+//! One writing process per file: a second one is refused and told who holds it. Any number of processes read beside
+//! it, with [`SqlStore::open_reader`]. The file must lie on a local disk: SQLite's write-ahead log does not work on
+//! network file systems. At most 62 sinks are registered for the life of a file; every registered sink is owed every
+//! change, whether it is configured at the moment or not.
+//!
+//! # Errors
+//! `Storage` for everything that disk, file or database refuse, naming the file and a remedy. `ConfigInvalid` for
+//! a configuration that cannot be honoured. Nothing that was acknowledged is lost by either.
+//!
+//! # Example
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use collector_core::domain::{Keyed, LastWins};
+//! # use collector_sinks::sql::{SqlConfig, SqlStore};
+//! # #[derive(Clone, serde::Serialize, serde::Deserialize)] struct Video { id: String }
+//! # impl Keyed for Video { fn key(&self) -> std::borrow::Cow<'_, str> { self.id.as_str().into() } }
+//! # async fn example() -> collector_core::error::Result<()> {
+//! let store = SqlStore::open(&SqlConfig::new("videos.db"), Arc::new(LastWins::<Video>::new())).await?;
+//! # drop(store);
+//! # Ok(())
+//! # }
+//! ```
+
+mod budgets;
+mod commit;
+mod config;
+mod counters;
+mod dead;
+mod dialect;
+mod entities;
+mod error;
+mod lanes;
+mod migration;
+mod outbox;
+mod owed;
+mod payloads;
+mod read;
+mod runs;
+mod schema;
+mod session;
+mod sides;
+mod sinks;
+mod statements;
+mod store;
+mod tasks;
+mod verdicts;
+mod workers;
+mod write;
+
+pub use config::SqlConfig;
+pub use store::SqlStore;

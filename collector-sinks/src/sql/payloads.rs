@@ -1,0 +1,180 @@
+//! Answers as received: one row per request and fingerprint, so that an answer which says the same writes no blob.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use collector_core::clock::Timestamp;
+use collector_core::error::Result;
+use collector_core::id::{Digest, PayloadId, TaskId};
+use collector_core::store::StoredPayload;
+use collector_core::task::{Malformed, Payload};
+use sea_orm::Value;
+
+use super::counters::Counter;
+use super::error::unreadable;
+use super::session::{Session, bytes, hash, int, json, text, text_or_null, time};
+use super::statements::Insert;
+use super::write::Write;
+
+const ADD: Insert = Insert {
+    table: "payload",
+    columns: &[
+        "id", "request", "fingerprint", "source", "status", "headers", "malformed", "codec", "body", "first_at",
+        "last_at", "times",
+    ],
+    key: &[],
+    update: &[],
+};
+
+/// Bytes of bodies in one insert, so that no statement holds a second copy of everything.
+const INSERT_BYTES: usize = 1 << 20;
+/// Level 1: answers are JSON, and higher levels gain less than a tenth for twice the time.
+const LEVEL: i32 = 1;
+const PLAIN: u64 = 0;
+const ZSTD: u64 = 1;
+
+/// An answer to keep.
+pub(super) struct Answer<'a> {
+    pub(super) source: &'a str,
+    pub(super) tasks: Vec<TaskId>,
+    pub(super) fingerprint: Digest,
+    pub(super) payload: &'a Payload,
+    pub(super) malformed: &'a [Malformed],
+}
+
+/// An answer that is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) id: u64,
+    pub(super) is_new: bool,
+}
+
+struct Newest {
+    id: u64,
+    fingerprint: [u8; 16],
+    last_at: Timestamp,
+}
+
+/// Keeps answers; gives one number per answer, in order.
+pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Vec<Kept>> {
+    let requests: Vec<[u8; 16]> = answers.iter().map(|answer| request(&answer.tasks)).collect();
+    let mut newest = newest(&write.tx, &requests).await?;
+    let mut kept = Vec::with_capacity(answers.len());
+    let mut rows: Vec<[Value; 12]> = Vec::new();
+    let mut held = 0;
+    for (answer, request) in answers.iter().zip(requests) {
+        let at = answer.payload.at;
+        match newest.get_mut(&request).filter(|newest| newest.fingerprint == answer.fingerprint.0) {
+            Some(newest) => {
+                kept.push(Kept { id: newest.id, is_new: false });
+                if at > newest.last_at {
+                    newest.last_at = at;
+                    let again = "UPDATE @payload SET times = times + 1, last_at = ? WHERE id = ?";
+                    write.tx.run(again, vec![time(at), int(newest.id)]).await?;
+                }
+            }
+            None => {
+                let id = write.counters.next(Counter::PayloadKey);
+                write.counters.add(Counter::Payloads, 1);
+                newest.insert(request, Newest { id, fingerprint: answer.fingerprint.0, last_at: at });
+                kept.push(Kept { id, is_new: true });
+                let (codec, body) = pack(&answer.payload.body);
+                held += body.len();
+                rows.push(row(id, request, answer, codec, body)?);
+                if held >= INSERT_BYTES {
+                    held = 0;
+                    write.tx.insert(&ADD, std::mem::take(&mut rows)).await?;
+                }
+            }
+        }
+    }
+    write.tx.insert(&ADD, rows).await?;
+    Ok(kept)
+}
+
+/// What makes it the same request: the tasks, in any order.
+fn request(tasks: &[TaskId]) -> [u8; 16] {
+    let mut ids: Vec<[u8; 16]> = tasks.iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    Digest::of(ids.as_flattened()).0
+}
+
+async fn newest(tx: &Session, requests: &[[u8; 16]]) -> Result<HashMap<[u8; 16], Newest>> {
+    let requests: Vec<Value> = requests.iter().copied().map(hash).collect();
+    let query = "SELECT request, id, fingerprint, last_at FROM @payload \
+                 WHERE id IN (SELECT MAX(id) FROM @payload WHERE request IN (?*) GROUP BY request)";
+    let rows = tx.rows_in(query, &[], &requests).await?;
+    rows.iter()
+        .map(|row| Ok((row.hash(0)?, Newest { id: row.int(1)?, fingerprint: row.hash(2)?, last_at: row.time(3)? })))
+        .collect()
+}
+
+fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8>) -> Result<[Value; 12]> {
+    let at = answer.payload.at;
+    Ok([
+        int(id),
+        hash(request),
+        hash(answer.fingerprint.0),
+        text(answer.source),
+        int(u64::from(answer.payload.status)),
+        json(&answer.payload.headers)?,
+        if answer.malformed.is_empty() { text_or_null(None) } else { json(answer.malformed)? },
+        int(codec),
+        bytes(body),
+        time(at),
+        time(at),
+        int(1),
+    ])
+}
+
+fn pack(body: &[u8]) -> (u64, Vec<u8>) {
+    match zstd::bulk::compress(body, LEVEL) {
+        Ok(packed) if packed.len() < body.len() => (ZSTD, packed),
+        // What does not shrink is kept as it is.
+        _ => (PLAIN, body.to_vec()),
+    }
+}
+
+fn unpack(codec: u64, body: Vec<u8>) -> Result<Bytes> {
+    match codec {
+        PLAIN => Ok(body.into()),
+        ZSTD => Ok(zstd::decode_all(body.as_slice()).map_err(|error| unreadable("an answer", error))?.into()),
+        other => Err(unreadable("an answer's codec", other)),
+    }
+}
+
+/// A stored answer.
+pub(super) async fn get(tx: &Session, id: PayloadId) -> Result<Option<StoredPayload>> {
+    let query = "SELECT source, status, headers, codec, body, first_at FROM @payload WHERE id = ?";
+    let Some(row) = tx.one(query, vec![int(id.0)]).await? else { return Ok(None) };
+    Ok(Some(StoredPayload {
+        id,
+        source: row.text(0)?.into(),
+        status: row.small(1)?,
+        headers: row.json(2)?,
+        body: unpack(row.int(3)?, row.bytes(4)?)?,
+        at: row.time(5)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_back_whether_it_shrinks_or_not() {
+        for body in [b"".as_slice(), b"x", &[7; 10_000]] {
+            let (codec, packed) = pack(body);
+            assert!(packed.len() <= body.len());
+            assert_eq!(unpack(codec, packed).unwrap(), body);
+        }
+        assert!(unpack(9, vec![]).is_err());
+    }
+
+    #[test]
+    fn a_request_is_its_tasks_in_any_order() {
+        let (a, b) = (TaskId([1; 16]), TaskId([2; 16]));
+        assert_eq!(request(&[a, b]), request(&[b, a]));
+        assert_ne!(request(&[a, b]), request(&[a]));
+    }
+}

@@ -1,0 +1,69 @@
+//! The tables. Tuned for writing: sequential keys, one B-tree per pass, finished work outside the hot indexes.
+//!
+//! Type words in braces are the [dialect](super::dialect)'s, `@` is the table prefix. Times are milliseconds since
+//! the epoch, hashes 16 bytes, structures JSON.
+
+/// What each version of the schema adds to the one before; version 1 is the first entry.
+pub(super) const VERSIONS: &[&[&str]] = &[&[
+    // Numbers that only grow, and totals that would be slow to count. See `counters.rs`.
+    "CREATE TABLE @counter (id {serial}, n {int} NOT NULL){rows}",
+    // `alive` is 0 for one that acts without having opened the store, or after it was declared dead.
+    "CREATE TABLE @worker (id {serial}, name {name} NOT NULL UNIQUE, alive {int} NOT NULL, beat {int} NOT NULL, \
+     ttl {int} NOT NULL){rows}",
+    // One per source and kind, with the number of its open tasks.
+    "CREATE TABLE @lane (id {serial}, source {name} NOT NULL, kind {name} NOT NULL, open {int} NOT NULL, \
+     UNIQUE (source, kind)){rows}",
+    "CREATE TABLE @run (id {serial}, job {text} NOT NULL, spec {hash} NOT NULL, fresh_for {int} NOT NULL, \
+     began {int} NOT NULL, ended {int}, ending {name}, last_commit {int} NOT NULL, open {int} NOT NULL, \
+     tasks {int} NOT NULL, fresh {int} NOT NULL, done {int} NOT NULL, absent {int} NOT NULL, dead {int} NOT NULL, \
+     answers {int} NOT NULL, retries {int} NOT NULL, items {int} NOT NULL, changed {int} NOT NULL, \
+     unchanged {int} NOT NULL, malformed {int} NOT NULL, units {int} NOT NULL, requests {int} NOT NULL){rows}",
+    "CREATE INDEX @run_by_spec ON @run (spec)",
+    // `extra` is JSON of what the columns do not carry, mostly nothing.
+    "CREATE TABLE @task (id {serial}, hash {hash} NOT NULL UNIQUE, lane {int} NOT NULL, run {int} NOT NULL, \
+     state {int} NOT NULL, priority {int} NOT NULL, not_before {int}, attempts {int} NOT NULL, \
+     first_attempt {int}, depth {int} NOT NULL, worker {int}, claim {int}, subject {text} NOT NULL, \
+     extra {text}, finished_at {int}){rows}",
+    "CREATE INDEX @task_ready ON @task (state, lane, priority DESC, id){where state = 0}",
+    "CREATE INDEX @task_waiting ON @task (state, lane, not_before){where state = 1}",
+    "CREATE INDEX @task_claimed ON @task (state, worker){where state = 2}",
+    // Further runs that wait for a task which another run opened.
+    "CREATE TABLE @run_task (task {int} NOT NULL, run {int} NOT NULL, PRIMARY KEY (task, run)){clustered}",
+    "CREATE INDEX @run_task_by_run ON @run_task (run)",
+    // `request` is the hash of the call's task ids; the newest row of a request is compared with the next answer.
+    "CREATE TABLE @payload (id {serial}, request {hash} NOT NULL, fingerprint {hash} NOT NULL, \
+     source {name} NOT NULL, status {int} NOT NULL, headers {text} NOT NULL, malformed {text}, \
+     codec {int} NOT NULL, body {bytes} NOT NULL, first_at {int} NOT NULL, last_at {int} NOT NULL, \
+     times {int} NOT NULL){rows}",
+    "CREATE INDEX @payload_by_request ON @payload (request, id)",
+    "CREATE TABLE @payload_entity (payload {int} NOT NULL, entity {int} NOT NULL, \
+     PRIMARY KEY (payload, entity)){clustered}",
+    "CREATE TABLE @alias (hash {hash} NOT NULL PRIMARY KEY, entity {int} NOT NULL){clustered}",
+    // An entity that was joined into another has no body any more.
+    "CREATE TABLE @entity (id {serial}, version {int} NOT NULL, merged_into {int}, digest {hash} NOT NULL, \
+     ids {text} NOT NULL, lost {text} NOT NULL, facts {text} NOT NULL, body {text}){rows}",
+    "CREATE TABLE @side (id {serial}, source {name} NOT NULL, aspect {name} NOT NULL, UNIQUE (source, aspect)){rows}",
+    "CREATE TABLE @sighting (entity {int} NOT NULL, side {int} NOT NULL, seen_at {int} NOT NULL, payload {int}, \
+     item {text} NOT NULL, PRIMARY KEY (entity, side)){clustered}",
+    "CREATE TABLE @history (entity {int} NOT NULL, day {int} NOT NULL, figures {text} NOT NULL, \
+     PRIMARY KEY (entity, day)){clustered}",
+    // `id` is the sink's bit in `owed`; `active` is 1 for those the last worker to open named; `place` is the position.
+    "CREATE TABLE @sink (id {serial}, name {name} NOT NULL UNIQUE, active {int} NOT NULL, wanted {int} NOT NULL, \
+     stored {int} NOT NULL, superseded {int} NOT NULL, rejected {int} NOT NULL, place {text}){rows}",
+    // One row per entity that some sink does not have at its newest version; `since` is the commit of the oldest
+    // wish that is still owed, `worker` 0 means nobody's.
+    "CREATE TABLE @pending (entity {serial}, version {int} NOT NULL, owed {int} NOT NULL, since {int} NOT NULL, \
+     worker {int} NOT NULL){rows}",
+    // Which of them are not to be offered to a sink before some time.
+    "CREATE TABLE @postponed (entity {int} NOT NULL, sink {int} NOT NULL, not_before {int} NOT NULL, \
+     PRIMARY KEY (entity, sink)){clustered}",
+    "CREATE INDEX @postponed_by_time ON @postponed (sink, not_before)",
+    "CREATE TABLE @budget (account {name} NOT NULL, begins {int} NOT NULL, units {int} NOT NULL, \
+     requests {int} NOT NULL, PRIMARY KEY (account, begins)){clustered}",
+    "CREATE TABLE @parked (account {name} NOT NULL PRIMARY KEY, until {int}, kind {name} NOT NULL, \
+     reason {text} NOT NULL, since {int} NOT NULL){clustered}",
+    // `task` or `entity` says what was given up.
+    "CREATE TABLE @dead (id {serial}, part {name} NOT NULL, what {text} NOT NULL, task {int}, entity {int}, \
+     kind {name} NOT NULL, message {text} NOT NULL, payload {int}, run {int}, died_at {int} NOT NULL){rows}",
+    "CREATE INDEX @dead_by_task ON @dead (task)",
+]];

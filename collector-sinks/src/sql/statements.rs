@@ -1,0 +1,135 @@
+//! From statement templates to text: table prefixes, value lists, many-row inserts.
+//!
+//! Lists and inserts come in powers of two, so that a connection's cache of prepared statements sees the same few
+//! texts again and again.
+
+use super::dialect::Dialect;
+
+/// The most keys in one list and rows in one insert: larger ones gain nothing and cost memory per prepared text.
+pub(super) const CHUNK: usize = 256;
+
+/// A many-row insert.
+#[derive(Debug)]
+pub(super) struct Insert {
+    /// The table, without prefix.
+    pub(super) table: &'static str,
+    /// Its columns, in the order of the values.
+    pub(super) columns: &'static [&'static str],
+    /// The columns that make a row the same row; empty when there is none to meet.
+    pub(super) key: &'static [&'static str],
+    /// What a row that exists takes over from the new one; empty leaves it as it is.
+    pub(super) update: &'static [&'static str],
+}
+
+/// Renders templates for one store.
+#[derive(Debug, Clone)]
+pub(super) struct Texts {
+    pub(super) dialect: Dialect,
+    prefix: String,
+}
+
+impl Texts {
+    pub(super) fn new(dialect: Dialect, prefix: &str) -> Self {
+        Self { dialect, prefix: prefix.to_owned() }
+    }
+
+    /// A statement: `@` stands for the table prefix.
+    pub(super) fn plain(&self, template: &str) -> String {
+        template.replace('@', &self.prefix)
+    }
+
+    /// A statement with a list of `count` values at `(?*)`.
+    pub(super) fn list(&self, template: &str, count: usize) -> String {
+        let mut list = String::with_capacity(2 * count + 1);
+        push_list(&mut list, count);
+        self.plain(template).replace("(?*)", &list)
+    }
+
+    /// A statement of the schema: type words and `{where …}` are the dialect's.
+    pub(super) fn schema(&self, template: &str) -> String {
+        let mut text = self.plain(template);
+        if let Some((before, condition)) = text.split_once("{where ")
+            && let Some((condition, after)) = condition.split_once('}')
+        {
+            text = format!("{before}{}{after}", self.dialect.partial(condition));
+        }
+        self.dialect.types().iter().fold(text, |text, (word, means)| text.replace(word, means))
+    }
+
+    /// An insert of `rows` rows.
+    pub(super) fn insert(&self, insert: &Insert, rows: usize) -> String {
+        let (table, columns) = (insert.table, insert.columns.join(", "));
+        let mut text = format!("INSERT INTO {}{table} ({columns}) VALUES ", self.prefix);
+        text.reserve(rows * (2 * insert.columns.len() + 3));
+        for row in 0..rows {
+            if row > 0 {
+                text.push(',');
+            }
+            push_list(&mut text, insert.columns.len());
+        }
+        if !insert.key.is_empty() {
+            text.push_str(&self.dialect.on_conflict(insert.key, insert.update));
+        }
+        text
+    }
+
+    /// The most rows of `columns` columns in one insert: a power of two.
+    pub(super) fn rows_at_once(&self, columns: usize) -> usize {
+        let fit = (self.dialect.max_values() / columns.max(1)).max(1);
+        let power = 1 << fit.ilog2();
+        power.min(CHUNK)
+    }
+}
+
+fn push_list(text: &mut String, count: usize) {
+    text.push('(');
+    for i in 0..count {
+        text.push_str(if i == 0 { "?" } else { ",?" });
+    }
+    text.push(')');
+}
+
+/// Cuts `len` rows into powers of two, none above `most`.
+pub(super) fn powers(mut len: usize, most: usize) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let take = if len == 0 { return None } else { (1 << len.ilog2()).min(most) };
+        len -= take;
+        Some(take)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INSERT: Insert = Insert { table: "t", columns: &["a", "b"], key: &["a"], update: &["b"] };
+
+    #[test]
+    fn texts_have_prefix_lists_and_rows() {
+        let texts = Texts::new(Dialect::Sqlite, "x_");
+        assert_eq!(texts.list("SELECT a FROM @t WHERE b = ? AND a IN (?*)", 2), "SELECT a FROM x_t WHERE b = ? AND a IN (?,?)");
+        assert_eq!(
+            texts.insert(&INSERT, 2),
+            "INSERT INTO x_t (a, b) VALUES (?,?),(?,?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
+        );
+        assert_eq!(
+            texts.schema("CREATE INDEX @i ON @t (a){where a = 0}"),
+            "CREATE INDEX x_i ON x_t (a) WHERE a = 0"
+        );
+    }
+
+    #[test]
+    fn powers_add_up_and_stay_below_the_most() {
+        assert_eq!(powers(1_000, 256).collect::<Vec<_>>(), [256, 256, 256, 128, 64, 32, 8]);
+        assert_eq!(powers(0, 256).count(), 0);
+    }
+
+    #[test]
+    fn a_statement_never_has_more_values_than_the_server_takes() {
+        let texts = Texts::new(Dialect::Sqlite, "");
+        for columns in 1..400 {
+            let rows = texts.rows_at_once(columns);
+            assert!(rows.is_power_of_two() && rows * columns <= texts.dialect.max_values(), "{columns}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Workers: registering, beating, taking over from the dead.
+
+use std::time::Duration;
+
+use collector_core::clock::Timestamp;
+use collector_core::error::Result;
+use collector_core::id::Name;
+use collector_core::store::{Opened, WorkerInfo};
+
+use super::counters::Counter;
+use super::outbox;
+use super::session::{Session, int, ints, millis, text, time};
+use super::sinks;
+use super::write::Write;
+
+/// What changed hands.
+#[derive(Debug, Default)]
+pub(super) struct TakenOver {
+    /// The workers that were dead.
+    pub(super) dead: Vec<u64>,
+    /// How many claims became free.
+    pub(super) claims: u64,
+}
+
+/// How long a worker may be silent that acts without having opened the store.
+const DEFAULT_TTL: Duration = Duration::from_secs(60);
+
+/// A worker's row.
+struct Row {
+    id: u64,
+    alive: bool,
+}
+
+/// Registers a worker and its sinks, and takes over from the dead.
+pub(super) async fn open(
+    write: &mut Write,
+    worker: &WorkerInfo,
+    names: &[Name],
+    now: Timestamp,
+) -> Result<(Opened, TakenOver)> {
+    let id = match find(&write.tx, &worker.id).await? {
+        Some(row) => row.id,
+        None => add(write, &worker.id, now).await?,
+    };
+    let update = "UPDATE @worker SET alive = 1, beat = ?, ttl = ? WHERE id = ?";
+    write.tx.run(update, vec![time(now), millis(worker.ttl), int(id)]).await?;
+    let (positions, new) = sinks::register(&write.tx, names).await?;
+    if new != 0 {
+        outbox::owe_everything(write, new, id).await?;
+    }
+    let taken = take_over(write, id, now).await?;
+    Ok((Opened { positions, taken_over: taken.claims }, taken))
+}
+
+/// Notes that a worker is alive. Gives whether it had been declared dead, and what it took over.
+pub(super) async fn beat(write: &mut Write, name: &str, now: Timestamp) -> Result<(bool, TakenOver)> {
+    let row = find(&write.tx, name).await?;
+    let was_dead = !row.as_ref().is_some_and(|row| row.alive);
+    let id = match row {
+        Some(row) => row.id,
+        None => add(write, name, now).await?,
+    };
+    write.tx.run("UPDATE @worker SET alive = 1, beat = ? WHERE id = ?", vec![time(now), int(id)]).await?;
+    Ok((was_dead, take_over(write, id, now).await?))
+}
+
+/// The number of a worker that claims or commits. One that was declared dead does not know it yet: it may go on, and
+/// its next heartbeat tells it.
+pub(super) async fn acting(write: &mut Write, name: &str, now: Timestamp) -> Result<u64> {
+    match find(&write.tx, name).await? {
+        Some(row) => Ok(row.id),
+        None => add(write, name, now).await,
+    }
+}
+
+async fn find(tx: &Session, name: &str) -> Result<Option<Row>> {
+    let row = tx.one("SELECT id, alive FROM @worker WHERE name = ?", vec![text(name)]).await?;
+    row.map(|row| Ok(Row { id: row.int(0)?, alive: row.int(1)? == 1 })).transpose()
+}
+
+async fn add(write: &mut Write, name: &str, now: Timestamp) -> Result<u64> {
+    let id = write.counters.next(Counter::WorkerKey);
+    let insert = "INSERT INTO @worker (id, name, alive, beat, ttl) VALUES (?, ?, 0, ?, ?)";
+    write.tx.run(insert, vec![int(id), text(name), time(now), millis(DEFAULT_TTL)]).await?;
+    Ok(id)
+}
+
+async fn take_over(write: &mut Write, by: u64, now: Timestamp) -> Result<TakenOver> {
+    let silent = "SELECT id FROM @worker WHERE id <> ? AND beat + ttl < ?";
+    let rows = write.tx.rows(silent, vec![int(by), time(now)]).await?;
+    let dead = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
+    let claims = free_claims(&write.tx, &dead).await?;
+    outbox::move_owner(write, &dead, by).await?;
+    let keys = ints(dead.iter().copied());
+    write.tx.run_in("DELETE FROM @worker WHERE id IN (?*)", &[], &keys).await?;
+    Ok(TakenOver { dead, claims })
+}
+
+async fn free_claims(tx: &Session, workers: &[u64]) -> Result<u64> {
+    let mut freed = 0;
+    for worker in workers {
+        let count = "SELECT COUNT(*) FROM @task WHERE state = 2 AND worker = ?";
+        freed += tx.one(count, vec![int(*worker)]).await?.map_or(Ok(0), |row| row.int(0))?;
+        let free = "UPDATE @task SET state = 0, not_before = NULL, worker = NULL, claim = NULL \
+                    WHERE state = 2 AND worker = ?";
+        tx.run(free, vec![int(*worker)]).await?;
+    }
+    Ok(freed)
+}
+
+/// Takes a worker off the list; what it holds becomes free. Gives its number and whether it was the last one.
+pub(super) async fn close(write: &mut Write, name: &str) -> Result<Option<(u64, bool)>> {
+    let Some(Row { id, .. }) = find(&write.tx, name).await? else { return Ok(None) };
+    free_claims(&write.tx, &[id]).await?;
+    outbox::move_owner(write, &[id], 0).await?;
+    write.tx.run("DELETE FROM @worker WHERE id = ?", vec![int(id)]).await?;
+    let left = write.tx.one("SELECT COUNT(*) FROM @worker", vec![]).await?.map_or(Ok(0), |row| row.int(0))?;
+    Ok(Some((id, left == 0)))
+}
+
+/// Declares every worker dead: the only writing process has just begun, so none of them can be alive. They get
+/// names nobody can have, so that a worker of the same name takes over from its former life like from any other.
+pub(super) async fn bury_all(tx: &Session) -> Result<()> {
+    for row in tx.rows("SELECT id FROM @worker", vec![]).await? {
+        let id = row.int(0)?;
+        let values = vec![text(format!("\u{0}{id}")), int(id)];
+        // Far enough in the past for any clock, near enough that adding to it does not overflow.
+        tx.run("UPDATE @worker SET name = ?, ttl = 0, beat = -4611686018427387904 WHERE id = ?", values).await?;
+    }
+    Ok(())
+}

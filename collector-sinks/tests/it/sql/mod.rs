@@ -1,0 +1,3 @@
+//! The SQL store: the contract, and what is particular to it.
+
+mod conformance;

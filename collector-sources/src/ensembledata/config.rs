@@ -1,0 +1,214 @@
+//! Options of this source.
+
+use std::time::Duration;
+
+use collector_core::error::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use url::Url;
+
+use crate::http::{HttpOptions, Secret};
+
+/// Where the vendor answers.
+const BASE_URL: &str = "https://ensembledata.com/apis";
+
+/// Lengths of a token that the vendor accepts; with any other it answers 422, not 491.
+const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 15..=17;
+
+/// Options of one EnsembleData instance. Budget, rate and in-flight are kept here and applied by the engine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnsembleDataConfig {
+    /// The instance's name: lower-case letters, digits, `_` and `-`. Default `ensembledata`.
+    pub name: String,
+    /// The address all paths are appended to. Default `https://ensembledata.com/apis`.
+    pub base_url: String,
+    /// The account's token, 15 to 17 characters. Required.
+    pub token: Secret,
+    /// Units the plan allows per day; the day ends at 00:00 UTC. Default: not limited here.
+    pub units_per_day: Option<u64>,
+    /// Calls at once. Default 8.
+    pub in_flight: u32,
+    /// Calls per second. Default: not limited; the vendor publishes no limit.
+    pub per_second: Option<f64>,
+    /// Calls that may come at once after a pause. Default: one second's worth.
+    pub burst: Option<u32>,
+    /// Longest call, as text such as `30s`. Default `30s`.
+    #[serde(with = "crate::duration")]
+    pub timeout: Duration,
+    /// Largest answer in bytes, after decompression. Default 33,554,432.
+    pub max_body: usize,
+    /// Keep e-mail addresses found in biographies. When off, only the fact that there is one is kept, and the
+    /// address is masked wherever it stands. Default off.
+    pub keep_email: bool,
+    /// PEM text of certificate authorities to trust besides the machine's own. Default none.
+    pub extra_ca: Option<String>,
+}
+
+impl Default for EnsembleDataConfig {
+    fn default() -> Self {
+        Self {
+            name: "ensembledata".to_owned(),
+            base_url: BASE_URL.to_owned(),
+            token: Secret::default(),
+            units_per_day: None,
+            in_flight: 8,
+            per_second: None,
+            burst: None,
+            timeout: Duration::from_secs(30),
+            max_body: HttpOptions::default().max_body,
+            keep_email: false,
+            extra_ca: None,
+        }
+    }
+}
+
+impl EnsembleDataConfig {
+    /// Checks every option and gives back the base address.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` naming all options that are wrong, never the token.
+    pub fn validate(&self) -> Result<Url> {
+        let base = base_url(&self.base_url);
+        let faults: Vec<String> = [
+            self.name_fault(),
+            base.as_ref().err().cloned(),
+            self.token_fault(),
+            (self.in_flight == 0).then(|| "`in_flight` is 0: choose at least 1".to_owned()),
+            self.per_second
+                .filter(|rate| !(rate.is_finite() && *rate > 0.0))
+                .map(|rate| format!("`per_second` is {rate}: choose a positive number")),
+            (self.burst == Some(0)).then(|| "`burst` is 0: choose at least 1".to_owned()),
+            self.timeout.is_zero().then(|| "`timeout` is 0: choose for example \"30s\"".to_owned()),
+            (self.max_body == 0).then(|| "`max_body` is 0: choose at least a few megabytes".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        base.map_err(|_| ())
+            .and_then(|base| if faults.is_empty() { Ok(base) } else { Err(()) })
+            .map_err(|()| Error::new(ErrorKind::ConfigInvalid, faults.join("; ")).with("source", &self.name))
+    }
+
+    /// What the HTTP client is built with.
+    pub(super) fn http(&self) -> HttpOptions {
+        HttpOptions {
+            timeout: self.timeout,
+            // The call's own timeout is the limit; a shorter silence is no failure of a slow vendor.
+            idle_timeout: self.timeout,
+            max_body: self.max_body,
+            extra_ca: self.extra_ca.as_ref().map(|pem| pem.clone().into_bytes()),
+            ..HttpOptions::default()
+        }
+    }
+
+    fn name_fault(&self) -> Option<String> {
+        let good =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+        let fits = (1..=64).contains(&self.name.len()) && self.name.bytes().all(good);
+        (!fits)
+            .then(|| format!("`name` is {:?}: use 1 to 64 lower-case letters, digits, `_` or `-`", self.name))
+    }
+
+    fn token_fault(&self) -> Option<String> {
+        let token = self.token.expose();
+        let length = token.chars().count();
+        if self.token.is_empty() {
+            Some("`token` is missing: give the account's token".to_owned())
+        } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Some(
+                "`token` holds white space or characters no token has: look for a line break at its end"
+                    .to_owned(),
+            )
+        } else if !TOKEN_LENGTH.contains(&length) {
+            Some(format!("`token` has {length} characters: EnsembleData's tokens have 15 to 17"))
+        } else {
+            None
+        }
+    }
+}
+
+/// The base address, or what is wrong with it. A password in it is a secret, so the address is not repeated.
+fn base_url(text: &str) -> Result<Url, String> {
+    let url =
+        Url::parse(text).map_err(|cause| format!("`base_url` is no address ({cause}): use {BASE_URL}"))?;
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        Err("`base_url` needs `https://` or `http://` and a host".to_owned())
+    } else if !plain {
+        Err("`base_url` must not have a user, a query or a fragment".to_owned())
+    } else {
+        Ok(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_token(token: &str) -> EnsembleDataConfig {
+        EnsembleDataConfig { token: token.into(), ..EnsembleDataConfig::default() }
+    }
+
+    #[test]
+    fn the_defaults_only_lack_a_token() {
+        assert_eq!(with_token("sixteen-letters!").validate().unwrap().as_str(), BASE_URL);
+        let error = EnsembleDataConfig::default().validate().unwrap_err();
+        assert_eq!(error.message(), "`token` is missing: give the account's token");
+    }
+
+    #[test]
+    fn a_token_of_another_length_is_refused_without_being_shown() {
+        for (token, length) in [("x7Kq2mWp9RtY4z", 14), ("x7Kq2mWp9RtY4zA1bQ", 18)] {
+            let config = with_token(token);
+            let error = config.validate().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+            assert!(error.message().contains(&format!("{length} characters")), "{error}");
+            assert!(!format!("{error:?} {config:?}").contains("x7Kq"));
+        }
+        assert!(with_token("0123456789abcde").validate().is_ok());
+        assert!(with_token("0123456789abcdefg").validate().is_ok());
+        // Sixteen characters and the line break of the file it was read from.
+        let error = with_token("0123456789abcdef\n").validate().unwrap_err();
+        assert!(error.message().contains("line break"), "{error}");
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let config = EnsembleDataConfig {
+            name: "A b".into(),
+            base_url: "ftp://x".into(),
+            in_flight: 0,
+            per_second: Some(f64::NAN),
+            burst: Some(0),
+            timeout: Duration::ZERO,
+            max_body: 0,
+            ..EnsembleDataConfig::default()
+        };
+        let message = config.validate().unwrap_err().message().to_owned();
+        for option in ["name", "base_url", "token", "in_flight", "per_second", "burst", "timeout", "max_body"]
+        {
+            assert!(message.contains(&format!("`{option}`")), "{option} is missing in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_repeated() {
+        let config = EnsembleDataConfig {
+            base_url: "https://me:hunter2@ensembledata.com/apis".into(),
+            ..with_token("0123456789abcdef")
+        };
+        let error = config.validate().unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn unknown_options_are_refused_and_durations_are_text() {
+        let read = serde_json::from_str::<EnsembleDataConfig>;
+        assert!(read("{\"unit_per_day\":5}").unwrap_err().to_string().contains("unit_per_day"));
+        assert_eq!(read("{\"timeout\":\"5m\"}").unwrap().timeout, Duration::from_secs(300));
+        assert!(read("{\"timeout\":30}").is_err());
+    }
+}

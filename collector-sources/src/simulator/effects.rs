@@ -1,0 +1,249 @@
+//! What happened to creators after everybody first learned of them: growth, new handles, deleted accounts.
+//!
+//! Lists and hashtag pages keep showing the handle a creator had first. Lookups by handle, by `secUid` and by post
+//! id tell how things are now. All of it is a pure function of the seed and of the shares in force.
+
+use super::config::SimulatorConfig;
+use super::population::{Creator, Era, Population, purpose};
+use super::random::{hash, unit};
+
+/// The shares in force, taken from the knobs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Effects {
+    generation: u32,
+    changed_share: f64,
+    renamed_share: f64,
+    reused_share: f64,
+    unknown_share: f64,
+    no_id_share: f64,
+    broken_profiles: u32,
+}
+
+impl From<&SimulatorConfig> for Effects {
+    fn from(config: &SimulatorConfig) -> Self {
+        Self {
+            generation: config.generation,
+            changed_share: config.changed_share,
+            renamed_share: config.renamed_share,
+            reused_share: config.reused_share,
+            unknown_share: config.unknown_share,
+            no_id_share: config.no_id_share,
+            broken_profiles: config.broken_profiles,
+        }
+    }
+}
+
+/// What became of a creator's first handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Still in use.
+    Kept,
+    /// Given up for a new one; nobody has the old one.
+    Renamed,
+    /// Given up for a new one, and `by` now uses the old one.
+    Taken { by: u32 },
+    /// Given up for the handle that `from` had before.
+    Takes { from: u32 },
+}
+
+/// A population seen through the effects in force.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct World<'a> {
+    pub(super) population: &'a Population,
+    pub(super) effects: &'a Effects,
+}
+
+impl World<'_> {
+    /// A creator as of the present generation, with the present handle.
+    pub(super) fn present(&self, index: u32) -> Creator {
+        let mut creator = self.listed(index);
+        creator.handle = self.handle_now(index);
+        creator
+    }
+
+    /// A creator as of the present generation, with the handle that lists still show.
+    pub(super) fn listed(&self, index: u32) -> Creator {
+        let mut creator = self.population.creator(index);
+        let changes = self.changes(index);
+        if changes > 0 {
+            creator.followers += changes * (creator.followers / 50 + 1);
+            creator.hearts += changes * (creator.hearts / 40 + 1);
+            creator.following += changes;
+            creator.bio.push_str(&format!(" ({changes})"));
+        }
+        creator
+    }
+
+    /// How often a creator's counters and biography changed up to the present generation.
+    pub(super) fn changes(&self, index: u32) -> u64 {
+        if self.effects.changed_share <= 0.0 {
+            return 0;
+        }
+        let changed = |generation: &u32| {
+            let chance = u64::from(index) | (u64::from(*generation) << 32);
+            self.drawn(purpose::CHANGED, chance, self.effects.changed_share)
+        };
+        (1..=self.effects.generation).filter(changed).count() as u64
+    }
+
+    /// Who answers to a handle today.
+    pub(super) fn owner(&self, handle: &str) -> Option<u32> {
+        let (index, era) = self.population.find_handle(handle)?;
+        match (era, self.fate(index)) {
+            (Era::First, Fate::Kept) => Some(index),
+            (Era::First, Fate::Taken { by }) => Some(by),
+            (Era::First, Fate::Renamed | Fate::Takes { .. }) => None,
+            (Era::Second, Fate::Renamed | Fate::Taken { .. }) => Some(index),
+            (Era::Second, Fate::Kept | Fate::Takes { .. }) => None,
+        }
+    }
+
+    /// Whether the vendor can still answer about a creator.
+    pub(super) fn known(&self, index: u32) -> bool {
+        !self.drawn(purpose::UNKNOWN, u64::from(index), self.effects.unknown_share)
+    }
+
+    /// Whether answers about a creator carry the stable ids.
+    pub(super) fn has_ids(&self, index: u32) -> bool {
+        !self.drawn(purpose::NO_ID, u64::from(index), self.effects.no_id_share)
+    }
+
+    /// Whether a creator's profile answer is malformed; exactly as many are as the knob says.
+    pub(super) fn broken(&self, index: u32) -> bool {
+        let everybody = u64::from(self.population.len().max(1));
+        let broken = u64::from(self.effects.broken_profiles.min(self.population.len()));
+        // Evenly spread: the running total rises exactly `broken` times over the population.
+        u64::from(index) * broken / everybody != (u64::from(index) + 1) * broken / everybody
+    }
+
+    pub(super) fn renamed(&self, index: u32) -> bool {
+        self.fate(index) != Fate::Kept
+    }
+
+    /// Who uses a creator's first handle now, if somebody else does.
+    pub(super) fn taken_by(&self, index: u32) -> Option<u32> {
+        match self.fate(index) {
+            Fate::Taken { by } => Some(by),
+            Fate::Kept | Fate::Renamed | Fate::Takes { .. } => None,
+        }
+    }
+
+    fn handle_now(&self, index: u32) -> String {
+        match self.fate(index) {
+            Fate::Kept => self.population.handle(index, Era::First),
+            Fate::Renamed | Fate::Taken { .. } => self.population.handle(index, Era::Second),
+            Fate::Takes { from } => self.population.handle(from, Era::First),
+        }
+    }
+
+    fn fate(&self, index: u32) -> Fate {
+        // Handles change hands inside pairs of neighbours, from the even to the odd one.
+        let (even, odd) = (index & !1, index | 1);
+        // One of two loses a handle, so half the creators times twice the share gives the share.
+        let reused = odd < self.population.len()
+            && self.drawn(purpose::REUSED, u64::from(even), 2.0 * self.effects.reused_share);
+        match (reused, index == even) {
+            (true, true) => Fate::Taken { by: odd },
+            (true, false) => Fate::Takes { from: even },
+            (false, _) if self.drawn(purpose::RENAMED, u64::from(index), self.effects.renamed_share) => {
+                Fate::Renamed
+            }
+            (false, _) => Fate::Kept,
+        }
+    }
+
+    fn drawn(&self, purpose: u64, index: u64, share: f64) -> bool {
+        share > 0.0 && unit(hash(self.population.seed(), purpose, index)) < share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYBODY: u32 = 10_000;
+
+    fn count(effects: &Effects, matches: impl Fn(&World<'_>, u32) -> bool) -> usize {
+        let population = Population::new(5, EVERYBODY);
+        let world = World { population: &population, effects };
+        (0..EVERYBODY).filter(|index| matches(&world, *index)).count()
+    }
+
+    #[test]
+    fn without_effects_everybody_is_as_born() {
+        let effects = Effects::default();
+        let untouched = |world: &World<'_>, index| {
+            let born = world.population.creator(index);
+            world.present(index) == born
+                && world.owner(&born.handle) == Some(index)
+                && world.known(index)
+                && world.has_ids(index)
+                && !world.broken(index)
+        };
+        assert_eq!(count(&effects, untouched), EVERYBODY as usize);
+    }
+
+    #[test]
+    fn a_renamed_creator_answers_only_to_the_new_handle() {
+        let effects = Effects { renamed_share: 0.03, ..Effects::default() };
+        let moved = |world: &World<'_>, index| {
+            let (listed, present) = (world.listed(index), world.present(index));
+            if listed.handle == present.handle {
+                return false;
+            }
+            assert_eq!(world.owner(&listed.handle), None);
+            assert_eq!(world.owner(&present.handle), Some(index));
+            true
+        };
+        let moved = count(&effects, moved);
+        assert!((250..350).contains(&moved), "{moved}");
+    }
+
+    #[test]
+    fn a_reused_handle_answers_with_somebody_else() {
+        let effects = Effects { reused_share: 0.005, renamed_share: 0.03, ..Effects::default() };
+        let reused = |world: &World<'_>, index| {
+            let Some(taker) = world.taken_by(index) else { return false };
+            let first = world.listed(index).handle;
+            assert_eq!(world.owner(&first), Some(taker));
+            assert_eq!(world.present(taker).handle, first);
+            assert_eq!(world.owner(&world.listed(taker).handle), None, "the taker left a handle behind");
+            assert_eq!(world.owner(&world.present(index).handle), Some(index));
+            true
+        };
+        let reused = count(&effects, reused);
+        assert!((30..75).contains(&reused), "{reused}");
+    }
+
+    #[test]
+    fn unknown_and_without_ids_meet_their_shares() {
+        let effects = Effects { unknown_share: 0.08, no_id_share: 0.1, ..Effects::default() };
+        let unknown = count(&effects, |world, index| !world.known(index));
+        let without = count(&effects, |world, index| !world.has_ids(index));
+        assert!((700..900).contains(&unknown), "{unknown}");
+        assert!((900..1_100).contains(&without), "{without}");
+    }
+
+    #[test]
+    fn broken_profiles_are_exactly_as_many_as_asked() {
+        for broken in [0, 1, 7, 100, EVERYBODY] {
+            let effects = Effects { broken_profiles: broken, ..Effects::default() };
+            assert_eq!(count(&effects, |world, index| world.broken(index)), broken as usize);
+        }
+    }
+
+    #[test]
+    fn a_generation_changes_its_share_and_leaves_the_rest() {
+        let effects = Effects { generation: 1, changed_share: 0.2, ..Effects::default() };
+        let changed = |world: &World<'_>, index| {
+            let (born, now) = (world.population.creator(index), world.present(index));
+            assert_eq!(born.bio == now.bio, born.followers == now.followers);
+            born != now
+        };
+        let changed = count(&effects, changed);
+        assert!((1_850..2_150).contains(&changed), "{changed}");
+        let later = Effects { generation: 2, ..effects };
+        let twice = count(&later, |world, index| world.changes(index) == 2);
+        assert!((330..470).contains(&twice), "{twice}");
+    }
+}

@@ -1,0 +1,75 @@
+//! A server that speaks the vendors' wire formats over a made-up population.
+//!
+//! It exists so that a pipeline can be run, tested and measured without a vendor, a bill or a real person: the
+//! population is a pure function of a seed, failures happen on purpose and repeat, and [`/stats`](#endpoints)
+//! knows how often every subject was bought. It is written from the vendors' documentation and shares no type
+//! with the adapters, so the two can disagree.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), collector_sources::simulator::SimulatorError> {
+//! use collector_sources::simulator::{Simulator, SimulatorConfig};
+//!
+//! let config = SimulatorConfig { creators: 100_000, latency_ms: 50, ..SimulatorConfig::default() };
+//! let simulator = Simulator::start(config).await?;
+//! let base_url = format!("{}/ensembledata", simulator.url());
+//! // Point an adapter at `base_url`, then:
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Endpoints
+//!
+//! | path | serves |
+//! | --- | --- |
+//! | `/ensembledata/tt/user/info`, `/tt/user/info-from-secuid`, `/tt/hashtag/posts`, `/tt/post/multi-info` | EnsembleData |
+//! | `/ensembledata/customer/get-used-units`, `/customer/get-history` | its meter, free of charge |
+//! | `/list/creators?page=1&size=100` | whole creators as flat JSON: `{"items":[…],"next":2}`, at most 1,000 a page |
+//! | `GET /stats`, `GET /stats?subjects=true`, `POST /stats/reset` | counts of calls, answers and units |
+//! | `GET /truth?from=0&limit=100&posts=0` | JSON Lines: what is true of each creator, on request with posts |
+//! | `GET /truth/hashtags` | JSON Lines: every hashtag and the length of its list |
+//! | `GET /control`, `POST /control` | the knobs; a JSON object changes those it names |
+//! | `POST /control/clock` | `{"advance_s": 3600}` moves the simulated clock ahead |
+//!
+//! # What counts
+//!
+//! A call is numbered when the rate limit lets it pass, and its number decides what goes wrong with it. It is charged
+//! before its latency begins: a client that goes away in the middle has paid, as at a real vendor. An answer counts
+//! for its subjects unless it was cut on the way.
+//!
+//! In `/stats`, `calls` counts every call, those refused with a 429 too. A subject is what a call asks for: a handle, a
+//! `secUid`, a post id, `hashtag#cursor`, a page of the list. `bought_more_than_once` counts the answers beyond the
+//! first per subject. Times are unix milliseconds. The order of keys, signatures and expiry times of links and
+//! `unique_id_modify_time` change with every answer; all else changes only with `generation`.
+
+mod answer;
+mod bucket;
+mod clock;
+mod config;
+mod control;
+mod effects;
+mod ensembledata;
+mod faults;
+mod json;
+mod links;
+mod list;
+mod names;
+mod population;
+mod posts;
+mod query;
+mod random;
+mod server;
+mod stats;
+mod truth;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod wire_tests;
+
+pub use self::config::{
+    AccountState, LastCursor, ListLocation, ProfileShape, RetryAfter, SimulatorConfig, SimulatorError,
+    Truncation, UnknownUser,
+};
+pub use self::population::{Creator, MAX_CREATORS, Population};
+pub use self::server::{Running, Simulator};
