@@ -36,7 +36,13 @@ impl EnsembleData {
         let http = Http::new(&config.http())?;
         let EnsembleDataConfig { name, token, timeout, keep_email, .. } = config;
         let reader = Reader::new(token.clone(), keep_email);
-        Ok(Self { name: Name::from(name), timeout, http, requests: Requests { base, token, timeout }, reader })
+        Ok(Self {
+            name: Name::from(name),
+            timeout,
+            http,
+            requests: Requests { base, token, timeout },
+            reader,
+        })
     }
 
     /// The units used so far on the vendor's present day, which ends at 00:00 UTC. Costs nothing.

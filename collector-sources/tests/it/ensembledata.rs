@@ -125,7 +125,10 @@ mod profile {
 
     #[test]
     fn values_of_other_types_are_read_and_impossible_ones_cost_themselves_only() {
-        let page = parse(&task("profile_by_secuid", "MS4wLjABAAAAmadeUp_-joUk00000000000"), fixture!("profile-quirks.json"));
+        let page = parse(
+            &task("profile_by_secuid", "MS4wLjABAAAAmadeUp_-joUk00000000000"),
+            fixture!("profile-quirks.json"),
+        );
         let jo = &page.items[0];
         assert_eq!(jo.uid.as_deref(), Some("7012345678901234567"));
         assert_eq!((jo.followers, jo.following, jo.likes, jo.videos), (Some(1_200), Some(0), None, Some(7)));
@@ -174,10 +177,14 @@ mod profile {
 
     #[test]
     fn other_absences_are_told_apart() {
-        for (status, expected) in
-            [(472, Absence::Private), (471, Absence::Restricted), (474, Absence::Restricted), (520, Absence::Restricted)]
-        {
-            let page = source().parse(&[task("profile", "x")], &answer(status, "{\"detail\":\"no\"}")).unwrap();
+        for (status, expected) in [
+            (472, Absence::Private),
+            (471, Absence::Restricted),
+            (474, Absence::Restricted),
+            (520, Absence::Restricted),
+        ] {
+            let page =
+                source().parse(&[task("profile", "x")], &answer(status, "{\"detail\":\"no\"}")).unwrap();
             assert_eq!(absence(&page), Some(expected), "{status}");
         }
         let canceled = "{\"data\":{\"user\":{\"uid\":\"71\",\"unique_id\":\"x\",\"user_canceled\":true}}}";
@@ -235,7 +242,8 @@ mod profile {
         let print = |body: &str| parse(&task("profile", "mina.kwon"), body).fingerprint;
         let first = fixture!("profile-merged.json");
         let value: serde_json::Value = serde_json::from_str(first).unwrap();
-        let again = value.to_string().replace("1795359599", "1795359999").replace("x-expires=1", "x-expires=2");
+        let again =
+            value.to_string().replace("1795359599", "1795359999").replace("x-expires=1", "x-expires=2");
         assert_eq!(print(first), print(&again));
         assert_ne!(print(first), print(&first.replace("125000", "125001")));
     }
@@ -253,7 +261,8 @@ mod hashtag {
         let page = parse(&task("hashtag", "kbeauty").per_run(), fixture!("hashtag-page.json"));
         let [ana, ben, noid] = &page.items[..] else { panic!("{:?}", page.items) };
         assert_eq!((ana.handle.as_deref(), ana.aspect.as_ref()), (Some("ana.v"), "post_author"));
-        let ids = |seen: &CreatorSighting| seen.posts.iter().map(|post| post.id.to_string()).collect::<Vec<_>>();
+        let ids =
+            |seen: &CreatorSighting| seen.posts.iter().map(|post| post.id.to_string()).collect::<Vec<_>>();
         assert_eq!(ids(ana), ["7300000000000000001", "7300000000000000003"]);
         assert_eq!(ids(ben), ["7300000000000000002", "7300000000000000006"]);
         assert_eq!((ana.followers, ana.videos), (None, None), "all zero means not delivered");
@@ -262,7 +271,10 @@ mod hashtag {
 
         let first = &ana.posts[0];
         assert_eq!(first.created_at, Some(Timestamp::from_secs(1_795_000_000)));
-        assert_eq!((first.views, first.likes, first.comments, first.shares), (Some(1_000), Some(100), Some(10), Some(1)));
+        assert_eq!(
+            (first.views, first.likes, first.comments, first.shares),
+            (Some(1_000), Some(100), Some(10), Some(1))
+        );
         assert_eq!((first.hashtags.join(" "), first.pinned), ("kbeauty 뷰티".to_owned(), false));
         assert_eq!((ana.posts[1].views, ana.posts[1].likes), (Some(2_000), None));
         assert_eq!(ana.posts[1].hashtags.join(" "), "glassskin");
@@ -291,7 +303,10 @@ mod hashtag {
             ]
         );
         let about = page.follow_ups[1].target().unwrap();
-        assert_eq!((about.id.to_string(), about.aspect.as_ref()), (format!("tiktok:sec_uid:{ANA}"), "profile"));
+        assert_eq!(
+            (about.id.to_string(), about.aspect.as_ref()),
+            (format!("tiktok:sec_uid:{ANA}"), "profile")
+        );
         assert_eq!(page.cost, Some(Cost::units(1)));
         let unhydrated = parse(&root.param("hydrate", "false"), fixture!("hashtag-page.json"));
         assert_eq!(shown(&unhydrated.follow_ups), ["ensembledata/hashtag kbeauty cursor=20 hydrate=false"]);
@@ -334,9 +349,13 @@ mod hashtag {
     fn a_cursor_that_goes_back_or_cannot_be_read_fails_the_task_and_keeps_the_page() {
         let third = task("hashtag", "x").per_run().param("cursor", "40");
         let rows = json!([{"aweme_id": "7300000000000000001", "author": {"unique_id": "ana.v"}}]).to_string();
-        for (cursor, message) in [("20", "repeated cursor"), ("{}", "cannot be used"), ("-1", "cannot be used")] {
+        for (cursor, message) in
+            [("20", "repeated cursor"), ("{}", "cannot be used"), ("-1", "cannot be used")]
+        {
             let page = page(&third, cursor, &rows);
-            let [Outcome::Failed(error)] = &page.outcomes[..] else { panic!("{cursor}: {:?}", page.outcomes) };
+            let [Outcome::Failed(error)] = &page.outcomes[..] else {
+                panic!("{cursor}: {:?}", page.outcomes)
+            };
             assert_eq!(error.kind(), ErrorKind::Malformed);
             assert!(error.message().contains(message), "{error}");
             assert_eq!(page.items.len(), 1);
@@ -347,13 +366,21 @@ mod hashtag {
     fn an_empty_page_with_a_cursor_is_not_the_end_but_three_in_a_row_are() {
         let mut at = task("hashtag", "x").per_run();
         for empty in ["1", "2"] {
-            let page = page(&at, &(at.get("cursor").map_or(0, |c| c.parse::<u64>().unwrap()) + 20).to_string(), "[]");
+            let page = page(
+                &at,
+                &(at.get("cursor").map_or(0, |c| c.parse::<u64>().unwrap()) + 20).to_string(),
+                "[]",
+            );
             at = page.follow_ups[0].clone();
             assert_eq!(at.get("empty"), Some(empty));
         }
         assert!(page(&at, "60", "[]").follow_ups.is_empty());
         let rows = json!([{"aweme_id": "7300000000000000001", "author": {"unique_id": "ana.v"}}]).to_string();
-        assert_eq!(page(&at, "60", &rows).follow_ups[0].get("empty"), None, "a page with posts begins the count anew");
+        assert_eq!(
+            page(&at, "60", &rows).follow_ups[0].get("empty"),
+            None,
+            "a page with posts begins the count anew"
+        );
     }
 
     #[test]
@@ -367,7 +394,10 @@ mod hashtag {
     #[test]
     fn an_object_without_a_list_is_not_an_empty_page() {
         let error = source()
-            .parse(&[task("hashtag", "x").per_run()], &answer(200, "{\"data\":{\"nextCursor\":20,\"items\":[]}}"))
+            .parse(
+                &[task("hashtag", "x").per_run()],
+                &answer(200, "{\"data\":{\"nextCursor\":20,\"items\":[]}}"),
+            )
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed);
         assert!(error.to_string().contains("at: data"), "{error}");
@@ -386,17 +416,20 @@ mod posts {
 
     #[test]
     fn each_task_has_the_outcome_of_its_own_post() {
-        let tasks = ["7300000000000000001", "7300000000000000008", "7300000000000000004", "7300000000000000002"]
-            .map(|id| task("posts", id));
+        let tasks =
+            ["7300000000000000001", "7300000000000000008", "7300000000000000004", "7300000000000000002"]
+                .map(|id| task("posts", id));
         let page = source().parse(&tasks, &answer(200, fixture!("posts.json"))).unwrap();
-        let [Outcome::Done, Outcome::Absent(Absence::NotFound), Outcome::Failed(error), Outcome::Done] = &page.outcomes[..]
+        let [Outcome::Done, Outcome::Absent(Absence::NotFound), Outcome::Failed(error), Outcome::Done] =
+            &page.outcomes[..]
         else {
             panic!("{:?}", page.outcomes)
         };
         assert_eq!(error.kind(), ErrorKind::Malformed);
         assert!(error.to_string().contains("data[2].author"), "{error}");
         assert_eq!(page.malformed.iter().map(|m| m.part.as_str()).collect::<Vec<_>>(), ["data[3]"]);
-        let posts: Vec<_> = page.items.iter().map(|seen| (seen.handle.as_deref().unwrap(), seen.posts.len())).collect();
+        let posts: Vec<_> =
+            page.items.iter().map(|seen| (seen.handle.as_deref().unwrap(), seen.posts.len())).collect();
         assert_eq!(posts, [("ben_s", 1), ("ana.v", 2)], "what was paid for is kept, asked for or not");
         assert_eq!(page.cost, Some(Cost::units(10)));
         assert!(page.follow_ups.is_empty());
@@ -407,7 +440,9 @@ mod posts {
         let tasks = ["7300000000000000001", "7300000000000000002"].map(|id| task("posts", id));
         for body in ["{\"data\":[]}", "{\"data\":null}"] {
             let page = source().parse(&tasks, &answer(200, body)).unwrap();
-            assert!(page.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Absent(Absence::NotFound))));
+            assert!(
+                page.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Absent(Absence::NotFound)))
+            );
             assert_eq!(page.outcomes.len(), 2);
         }
     }
@@ -483,7 +518,11 @@ mod answers {
 
     #[test]
     fn no_cut_and_no_changed_byte_of_an_answer_makes_it_panic() {
-        let tasks = [task("profile", "mina.kwon"), task("hashtag", "x").per_run(), task("posts", "7300000000000000001")];
+        let tasks = [
+            task("profile", "mina.kwon"),
+            task("hashtag", "x").per_run(),
+            task("posts", "7300000000000000001"),
+        ];
         let source = source();
         let whole = [fixture!("profile-merged.json"), fixture!("hashtag-page.json"), fixture!("posts.json")];
         for (task, whole) in tasks.iter().zip(whole) {
@@ -511,19 +550,24 @@ mod calls {
 
     #[tokio::test]
     async fn one_exchange_per_call_with_the_token_and_nothing_shown() {
-        let (server, source) = serving(vec![Reply::answer("200 OK", &["units_charged: 1"], b"{\"data\":null}")]).await;
+        let (server, source) =
+            serving(vec![Reply::answer("200 OK", &["units_charged: 1"], b"{\"data\":null}")]).await;
         let tasks = [task("profile", "mina.kwon")];
         let payload = source.fetch(&Context::detached(), &tasks).await.unwrap();
         assert_eq!((payload.status, payload.cost), (200, Some(Cost::units(1))));
         let requests = server.requests();
         assert_eq!(requests.len(), 1);
-        assert!(requests[0].starts_with(&format!("GET /apis/tt/user/info?username=mina.kwon&token={TOKEN} ")), "{requests:?}");
+        assert!(
+            requests[0].starts_with(&format!("GET /apis/tt/user/info?username=mina.kwon&token={TOKEN} ")),
+            "{requests:?}"
+        );
         assert!(!format!("{source:?} {payload:?} {tasks:?}").contains(TOKEN));
     }
 
     #[tokio::test]
     async fn a_failing_vendor_is_an_answer_of_fetch_and_an_error_of_parse() {
-        let (_server, source) = serving(vec![Reply::answer("500 Oops", &[], b"{\"detail\":\"Internal error.\"}")]).await;
+        let (_server, source) =
+            serving(vec![Reply::answer("500 Oops", &[], b"{\"detail\":\"Internal error.\"}")]).await;
         let tasks = [task("profile", "x")];
         let payload = source.fetch(&Context::detached(), &tasks).await.unwrap();
         assert_eq!(payload.cost, Some(Cost::units(0)), "failures of the vendor are not charged");

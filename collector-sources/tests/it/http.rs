@@ -47,8 +47,10 @@ fn seen(error: &Error) -> (ErrorKind, bool) {
 
 #[tokio::test]
 async fn a_whole_answer_is_given_back_whatever_its_status() {
-    let headers = ["Content-Type: application/json", "units_charged: 3", "Set-Cookie: sid=1", "X-RateLimit-Reset: 5"];
-    let (answer, server) = exchange(vec![Reply::answer("495 Whatever", &headers, b"{\"detail\":\"x\"}")]).await;
+    let headers =
+        ["Content-Type: application/json", "units_charged: 3", "Set-Cookie: sid=1", "X-RateLimit-Reset: 5"];
+    let (answer, server) =
+        exchange(vec![Reply::answer("495 Whatever", &headers, b"{\"detail\":\"x\"}")]).await;
     let payload = answer.unwrap();
     assert_eq!((payload.status, &payload.body[..]), (495, &b"{\"detail\":\"x\"}"[..]));
     assert_eq!(payload.header("units_charged"), Some("3"));
@@ -74,7 +76,9 @@ async fn nobody_at_the_address_is_unavailable_and_free() {
 async fn a_cut_or_reset_body_is_unavailable_and_perhaps_charged() {
     let mut half = head("200 OK", &[], 1_000);
     half.extend_from_slice(b"{\"data\":");
-    for reply in [Reply::Bytes(half.clone()), Reply::Reset(half), Reply::Reset(Vec::new()), Reply::Bytes(Vec::new())] {
+    for reply in
+        [Reply::Bytes(half.clone()), Reply::Reset(half), Reply::Reset(Vec::new()), Reply::Bytes(Vec::new())]
+    {
         let shown = format!("{reply:?}");
         let (answer, server) = exchange(vec![reply]).await;
         assert_eq!(seen(&failure(answer)), (ErrorKind::Unavailable, true), "{shown}");
@@ -84,7 +88,8 @@ async fn a_cut_or_reset_body_is_unavailable_and_perhaps_charged() {
 
 #[tokio::test]
 async fn garbled_compression_is_unavailable() {
-    let (answer, _server) = exchange(vec![Reply::answer("200 OK", &["content-encoding: gzip"], b"no gzip at all")]).await;
+    let (answer, _server) =
+        exchange(vec![Reply::answer("200 OK", &["content-encoding: gzip"], b"no gzip at all")]).await;
     assert_eq!(seen(&failure(answer)), (ErrorKind::Unavailable, true));
 }
 
@@ -121,7 +126,8 @@ async fn a_body_holds_its_share_of_the_budget_until_it_is_dropped() {
 #[tokio::test]
 async fn a_redirect_within_the_host_is_followed_and_to_another_is_an_answer() {
     let moved = |to: &str| Reply::answer("302 Found", &[&format!("location: {to}")], b"");
-    let (answer, server) = exchange(vec![moved("/elsewhere?x=1"), Reply::answer("200 OK", &[], b"here")]).await;
+    let (answer, server) =
+        exchange(vec![moved("/elsewhere?x=1"), Reply::answer("200 OK", &[], b"here")]).await;
     assert_eq!(&answer.unwrap().body[..], b"here");
     let second = server.requests().remove(1).to_lowercase();
     assert!(second.starts_with("get /elsewhere?x=1 ") && !second.contains("referer"), "{second}");
@@ -185,7 +191,8 @@ async fn silence_in_the_middle_of_a_body_is_a_timeout() {
 #[tokio::test]
 async fn a_body_that_trickles_for_ever_ends_at_the_deadline() {
     let server = Scripted::start(vec![Reply::Drip(head("200 OK", &[], 1 << 20))]).await;
-    let cx = Context::detached().for_call(Name::from("a"), CancellationToken::new(), Duration::from_millis(100));
+    let cx =
+        Context::detached().for_call(Name::from("a"), CancellationToken::new(), Duration::from_millis(100));
     let error = failure(Http::new(&options()).unwrap().exchange(&cx, request(&server.url("/"))).await);
     assert_eq!(seen(&error), (ErrorKind::Timeout, true));
 }

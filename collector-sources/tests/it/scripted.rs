@@ -33,7 +33,8 @@ impl Reply {
 /// Status line and headers of an answer that announces `length` bytes.
 pub(crate) fn head(status: &str, headers: &[&str], length: usize) -> Vec<u8> {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n").into_bytes()
+    format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n")
+        .into_bytes()
 }
 
 /// A server with one reply per connection; the last one serves all that follow.

@@ -71,7 +71,8 @@ impl World {
         let token = config.token.as_str().into();
         let simulator = Simulator::start(config).await.unwrap();
         let base_url = format!("{}/ensembledata", simulator.url());
-        let source = EnsembleData::new(EnsembleDataConfig { base_url, token, ..EnsembleDataConfig::default() });
+        let source =
+            EnsembleData::new(EnsembleDataConfig { base_url, token, ..EnsembleDataConfig::default() });
         Self { simulator, source: source.unwrap(), cx: Context::detached() }
     }
 
@@ -200,7 +201,11 @@ fn check_post(seen: &PostSeen, truth: &TruePost) {
         (seen.views, seen.likes, seen.comments, seen.shares),
         (Some(truth.views), Some(truth.likes), Some(truth.comments), Some(truth.shares))
     );
-    assert!(seen.hashtags.iter().any(|name| **name == *truth.hashtag.to_lowercase()), "{:?} {truth:?}", seen.hashtags);
+    assert!(
+        seen.hashtags.iter().any(|name| **name == *truth.hashtag.to_lowercase()),
+        "{:?} {truth:?}",
+        seen.hashtags
+    );
     assert_eq!(seen.pinned, truth.pinned);
 }
 
@@ -232,7 +237,14 @@ async fn a_hashtag_is_read_to_its_end_wherever_list_and_cursor_are() {
         (ListLocation::DataPosts, LastCursor::Null, 2, 0),
         (ListLocation::Data, LastCursor::Same, 1, 3),
     ] {
-        let config = SimulatorConfig { list_location, last_cursor, empty_pages, duplicates, hashtags: Some(2), ..creators(60) };
+        let config = SimulatorConfig {
+            list_location,
+            last_cursor,
+            empty_pages,
+            duplicates,
+            hashtags: Some(2),
+            ..creators(60)
+        };
         let world = World::start(config).await;
         let hashtags: Vec<TrueHashtag> = world.truth("/truth/hashtags").await;
         let hashtag = hashtags.iter().max_by_key(|hashtag| hashtag.posts).unwrap();
@@ -350,9 +362,13 @@ async fn values_of_changed_type_do_not_lose_the_profile() {
 
 #[tokio::test]
 async fn data_with_a_failure_status_and_missing_headers_are_understood() {
-    let world = World::start(SimulatorConfig { success_status: 422, units_header: false, ..creators(5) }).await;
+    let world =
+        World::start(SimulatorConfig { success_status: 422, units_header: false, ..creators(5) }).await;
     let truth = world.truth::<Truth>("/truth?limit=1").await.remove(0);
-    let page = world.call(&world.seed(Query { handles: vec![truth.handle.clone()], ..Query::default() })).await.unwrap();
+    let page = world
+        .call(&world.seed(Query { handles: vec![truth.handle.clone()], ..Query::default() }))
+        .await
+        .unwrap();
     check_profile(&page.items[0], &truth);
     assert_eq!(page.cost.unwrap().units, 1);
 }
