@@ -43,7 +43,7 @@ pub(crate) fn engine(
         LockPlace::Memory => pipeline.lock(MemoryLock::default(), LeaseOptions::default()),
     };
     if let Some(place) = &config.jsonl {
-        pipeline = pipeline.sink(jsonl(place)?);
+        pipeline = pipeline.sink(jsonl(place));
     }
     for name in &job.discover {
         let (source, options) = source(config, name)?;
@@ -92,11 +92,9 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
     }
 }
 
-fn jsonl(place: &JsonlPlace) -> Result<JsonlSink> {
-    match place {
-        JsonlPlace::File(path) => JsonlSink::new(JsonlConfig::file(path)),
-        JsonlPlace::Stdout => JsonlSink::new(JsonlConfig::stdout()),
-    }
+fn jsonl(place: &JsonlPlace) -> JsonlSink {
+    // Standard output is called "-" there, too.
+    JsonlSink::new(JsonlConfig::new(place.as_path()))
 }
 
 fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {

@@ -14,7 +14,7 @@ use crate::id::Digest;
 
 /// What changes from call to call in a source's answers and says nothing: request ids, server times.
 ///
-/// Links need no naming: the query of an `http` or `https` link never counts, because signatures expire.
+/// Links need no naming: the query of a signed `http` or `https` link never counts, because signatures expire.
 #[derive(Debug, Clone, Default)]
 pub struct Volatile {
     keys: Vec<Box<str>>,
@@ -132,10 +132,10 @@ fn leaf(tag: Tag, bytes: &[u8]) -> u128 {
     xxh3_128(bytes).wrapping_add(tag as u128)
 }
 
-/// A link without its query; anything else, and a link that has none, as it is.
+/// A signed link without its query, because signatures change from call to call; anything else as it is.
 ///
 /// Text that merely begins with a link has spaces, and counts in full.
-pub(crate) fn without_query(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_signature(text: &str) -> Cow<'_, str> {
     if !text.starts_with("https://") && !text.starts_with("http://") {
         return Cow::Borrowed(text);
     }
@@ -145,10 +145,17 @@ pub(crate) fn without_query(text: &str) -> Cow<'_, str> {
         Some(_) if text.bytes().fold(false, |found, byte| found | byte.is_ascii_whitespace()) => {
             Cow::Borrowed(text)
         }
+        Some((_, query)) if !is_signed(query) => Cow::Borrowed(text),
         Some((path, _)) if fragment.is_empty() => Cow::Borrowed(path),
         Some((path, _)) => Cow::Owned([path, fragment].concat()),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Whether a query holds a signature, an expiry or a one-time token, by the names of its parameters.
+fn is_signed(query: &str) -> bool {
+    let volatile = |name: &str| ["expire", "sign", "token", "nonce"].iter().any(|part| name.contains(part));
+    query.split('&').filter_map(|pair| pair.split('=').next()).any(|name| volatile(&name.to_ascii_lowercase()))
 }
 
 /// Hashes one value as it is read. Its depth is bounded by `serde_json`.
@@ -199,7 +206,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<u128, E> {
-        Ok(leaf(Tag::String, without_query(value).as_bytes()))
+        Ok(leaf(Tag::String, without_signature(value).as_bytes()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<u128, A::Error> {

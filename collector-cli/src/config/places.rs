@@ -96,14 +96,19 @@ impl JsonlPlace {
             _ => Some(Self::File(dir.join(path))),
         }
     }
+
+    /// The path; `-` for standard output.
+    pub fn as_path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Stdout => Path::new("-"),
+        }
+    }
 }
 
 impl fmt::Display for JsonlPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Stdout => f.write_str("-"),
-        }
+        write!(f, "{}", self.as_path().display())
     }
 }
 

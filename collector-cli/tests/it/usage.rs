@@ -27,7 +27,7 @@ fn help_and_version_are_data() {
 #[test]
 fn what_was_mistyped_is_named_with_the_nearest() {
     let sandbox = Sandbox::new();
-    sandbox.run(&["rnu"]).refuses(2, &["rnu", "run"]);
+    sandbox.run(&["stauts"]).refuses(2, &["stauts", "similar", "status"]);
     sandbox.run(&["run", "--hashtga", "x"]).refuses(2, &["--hashtga", "--hashtag"]);
     sandbox.run(&["run"]).refuses(2, &["required"]);
     sandbox.run(&["run", "job", "--handles", "a"]).refuses(2, &["--handles"]);

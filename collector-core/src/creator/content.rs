@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Creator, Field, FieldValue};
-use crate::fingerprint::without_query;
+use crate::fingerprint::without_signature;
 
 /// A creator without what says nothing new: times of sightings, the avatar's signature, and which of several
 /// sources that agree was believed. Who knows the creator at all does count.
@@ -18,7 +18,7 @@ impl Serialize for Content<'_> {
             match (field, field.value_in(creator)) {
                 (_, None) => {}
                 (Field::Avatar, Some(FieldValue::Text(link))) => {
-                    map.serialize_entry(field.name(), &without_query(link))?
+                    map.serialize_entry(field.name(), &without_signature(link))?
                 }
                 (_, Some(value)) => map.serialize_entry(field.name(), &value)?,
             }

@@ -105,10 +105,13 @@ macro_rules! __store_cases {
             4 ClaimNumbers claims::claim_numbers_grow "Claim numbers of a task grow.";
             5 Heartbeat claims::heartbeat "Beating keeps claims; silence loses them.";
             5 LostClaims claims::lost_claims "A worker that was declared dead is told so and works on.";
+            5 AliveAgain claims::alive_again "A worker that came back has its own ttl again.";
+            5 LateWork claims::late_work "What a worker does after it was declared dead is not stuck with it.";
             6 GiveBack claims::give_back "A task given back is free at its time; attempts as said.";
             6 StaleGiveBack claims::stale_give_back "A stale claim gives nothing back.";
             7 Commit commit::commit "Answer, verdict, follow-up, sighting, entity and outbox together.";
             7 Batch commit::batch "One call decides about each of its tasks.";
+            7 MixedRuns commit::mixed_runs "A call for tasks of two runs counts for each.";
             7 Atomic commit::atomic "A failed commit leaves nothing; nobody sees half of one.";
             7 CommitTwice commit::commit_twice "The same commit twice changes nothing more.";
             7 StaleCommit commit::stale_commit "A stale claim changes no task and keeps the answer.";
@@ -146,6 +149,7 @@ macro_rules! __store_cases {
             10 Budget budgets::budget "Never beyond a budget, not by 1.";
             10 BudgetAtOnce budgets::budget_at_once "Reservations at once share a budget exactly.";
             10 BudgetReset budgets::budget_reset "A new window begins at the reset hour.";
+            10 LateClock budgets::late_clock "A clock that is late brings no second budget.";
             10 SettleCost budgets::settle_cost "What was not spent can be spent in its window.";
             10 Park budgets::park "A parked account is kept with its reason until let out.";
             11 Revive recovery::revive "Dead letters become open tasks, once.";

@@ -214,20 +214,20 @@ impl Detail {
     fn read(raw: Option<&RawValue>) -> Self {
         let Some(json) = raw.map(RawValue::get) else { return Self::default() };
         if let Ok(faults) = serde_json::from_str::<Vec<Fault<'_>>>(json) {
-            return Self::of_faults(faults);
+            return Self::of_faults(&faults);
         }
-        let text = serde_json::from_str::<Text<'_>>(json).ok().and_then(Text::value);
-        Self { text: text.unwrap_or_default().into_owned(), about_token: false }
+        let text = serde_json::from_str::<Text<'_>>(json).unwrap_or_default();
+        Self { text: text.value().map(|text| text.to_string()).unwrap_or_default(), about_token: false }
     }
 
-    fn of_faults(faults: Vec<Fault<'_>>) -> Self {
+    fn of_faults(faults: &[Fault<'_>]) -> Self {
         let mut detail = Self::default();
-        for fault in faults.into_iter().take(10) {
-            let place: Vec<_> = fault.loc.into_iter().filter_map(Text::value).collect();
-            detail.about_token |= place.last().is_some_and(|name| name == "token");
+        for fault in faults.iter().take(10) {
+            let place: Vec<&str> = fault.loc.iter().filter_map(Text::value).map(|name| &**name).collect();
+            detail.about_token |= place.last() == Some(&"token");
             let between = if detail.text.is_empty() { "" } else { "; " };
-            let message = fault.msg.value().unwrap_or_default();
-            detail.text.extend([between, &place.join("."), ": ", &message]);
+            let message = fault.msg.value().map_or("", |message| message);
+            detail.text.extend([between, &place.join("."), ": ", message]);
         }
         detail
     }

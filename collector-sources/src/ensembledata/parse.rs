@@ -20,7 +20,7 @@ use serde_json::error::Category;
 
 use super::error::{self, Complaint};
 use super::request::Kind;
-use super::wire::{Count, Envelope, Lenient, Part, Slot};
+use super::wire::{Count, Envelope, Lenient, Part, Slot, Text};
 use crate::http::Secret;
 
 /// The header that says what a call cost.
@@ -74,9 +74,10 @@ impl Reader {
     /// As for [`read`](Self::read).
     pub(super) fn used_units(&self, payload: &Payload) -> Result<u64> {
         match self.open::<Part<BTreeMap<String, Count>>>(payload)? {
-            Answer::Data { data: Part::Value(platforms), .. } => {
-                Ok(platforms.into_values().filter_map(Lenient::value).fold(0, u64::saturating_add))
-            }
+            Answer::Data { data: Part::Value(platforms), .. } => Ok(platforms
+                .values()
+                .filter_map(Lenient::value)
+                .fold(0, |sum, units| sum.saturating_add(*units))),
             Answer::Data { .. } | Answer::Absent(_) => Err(misshapen("data", "an object of numbers")),
         }
     }
@@ -126,9 +127,9 @@ impl Reader {
         };
         let complaint = Complaint {
             status: payload.status,
-            code: envelope.code.value().or(envelope.error_code.value()),
+            code: envelope.code.value().or(envelope.error_code.value()).copied(),
             detail: envelope.detail,
-            retry_after: envelope.retry_after.value(),
+            retry_after: envelope.retry_after.value().copied(),
         };
         match envelope.data {
             Slot::Value(data) => Ok(Answer::Data { data, next_cursor: envelope.next_cursor }),
@@ -215,7 +216,7 @@ struct Fields<'n> {
 
 impl Fields<'_> {
     /// The value; one of an impossible type is noted and left out.
-    fn take<T>(&mut self, name: &str, value: Lenient<T>) -> Option<T> {
+    fn take<'v, T>(&mut self, name: &str, value: &'v Lenient<T>) -> Option<&'v T> {
         match value {
             Lenient::Value(value) => Some(value),
             Lenient::Missing => None,
@@ -223,8 +224,18 @@ impl Fields<'_> {
         }
     }
 
+    /// The number or flag; one of an impossible type is noted and left out.
+    fn copy<T: Copy>(&mut self, name: &str, value: &Lenient<T>) -> Option<T> {
+        self.take(name, value).copied()
+    }
+
+    /// The text, if it says something.
+    fn text<'v>(&mut self, name: &str, value: &'v Text<'_>) -> Option<&'v str> {
+        self.take(name, value).map(|text| &**text).filter(|text| !text.trim().is_empty())
+    }
+
     /// The object; anything else is noted and left out.
-    fn part<T>(&mut self, name: &str, part: Part<T>) -> Option<T> {
+    fn part<'v, T>(&mut self, name: &str, part: &'v Part<T>) -> Option<&'v T> {
         match part {
             Part::Value(value) => Some(value),
             Part::Missing => None,

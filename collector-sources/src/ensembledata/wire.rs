@@ -153,8 +153,8 @@ pub(super) struct Formats<'a> {
 }
 
 impl<'a> Formats<'a> {
-    pub(super) fn best(self) -> Option<Cow<'a, str>> {
-        self.last_jpeg.or(self.first)
+    pub(super) fn best(&self) -> Option<&str> {
+        self.last_jpeg.as_deref().or(self.first.as_deref())
     }
 
     fn offer(&mut self, link: Cow<'a, str>) {
@@ -222,9 +222,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hashtags<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut names = Vec::new();
         lenient::each(deserializer, |tag: Part<Hashtag<'a>>| {
-            let Part::Value(tag) = tag else { return };
-            let name = tag.hashtag_name.value().or(tag.cha_name.value()).filter(|name| !name.is_empty());
-            names.extend(name.filter(|_| names.len() < MOST_HASHTAGS));
+            let Part::Value(Hashtag { hashtag_name, cha_name }) = tag else { return };
+            if let (Lenient::Value(name), _) | (_, Lenient::Value(name)) = (hashtag_name, cha_name)
+                && !name.is_empty()
+                && names.len() < MOST_HASHTAGS
+            {
+                names.push(name);
+            }
         })?;
         Ok(Self(names))
     }

@@ -705,7 +705,8 @@ async fn the_list_shows_everybody_once_and_ends() {
         let answer = reply.json();
         rows.extend(answer["items"].as_array().unwrap().iter().cloned());
         match answer.get("next") {
-            Some(next) => page = next.clone(),
+            Some(next) if next.as_u64() <= Some(9) => page = next.clone(),
+            Some(next) => panic!("three pages go on to {next}"),
             None => break,
         }
     }

@@ -1,4 +1,5 @@
 //! The adapters from outside: recorded answers, a scripted server, and the simulator.
+#![allow(clippy::unwrap_used, clippy::string_slice, reason = "a test fails by panicking, in its helpers too")]
 
 #[cfg(feature = "ensembledata")]
 mod ensembledata;

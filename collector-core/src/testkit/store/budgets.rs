@@ -87,6 +87,22 @@ pub(super) async fn budget_reset(harness: &dyn StoreHarness) {
     clause.same("after days of silence as well", reserve(&stage, &budget, cost, far).await, later);
 }
 
+/// Machines whose clocks differ meet around a reset: the late one brings no second budget.
+pub(super) async fn late_clock(harness: &dyn StoreHarness) {
+    let clause = Case::LateClock.clause();
+    let stage = Stage::new(harness, &[]).await;
+    let budget = day_budget(10);
+    let today = at(86_400);
+    let granted = Reserved::Granted { window: today };
+    let full = Reserved::Until(at(2 * 86_400));
+    let units = |units| Cost { units, requests: 1 };
+    clause.same("all of today is booked", reserve(&stage, &budget, units(10), at(86_401)).await, granted);
+    // Whether yesterday still has something for the late clock is the store's affair.
+    reserve(&stage, &budget, units(1), at(86_399)).await;
+    let answer = reserve(&stage, &budget, units(1), at(86_402)).await;
+    clause.same("today stays booked after a reservation by a late clock", answer, full);
+}
+
 /// What was not spent can be spent again: in its own window, and never more than was booked.
 pub(super) async fn settle_cost(harness: &dyn StoreHarness) {
     let clause = Case::SettleCost.clause();

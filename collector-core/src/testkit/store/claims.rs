@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::clause::Clause;
+use super::domain::Seen;
 use super::stage::{
-    Call, KIND, SOURCE, Stage, W1, W2, at, back, claim_numbers, in_state, lane, open_tasks, profile,
-    profiles, subjects,
+    Call, KIND, SOURCE, Stage, TTL, W1, W2, answered, at, back, claim_numbers, in_state, lane, open_tasks,
+    profile, profiles, subjects,
 };
 use super::{Case, StoreHarness};
-use crate::store::{Claimed, GiveBack, LanePermit};
+use crate::store::{Claimed, GiveBack, LanePermit, NoLookup, WorkerInfo};
 use crate::task::Task;
 
 /// A claimed task is the one that was added, with nothing tried yet.
@@ -181,6 +182,59 @@ pub(super) async fn lost_claims(harness: &dyn StoreHarness) {
     clause.same("it claims anew", subjects(&claims), vec!["y".to_owned()]);
     clause.same("and keeps that while it beats", stage.heartbeat(W2, at(60)).await.taken_over, 0);
     clause.same("for its full ttl", stage.claim(W2, 10, at(60)).await, vec![]);
+}
+
+/// A worker that came back is given the time it asked for when it opened the store, no more and no less.
+pub(super) async fn alive_again(harness: &dyn StoreHarness) {
+    let clause = Case::AliveAgain.clause();
+    let stage = Stage::new(harness, &[]).await;
+    let patient = WorkerInfo { id: "patient".into(), ttl: TTL * 10 };
+    answered("open", stage.store.open(&patient, &[], at(0)).await);
+    stage.open(W2, &[], at(400)).await;
+    for name in [W1, "patient"] {
+        clause.same(format_args!("`{name}` was dead"), stage.heartbeat(name, at(401)).await.was_dead, true);
+        stage.add(vec![profile(name)]).await;
+        clause.same("it claims anew", stage.claim(name, 10, at(402)).await.len(), 1);
+    }
+    clause.same("both are alive within their ttl", stage.heartbeat(W2, at(425)).await.taken_over, 0);
+    clause.same("the one beyond its ttl is not", stage.heartbeat(W2, at(440)).await.taken_over, 1);
+    let claims = stage.claim(W2, 10, at(440)).await;
+    clause.same("its task is free", subjects(&claims), vec![W1.to_owned()]);
+    stage.heartbeat(W2, at(465)).await;
+    let late = stage.heartbeat(W2, at(490)).await;
+    clause.same("who asked for more time still has it", (late.taken_over, late.was_dead), (0, false));
+    clause.same("and keeps its task", stage.claim(W2, 10, at(490)).await, vec![]);
+}
+
+/// What a worker claims, takes and commits after it was declared dead comes free when it dies for good.
+pub(super) async fn late_work(harness: &dyn StoreHarness) {
+    let clause = Case::LateWork.clause();
+    let stage = Stage::new(harness, &["a"]).await;
+    stage.see(Seen::saying("before").uid("1"), 1).await;
+    let held = stage.claimed("held", clause).await;
+    stage.open(W2, &["a"], at(100)).await;
+    clause.same("the task is somebody else's", stage.claim(W2, 10, at(100)).await.len(), 1);
+    clause.same("so is the change", stage.drain_as(W2, "a", at(100)).await, 1);
+
+    // W1 has not noticed yet, goes on, and is killed before its next beat.
+    let seen = [Seen::saying("late").uid("2")];
+    let call = Call::answering(&[held], at(101)).items(seen);
+    stage.commit_as(W1, &call, &NoLookup, at(101)).await;
+    stage.add(vec![profile("claimed late")]).await;
+    stage.claim(W1, 10, at(102)).await;
+    stage.take("a", W1, 10, at(102)).await;
+
+    for secs in [120, 140, 160, 180] {
+        stage.heartbeat(W2, at(secs)).await;
+    }
+    let claims = stage.claim(W2, 10, at(181)).await;
+    clause.same(
+        "what it claimed late is free in the end",
+        subjects(&claims),
+        vec!["claimed late".to_owned()],
+    );
+    clause.same("what it committed late is delivered in the end", stage.drain_as(W2, "a", at(181)).await, 1);
+    stage.balanced(clause).await;
 }
 
 /// What is given back is free at its time; an attempt counts only when it was made.

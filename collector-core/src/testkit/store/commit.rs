@@ -91,6 +91,37 @@ pub(super) async fn batch(harness: &dyn StoreHarness) {
     stage.balanced(clause).await;
 }
 
+/// A call can serve tasks of two runs: each run counts its own, and a dead letter knows its own run.
+pub(super) async fn mixed_runs(harness: &dyn StoreHarness) {
+    let clause = Case::MixedRuns.clause();
+    let stage = Stage::new(harness, &[]).await;
+    let other = stage.begin("other", HOUR, at(0)).await;
+    stage.add(vec![profile("list").per_run()]).await;
+    stage.enqueue(other, vec![profile("list").per_run()], at(0)).await;
+    let mut claims = stage.claim(W1, 10, at(1)).await;
+    claims.sort_by_key(|claimed| claimed.run);
+    clause.same(
+        "a list is a task of each run",
+        claims.iter().map(|c| c.run).collect(),
+        vec![stage.run, other],
+    );
+    let dead = Verdict::Dead { kind: ErrorKind::Malformed, message: "no sense".into() };
+    stage.commit(&Call::answering(&claims, at(2)).verdict_of(1, dead), at(2)).await;
+    let (one, two) = (stage.run_state(stage.run, clause).await, stage.run_state(other, clause).await);
+    clause.same("the first run: open, done, dead", (one.open, one.counts.done, one.counts.dead), (0, 1, 0));
+    clause.same("the second run: open, done, dead", (two.open, two.counts.done, two.counts.dead), (0, 0, 1));
+    let letters = stage.dead_letters().await;
+    clause.same(
+        "the dead letter is of the second run",
+        letters.iter().map(|l| l.run).collect(),
+        vec![Some(other)],
+    );
+    let revived = answered("revive", stage.store.revive(&[letters[0].id], at(3)).await);
+    clause.same("and can be revived", revived, 1);
+    let claims = stage.claim(W1, 10, at(4)).await;
+    clause.same("for that run", claims.iter().map(|c| c.run).collect(), vec![other]);
+}
+
 /// A commit that fails leaves nothing behind, and can be repeated; nobody ever sees half of one.
 pub(super) async fn atomic(harness: &dyn StoreHarness) {
     let clause = Case::Atomic.clause();
@@ -199,7 +230,8 @@ pub(super) async fn stale_commit(harness: &dyn StoreHarness) {
     let call = Call::answering(&old, at(47)).items([seen.clone()]).verdict_of(1, dead);
     let done = stage.commit_as(W1, &call, &NoLookup, at(47)).await;
     let (mut stale, mut both) = (done.stale, old.iter().map(|c| c.id).collect::<Vec<_>>());
-    (stale.sort(), both.sort());
+    stale.sort();
+    both.sort();
     clause.same("it is told which claims were stale", stale, both);
     let counts = stage.counts().await;
     clause.same("the tasks stay with their new owner", in_state(&counts, "claimed"), 2);

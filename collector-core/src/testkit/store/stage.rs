@@ -334,6 +334,14 @@ impl Stage {
         answered("settle", self.store.settle(sink, &W1.into(), settled, position, now).await);
     }
 
+    /// Takes everything another worker can have for a sink and settles it as stored; gives the number.
+    pub(super) async fn drain_as(&self, name: &str, sink: &str, now: Timestamp) -> usize {
+        let taken = self.take(sink, name, 1_000, now).await;
+        let outcomes = taken.iter().map(|change| settled(change, stored())).collect();
+        answered("settle", self.store.settle(sink, &name.into(), outcomes, None, now).await);
+        taken.len()
+    }
+
     /// Takes everything owed to a sink and settles it as stored; gives what was taken.
     pub(super) async fn drain(&self, sink: &str, now: Timestamp) -> Vec<Change<Person>> {
         let taken = self.take(sink, W1, 1_000, now).await;

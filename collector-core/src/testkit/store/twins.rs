@@ -12,17 +12,41 @@ use futures_util::FutureExt;
 
 use self::broken::Broken;
 use super::{Case, StoreHarness, TestDomain};
-use crate::store::Store;
+use crate::store::{MemoryStore, Store};
 
-/// The in-memory store, whole or with one fault.
+/// The in-memory store as it is.
+#[derive(Default)]
+pub(super) struct InMemory(Mutex<Option<Arc<dyn Store<TestDomain>>>>);
+
+#[async_trait]
+impl StoreHarness for InMemory {
+    async fn store(&self) -> Arc<dyn Store<TestDomain>> {
+        let store: Arc<dyn Store<TestDomain>> = Arc::new(MemoryStore::new(TestDomain));
+        *self.0.lock().unwrap() = Some(Arc::clone(&store));
+        store
+    }
+
+    async fn reopen(&self) -> Option<Arc<dyn Store<TestDomain>>> {
+        // The next worker finds the same memory: what the next process would find on a disk.
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// The in-memory store behind a wrapper with one fault, or with none.
 #[derive(Debug, Default)]
-pub(super) struct InMemory {
+struct Twin {
     fault: Option<Fault>,
     last: Mutex<Option<Arc<Broken>>>,
 }
 
+impl Twin {
+    fn with(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::default() }
+    }
+}
+
 #[async_trait]
-impl StoreHarness for InMemory {
+impl StoreHarness for Twin {
     async fn store(&self) -> Arc<dyn Store<TestDomain>> {
         let store = Arc::new(Broken::new(self.fault));
         *self.last.lock().unwrap() = Some(Arc::clone(&store));
@@ -33,7 +57,6 @@ impl StoreHarness for InMemory {
         if self.fault == Some(Fault::LosesAllWhenKilled) {
             return Some(self.store().await);
         }
-        // The next process finds the same memory: what it would find on a disk.
         self.last.lock().unwrap().clone().map(|store| store as Arc<dyn Store<TestDomain>>)
     }
 
@@ -42,7 +65,7 @@ impl StoreHarness for InMemory {
     }
 
     fn seeds(&self) -> u64 {
-        if self.fault.is_some() { 25 } else { 200 }
+        25
     }
 }
 
@@ -62,7 +85,7 @@ faults! {
     CountsOneWorker => Open;
     ForgetsPosition => Position, Reopen;
     SwapsPositions => Position;
-    NeverTakesOver => TakeOver, TakeOverChanges, Heartbeat, LostClaims, StaleGiveBack, StaleCommit, Killed;
+    NeverTakesOver => TakeOver, TakeOverChanges, Heartbeat, LostClaims, LateWork, StaleGiveBack, StaleCommit, Killed;
     ForgetsToClose => Close;
     ForgetsNewSinks => NewSink;
     NeverResumes => Resume, Reopen, Killed;
@@ -83,7 +106,7 @@ faults! {
     ClaimsLanesBackwards => Permits;
     CountsOpenWithoutClaimed => Claim, Permits, Model;
     ClaimNumbersStand => ClaimNumbers, TakeOver, Close, Reopen;
-    ForgetsBeats => Heartbeat;
+    ForgetsBeats => Heartbeat, AliveAgain;
     NeverSaysDead => LostClaims;
     GiveBackCountsAlways => GiveBack, Model;
     GiveBackCountsNever => GiveBack, Model;
@@ -93,11 +116,11 @@ faults! {
     // Commit.
     AcceptsStaleClaims => StaleCommit;
     DropsStaleAnswers => StaleCommit;
-    LosesFollowUp => Commit, CommitTwice, Restart, FollowUps;
+    LosesFollowUp => Commit, Restart, FollowUps;
     LosesItem => Batch, RunCounts, OneAnswer, Atomic;
     LosesMalformed => RunCounts;
     FollowUpsAtTheTop => FollowUps;
-    FirstVerdictForAll => Batch, CommitTwice;
+    FirstVerdictForAll => Batch, MixedRuns;
     HalfCommits => Atomic;
     CommitsAgain => CommitTwice;
     RefundsAgain => CommitTwice;
@@ -147,6 +170,7 @@ faults! {
     Unbalanced => Settle, Balance, Model;
     // Money.
     OneUnitTooMany => Budget, BudgetAtOnce, Refund, SettleCost;
+    LateClocksReset => LateClock;
     CountsNoRequests => Budget;
     BooksRefusals => Budget, BudgetAtOnce;
     OnePurse => Budget, SettleCost;
@@ -157,13 +181,13 @@ faults! {
     ForgetsParks => Park, Reopen;
     ForgetsUnparking => Park;
     // Recovery.
-    RevivesInWords => Revive;
+    RevivesInWords => Revive, MixedRuns;
     RevivesTwice => Revive;
     LosesAllWhenKilled => Reopen, Killed;
 }
 
 /// What a case says about a store; `None` when it is content.
-async fn complaint(case: Case, harness: &InMemory) -> Option<String> {
+async fn complaint(case: Case, harness: &Twin) -> Option<String> {
     let failure = AssertUnwindSafe(case.run(harness)).catch_unwind().await.err()?;
     let words = failure.downcast_ref::<String>().cloned();
     Some(words.or_else(|| failure.downcast_ref::<&str>().map(|&words| words.to_owned())).unwrap_or_default())
@@ -174,8 +198,7 @@ async fn every_fault_is_noticed_by_the_cases_that_check_it() {
     let mut unnoticed = Vec::new();
     for (fault, cases) in FAULTS {
         for case in *cases {
-            let harness = InMemory { fault: Some(*fault), ..InMemory::default() };
-            match complaint(*case, &harness).await {
+            match complaint(*case, &Twin::with(*fault)).await {
                 None => unnoticed.push(format!("{case} does not notice {fault:?}")),
                 Some(words) if words.contains(" of Store is broken [") => {}
                 Some(words) => unnoticed.push(format!("{case} stumbles over {fault:?}: {words}")),
@@ -183,6 +206,15 @@ async fn every_fault_is_noticed_by_the_cases_that_check_it() {
         }
     }
     assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
+}
+
+#[tokio::test]
+async fn the_wrapper_without_a_fault_breaks_nothing() {
+    let mut complaints = Vec::new();
+    for case in Case::ALL {
+        complaints.extend(complaint(*case, &Twin::default()).await);
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
@@ -194,12 +226,12 @@ fn every_case_has_a_fault_it_notices() {
 
 #[tokio::test]
 async fn a_declared_exception_is_not_run() {
-    let harness = InMemory { fault: Some(Fault::NeverResumes), ..InMemory::default() };
-    Case::Resume.run_unless(&[(Case::Resume, "runs are never resumed by design")], &harness).await;
+    let twin = Twin::with(Fault::NeverResumes);
+    Case::Resume.run_unless(&[(Case::Resume, "runs are never resumed by design")], &twin).await;
 }
 
 #[tokio::test]
 #[should_panic(expected = "gives no reason")]
 async fn an_exception_without_a_reason_is_refused() {
-    Case::Resume.run_unless(&[(Case::Resume, " ")], &InMemory::default()).await;
+    Case::Resume.run_unless(&[(Case::Resume, " ")], &Twin::default()).await;
 }

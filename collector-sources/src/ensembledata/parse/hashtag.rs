@@ -33,7 +33,7 @@ pub(super) fn read(reader: &Reader, tasks: &[Task], payload: &Payload) -> Result
     page.items = authors.into_sightings();
     // A call for a page has one task.
     for (task, outcome) in tasks.iter().zip(&mut page.outcomes) {
-        match next(task, posts.next_cursor.or(beside), posts.rows.is_empty()) {
+        match next(task, posts.next_cursor.or(&beside), posts.rows.is_empty()) {
             Ok(next) => page.follow_ups.extend(next),
             Err(error) => *outcome = Outcome::Failed(error),
         }
@@ -48,9 +48,9 @@ pub(super) fn read(reader: &Reader, tasks: &[Task], payload: &Payload) -> Result
 ///
 /// # Errors
 /// `Malformed` when the cursor is unreadable, or leads back to pages already read.
-fn next(task: &Task, cursor: Count, empty: bool) -> Result<Option<Task>> {
+fn next(task: &Task, cursor: &Count, empty: bool) -> Result<Option<Task>> {
     let sent = number(task, param::CURSOR);
-    let cursor = match cursor {
+    let cursor = match *cursor {
         Lenient::Missing => return Ok(None),
         Lenient::Value(cursor) if cursor == sent => return Ok(None),
         // The cursor is an offset into the list: one that goes back would go round for ever.

@@ -1,13 +1,11 @@
 //! A user object to a sighting.
 
-use std::borrow::Cow;
-
 use collector_core::clock::Timestamp;
 use collector_core::creator::CreatorSighting;
 use serde_json::Value;
 
 use super::super::ident;
-use super::super::wire::{Count, Flag, Lenient, Part, Stats, Text, User};
+use super::super::wire::{Part, Stats, Text, User};
 use super::{Fields, bio};
 
 /// Longest texts kept, in characters; the platform's own limits are far below.
@@ -17,177 +15,157 @@ const LONGEST_BIO: usize = 5_000;
 /// Longest link to a picture kept, in bytes.
 const LONGEST_LINK: usize = 2_048;
 
-/// Counters of an account, and the rule that tells "none" from "not delivered".
-#[derive(Default)]
-struct Counters {
-    followers: Option<u64>,
-    following: Option<u64>,
-    likes: Option<u64>,
-    videos: Option<u64>,
-    likes_given: Option<u64>,
-}
-
-impl Counters {
-    /// Many endpoints deliver all counters as zero: then none of them is a value.
-    fn unless_all_zero(self) -> Self {
-        let all = [self.followers, self.following, self.likes, self.videos, self.likes_given];
-        if all.iter().all(|count| count.unwrap_or(0) == 0) { Self::default() } else { self }
-    }
-}
-
 /// What a user object says, as the side `aspect` of a creator.
 pub(super) fn sighting(
-    user: User<'_>,
-    stats: Option<Stats>,
+    user: &User<'_>,
+    stats: Option<&Stats>,
     aspect: &'static str,
     keep_email: bool,
     fields: &mut Fields<'_>,
 ) -> CreatorSighting {
     let mut seen = CreatorSighting::showing(aspect);
-    seen.uid = id(fields, "uid", user.uid.or(user.id), ident::is_uid);
-    seen.sec_uid = id(fields, "sec_uid", user.sec_uid.or(user.web_sec_uid), ident::is_sec_uid);
-    seen.handle =
-        id(fields, "unique_id", user.unique_id.or(user.web_unique_id), |text| ident::handle(text).is_some());
-    set_texts(&mut seen, fields, user.nickname, user.signature, keep_email);
-    let elsewhere = [
-        channel(fields, "ins_id", user.ins_id, "https://www.instagram.com/"),
-        twitter(fields, user.twitter_id),
-        channel(fields, "youtube_channel_id", user.youtube_channel_id, "https://www.youtube.com/channel/"),
-    ];
-    seen.links.extend(elsewhere.into_iter().flatten());
-    seen.language = text(fields, "language", user.language).as_deref().and_then(language);
-    seen.country = text(fields, "region", user.region).as_deref().and_then(country);
-
-    let badges = [
-        text(fields, "custom_verify", user.custom_verify),
-        text(fields, "enterprise_verify_reason", user.enterprise_verify_reason),
-    ];
-    let kind = fields.take("verification_type", user.verification_type);
-    let flag = fields.take("verified", user.verified);
-    seen.verified = verified(flag, &badges, kind);
-    seen.private = any(
-        fields,
-        [
-            ("secret", user.secret),
-            ("privateAccount", user.private_account),
-            ("is_private_account", user.is_private_account),
-        ],
-    );
-    seen.has_shop = any(
-        fields,
-        [
-            ("with_commerce_entry", user.with_commerce_entry),
-            ("with_shop_entry", user.with_shop_entry),
-            ("with_fusion_shop_entry", user.with_fusion_shop_entry),
-        ],
-    );
-    seen.created_at = fields.take("create_time", user.create_time).and_then(moment);
-
-    let own = [
-        user.follower_count,
-        user.following_count,
-        user.total_favorited,
-        user.aweme_count,
-        user.favoriting_count,
-    ];
-    let counters = counters(fields, own, stats.unwrap_or_default()).unless_all_zero();
-    (seen.followers, seen.following) = (counters.followers, counters.following);
-    (seen.likes, seen.videos) = (counters.likes, counters.videos);
-
-    let mut avatar = Avatar::default();
-    avatar.offer_image(fields.part("avatar_larger", user.avatar_larger));
-    avatar.offer_image(fields.part("avatar_medium", user.avatar_medium));
-    avatar.offer_link(text(fields, "avatarLarger", user.web_avatar_larger));
-    avatar.offer_link(text(fields, "avatarMedium", user.web_avatar_medium));
-    seen.avatar = avatar.link;
-    let uri = avatar
-        .uri
-        .or_else(|| text(fields, "avatar_uri", user.avatar_uri).map(|uri| clipped(&uri, LONGEST_NAME)));
-
-    let level = fields.take("commerce_user_level", user.commerce_user_level).filter(|level| *level > 0);
-    let badge = badges.into_iter().flatten().next().map(|badge| clipped(&badge, LONGEST_NAME));
-    for (key, value) in [
-        ("avatar_uri", uri.map(|uri| Value::from(&*uri))),
-        ("badge", badge.map(|badge| Value::from(&*badge))),
-        ("commerce_user_level", level.map(Value::from)),
-        ("likes_given", counters.likes_given.map(Value::from)),
-    ] {
-        seen.extra.extend(value.map(|value| (key.into(), value)));
-    }
+    seen.uid = id(fields, "uid", user.uid.or(&user.id), ident::is_uid);
+    seen.sec_uid = id(fields, "sec_uid", user.sec_uid.or(&user.web_sec_uid), ident::is_sec_uid);
+    let is_handle = |text: &str| ident::handle(text).is_some();
+    seen.handle = id(fields, "unique_id", user.unique_id.or(&user.web_unique_id), is_handle);
+    set_texts(&mut seen, user, keep_email, fields);
+    set_links(&mut seen, user, fields);
+    set_signs(&mut seen, user, fields);
+    set_counters(&mut seen, user, stats, fields);
+    set_avatar(&mut seen, user, fields);
     seen
 }
 
-/// Counters inside the user (followers, following, likes, videos, likes given), else those beside it.
-fn counters(fields: &mut Fields<'_>, own: [Count; 5], stats: Stats) -> Counters {
-    let [followers, following, likes, videos, likes_given] = own;
-    Counters {
-        followers: fields.take("follower_count", followers.or(stats.follower_count)),
-        following: fields.take("following_count", following.or(stats.following_count)),
-        likes: fields.take("total_favorited", likes.or(stats.heart_count).or(stats.heart)),
-        videos: fields.take("aweme_count", videos.or(stats.video_count)),
-        likes_given: fields.take("favoriting_count", likes_given.or(stats.digg_count)),
-    }
-}
-
-fn set_texts(
-    seen: &mut CreatorSighting,
-    fields: &mut Fields<'_>,
-    name: Text<'_>,
-    about: Text<'_>,
-    keep_email: bool,
-) {
-    if let Some(name) = text(fields, "nickname", name) {
-        let name = bio::mask(&clipped(&name, LONGEST_NAME), keep_email);
+fn set_texts(seen: &mut CreatorSighting, user: &User<'_>, keep_email: bool, fields: &mut Fields<'_>) {
+    if let Some(name) = fields.text("nickname", &user.nickname) {
+        let name = bio::mask(&clipped(name, LONGEST_NAME), keep_email);
         seen.has_email = name.has_email.then_some(true);
         seen.email = name.email.map(Into::into);
         seen.name = Some(name.text.into());
     }
     // An empty biography is known to be empty; only a missing one is unknown.
-    if let Some(about) = fields.take("signature", about) {
-        let about = bio::mask(&clipped(&about, LONGEST_BIO), keep_email);
+    if let Some(about) = fields.take("signature", &user.signature) {
+        let about = bio::mask(&clipped(about, LONGEST_BIO), keep_email);
         seen.has_email = (about.has_email || seen.has_email == Some(true)).then_some(true);
         seen.email = about.email.map(Into::into).or(seen.email.take());
         seen.links = bio::links(&about.text);
         seen.bio = Some(about.text.into());
     }
+    seen.language = fields.text("language", &user.language).and_then(language);
+    seen.country = fields.text("region", &user.region).and_then(country);
+}
+
+/// Accounts elsewhere, besides the links of the biography.
+fn set_links(seen: &mut CreatorSighting, user: &User<'_>, fields: &mut Fields<'_>) {
+    let twitter = fields.text("twitter_id", &user.twitter_id).filter(|id| *id != "0");
+    let number = twitter.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_digit()));
+    let channels = [
+        ("https://www.instagram.com/", fields.text("ins_id", &user.ins_id)),
+        (if number { "https://x.com/i/user/" } else { "https://x.com/" }, twitter),
+        ("https://www.youtube.com/channel/", fields.text("youtube_channel_id", &user.youtube_channel_id)),
+    ];
+    seen.links.extend(channels.into_iter().filter_map(|(base, name)| channel(base, name?)));
+}
+
+/// Flags, badges and dates.
+fn set_signs(seen: &mut CreatorSighting, user: &User<'_>, fields: &mut Fields<'_>) {
+    let badges = [
+        fields.text("custom_verify", &user.custom_verify),
+        fields.text("enterprise_verify_reason", &user.enterprise_verify_reason),
+    ];
+    let kind = fields.copy("verification_type", &user.verification_type);
+    seen.verified = verified(fields.copy("verified", &user.verified), &badges, kind);
+    seen.private = any([
+        fields.copy("secret", &user.secret),
+        fields.copy("privateAccount", &user.private_account),
+        fields.copy("is_private_account", &user.is_private_account),
+    ]);
+    seen.has_shop = any([
+        fields.copy("with_commerce_entry", &user.with_commerce_entry),
+        fields.copy("with_shop_entry", &user.with_shop_entry),
+        fields.copy("with_fusion_shop_entry", &user.with_fusion_shop_entry),
+    ]);
+    seen.created_at = fields.copy("create_time", &user.create_time).and_then(moment);
+    let badge = badges.into_iter().flatten().next();
+    add(seen, "badge", badge.map(|badge| Value::from(&*clipped(badge, LONGEST_NAME))));
+    let level = fields.copy("commerce_user_level", &user.commerce_user_level).filter(|level| *level > 0);
+    add(seen, "commerce_user_level", level.map(Value::from));
+}
+
+/// Counters inside the user, else those beside it. Many endpoints deliver all of them as zero: then none is a value.
+fn set_counters(seen: &mut CreatorSighting, user: &User<'_>, stats: Option<&Stats>, fields: &mut Fields<'_>) {
+    let none = Stats::default();
+    let stats = stats.unwrap_or(&none);
+    let counters = [
+        ("follower_count", user.follower_count.or(&stats.follower_count)),
+        ("following_count", user.following_count.or(&stats.following_count)),
+        ("total_favorited", user.total_favorited.or(&stats.heart_count).or(&stats.heart)),
+        ("aweme_count", user.aweme_count.or(&stats.video_count)),
+        ("favoriting_count", user.favoriting_count.or(&stats.digg_count)),
+    ]
+    .map(|(name, count)| fields.copy(name, count));
+    if counters.iter().all(|count| count.unwrap_or(0) == 0) {
+        return;
+    }
+    let likes_given;
+    [seen.followers, seen.following, seen.likes, seen.videos, likes_given] = counters;
+    add(seen, "likes_given", likes_given.map(Value::from));
+}
+
+fn set_avatar(seen: &mut CreatorSighting, user: &User<'_>, fields: &mut Fields<'_>) {
+    let images = [
+        fields.part("avatar_larger", &user.avatar_larger),
+        fields.part("avatar_medium", &user.avatar_medium),
+    ];
+    let links = [
+        fields.text("avatarLarger", &user.web_avatar_larger),
+        fields.text("avatarMedium", &user.web_avatar_medium),
+    ];
+    let usable = |link: &&str| link.starts_with("http") && link.len() <= LONGEST_LINK;
+    let from_images = images.iter().flatten().filter_map(|image| image.url_list.best());
+    seen.avatar = from_images.chain(links.into_iter().flatten()).find(usable).map(Into::into);
+
+    let uris = images.iter().flatten().filter_map(|image| image.uri.value()).map(|uri| &**uri);
+    let uri = uris.chain(fields.text("avatar_uri", &user.avatar_uri)).find(|uri| !uri.is_empty());
+    add(seen, "avatar_uri", uri.map(|uri| Value::from(&*clipped(uri, LONGEST_NAME))));
+}
+
+fn add(seen: &mut CreatorSighting, key: &str, value: Option<Value>) {
+    seen.extra.extend(value.map(|value| (key.into(), value)));
 }
 
 /// The vendor's flag alone is often missing and the type is often 0 for verified accounts: any sign counts.
-fn verified(flag: Option<bool>, badges: &[Option<Cow<'_, str>>], kind: Option<u64>) -> Option<bool> {
+fn verified(flag: Option<bool>, badges: &[Option<&str>], kind: Option<u64>) -> Option<bool> {
     let signed =
         flag == Some(true) || badges.iter().any(Option::is_some) || kind.is_some_and(|kind| kind > 0);
     if signed { Some(true) } else { flag.or(kind.map(|_| false)) }
 }
 
-fn any<const N: usize>(fields: &mut Fields<'_>, flags: [(&str, Flag); N]) -> Option<bool> {
-    flags.into_iter().filter_map(|(name, flag)| fields.take(name, flag)).reduce(|a, b| a || b)
-}
-
-/// A text that says something.
-fn text<'a>(fields: &mut Fields<'_>, name: &str, value: Text<'a>) -> Option<Cow<'a, str>> {
-    fields.take(name, value).filter(|text| !text.trim().is_empty())
+/// Whether any flag is set; `None` when none was sent.
+fn any(flags: [Option<bool>; 3]) -> Option<bool> {
+    flags.into_iter().flatten().reduce(|a, b| a || b)
 }
 
 /// An identity: one that cannot be one is noted; `""` and `0` stand for none.
-fn id(fields: &mut Fields<'_>, name: &str, value: Text<'_>, fits: impl Fn(&str) -> bool) -> Option<Box<str>> {
-    let value = text(fields, name, value).filter(|value| value != "0")?;
-    let value = value.trim();
+fn id(
+    fields: &mut Fields<'_>,
+    name: &str,
+    value: &Text<'_>,
+    fits: impl Fn(&str) -> bool,
+) -> Option<Box<str>> {
+    let value = fields.text(name, value)?.trim();
     let value = value.strip_prefix('@').unwrap_or(value);
-    if fits(value) { Some(value.into()) } else { fields.refuse(name, "not an identity of this kind") }
+    match value {
+        "0" => None,
+        value if fits(value) => Some(value.into()),
+        _ => fields.refuse(name, "not an identity of this kind"),
+    }
 }
 
 /// A link to the account's page elsewhere, when its name there can stand in a link.
-fn channel(fields: &mut Fields<'_>, name: &str, value: Text<'_>, base: &str) -> Option<Box<str>> {
-    let value = text(fields, name, value)?;
+fn channel(base: &str, name: &str) -> Option<Box<str>> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (value.len() <= 64 && value.bytes().all(good)).then(|| [base, &*value].concat().into())
-}
-
-/// Twitter accounts come as a number or as a name.
-fn twitter(fields: &mut Fields<'_>, value: Text<'_>) -> Option<Box<str>> {
-    let number = matches!(&value, Lenient::Value(id) if id.bytes().all(|byte| byte.is_ascii_digit()));
-    let base = if number { "https://x.com/i/user/" } else { "https://x.com/" };
-    channel(fields, "twitter_id", value, base).filter(|link| !link.ends_with("/0"))
+    (name.len() <= 64 && name.bytes().all(good)).then(|| [base, name].concat().into())
 }
 
 /// ISO 639-1 from a language tag; `un` means unknown here.
@@ -213,30 +191,6 @@ pub(super) fn moment(number: u64) -> Option<Timestamp> {
         // In seconds this would be the year 5138.
         100_000_000_000.. => Some(Timestamp::from_millis(number)),
         _ => Some(Timestamp::from_secs(number)),
-    }
-}
-
-/// The picture to take: the first that is offered.
-#[derive(Default)]
-struct Avatar {
-    link: Option<Box<str>>,
-    uri: Option<Box<str>>,
-}
-
-impl Avatar {
-    fn offer_image(&mut self, image: Option<super::super::wire::Image<'_>>) {
-        let Some(image) = image else { return };
-        self.offer_link(image.url_list.best());
-        if self.uri.is_none() {
-            self.uri = image.uri.value().filter(|uri| !uri.is_empty()).map(|uri| clipped(&uri, LONGEST_NAME));
-        }
-    }
-
-    fn offer_link(&mut self, link: Option<Cow<'_, str>>) {
-        let usable = |link: &Cow<'_, str>| link.starts_with("http") && link.len() <= LONGEST_LINK;
-        if self.link.is_none() {
-            self.link = link.filter(usable).map(|link| (*link).into());
-        }
     }
 }
 
@@ -273,7 +227,7 @@ mod tests {
 
     #[test]
     fn any_sign_makes_an_account_verified() {
-        let badge = || Some(Cow::Borrowed("Verified account"));
+        let badge = || Some("Verified account");
         assert_eq!(verified(None, &[badge(), None], Some(0)), Some(true));
         assert_eq!(verified(Some(false), &[None, badge()], None), Some(true));
         assert_eq!(verified(Some(true), &[None, None], Some(0)), Some(true));

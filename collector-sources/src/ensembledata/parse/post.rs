@@ -8,7 +8,7 @@ use collector_core::task::Malformed;
 use serde_json::value::RawValue;
 
 use super::super::ident;
-use super::super::wire::{Part, Post, PostId, Text};
+use super::super::wire::{Part, Post, PostId, Statistics, Text};
 use super::{Fields, person};
 
 /// Hashtags kept of one post, and the longest kept, in characters.
@@ -27,62 +27,73 @@ pub(super) struct Row {
 /// Which part of the row makes it unusable: no post id, no author, no author's identity.
 pub(super) fn read(
     raw: &RawValue,
-    place: &str,
+    row: &str,
     keep_email: bool,
     malformed: &mut Vec<Malformed>,
 ) -> Result<Row, Malformed> {
-    let broken = |part: &str, reason: String| Malformed { part: format!("{place}{part}"), reason };
+    let broken =
+        |part: &str, reason: &str| Malformed { part: format!("{row}{part}"), reason: reason.to_owned() };
     let post = decode(raw).map_err(|reason| broken("", reason))?;
-    let mut noted = Vec::new();
-    let mut fields = Fields { place, malformed: &mut noted };
-    let id = post_id(post.aweme_id).ok_or_else(|| broken(".aweme_id", "not a post's id".to_owned()))?;
-    let Part::Value(user) = post.author else {
-        return Err(broken(".author", "missing, or not an object".to_owned()));
+    let id = post_id(&post.aweme_id).ok_or_else(|| broken(".aweme_id", "not a post's id"))?;
+    let Part::Value(user) = &post.author else {
+        return Err(broken(".author", "missing, or not an object"));
     };
-    let author_place = format!("{place}.author");
-    let mut author_fields = Fields { place: &author_place, malformed: fields.malformed };
-    let author = person::sighting(user, None, aspect::POST_AUTHOR, keep_email, &mut author_fields);
+    let known = malformed.len();
+    let place = format!("{row}.author");
+    let author = person::sighting(
+        user,
+        None,
+        aspect::POST_AUTHOR,
+        keep_email,
+        &mut Fields { place: &place, malformed },
+    );
     if author.uid.is_none() && author.sec_uid.is_none() && author.handle.is_none() {
-        return Err(broken(".author", "no identity: uid, sec_uid or unique_id".to_owned()));
+        // The row is told once, as a whole.
+        malformed.truncate(known);
+        return Err(broken(".author", "no identity: uid, sec_uid or unique_id"));
     }
-    let caption = fields.take("desc", post.desc).unwrap_or_default();
-    let statistics = fields.part("statistics", post.statistics).unwrap_or_default();
-    let seen = PostSeen {
+    Ok(Row { post: figures(id, post, &mut Fields { place: row, malformed }), author })
+}
+
+fn figures(id: Box<str>, post: Post<'_>, fields: &mut Fields<'_>) -> PostSeen {
+    let none = Statistics::default();
+    let statistics = fields.part("statistics", &post.statistics).unwrap_or(&none);
+    let caption = fields.text("desc", &post.desc).unwrap_or_default();
+    PostSeen {
         id,
-        created_at: fields.take("create_time", post.create_time).and_then(person::moment),
-        views: fields.take("statistics.play_count", statistics.play_count),
-        likes: fields.take("statistics.digg_count", statistics.digg_count),
-        comments: fields.take("statistics.comment_count", statistics.comment_count),
-        shares: fields.take("statistics.share_count", statistics.share_count),
-        hashtags: hashtags(post.text_extra.0, post.cha_list.0, &caption),
-        pinned: fields.take("is_top", post.is_top).unwrap_or(false),
-    };
-    malformed.append(&mut noted);
-    Ok(Row { post: seen, author })
+        created_at: fields.copy("create_time", &post.create_time).and_then(person::moment),
+        views: fields.copy("statistics.play_count", &statistics.play_count),
+        likes: fields.copy("statistics.digg_count", &statistics.digg_count),
+        comments: fields.copy("statistics.comment_count", &statistics.comment_count),
+        shares: fields.copy("statistics.share_count", &statistics.share_count),
+        hashtags: hashtags(post.text_extra.0, post.cha_list.0, caption),
+        pinned: fields.copy("is_top", &post.is_top).unwrap_or(false),
+    }
 }
 
 /// The post's id of a row that cannot be read as a whole.
 pub(super) fn readable_id(raw: &RawValue) -> Option<Box<str>> {
-    post_id(serde_json::from_str::<PostId<'_>>(raw.get()).ok()?.aweme_id)
+    post_id(&serde_json::from_str::<PostId<'_>>(raw.get()).ok()?.aweme_id)
 }
 
-fn post_id(value: Text<'_>) -> Option<Box<str>> {
-    value.value().filter(|id| ident::is_post_id(id)).map(|id| (*id).into())
+fn post_id(value: &Text<'_>) -> Option<Box<str>> {
+    value.value().filter(|id| ident::is_post_id(id)).map(|id| (**id).into())
 }
 
-fn decode(raw: &RawValue) -> Result<Post<'_>, String> {
-    let object = |raw: &'_ RawValue| -> Result<(), String> {
-        if raw.get().starts_with('{') { Ok(()) } else { Err("expected a post, found no object".to_owned()) }
-    };
-    let read = |raw| {
-        object(raw)?;
-        serde_json::from_str::<Post<'_>>(raw.get())
-            .map_err(|error| format!("not readable: {:?}", error.classify()))
-    };
-    let post = read(raw)?;
+fn decode(raw: &RawValue) -> Result<Post<'_>, &'static str> {
+    let post = decode_bare(raw)?;
     match post.aweme_info {
-        Some(inner) if post.aweme_id.is_missing() => read(inner),
+        Some(inner) if post.aweme_id.is_missing() => decode_bare(inner),
         _ => Ok(post),
+    }
+}
+
+fn decode_bare(raw: &RawValue) -> Result<Post<'_>, &'static str> {
+    match serde_json::from_str(raw.get()) {
+        Ok(Part::Value(post)) => Ok(post),
+        Ok(Part::Missing | Part::Odd(_)) => Err("expected a post, found no object"),
+        Err(error) if error.is_data() => Err("a key comes twice"),
+        Err(_) => Err("text that cannot be decoded, or nested too deep"),
     }
 }
 

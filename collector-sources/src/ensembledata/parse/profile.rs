@@ -28,8 +28,8 @@ pub(super) fn read(
     if !person::has_counters(&found.user, &found.stats) {
         fields.refuse::<()>("follower_count", "no counter at all, though profiles have them");
     }
-    let stats = fields.part("stats", found.stats);
-    let mut seen = person::sighting(found.user, stats, aspect::PROFILE, reader.keep_email, &mut fields);
+    let stats = fields.part("stats", &found.stats);
+    let mut seen = person::sighting(&found.user, stats, aspect::PROFILE, reader.keep_email, &mut fields);
     if !person::says_anything(&seen) {
         return Err(misshapen(found.place, "a user"));
     }

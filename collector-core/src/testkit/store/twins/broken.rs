@@ -1,7 +1,7 @@
 //! The in-memory store behind a wrapper that breaks one promise.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,7 +45,6 @@ struct Notes {
     taken: Vec<(String, Change<Person>)>,
     revived: HashSet<DeadId>,
     window: Option<Timestamp>,
-    booked: Option<(Budget, Cost)>,
 }
 
 impl Broken {
@@ -111,7 +110,7 @@ impl Broken {
                 task.claimed.claim = real.as_ref().map_or(task.claimed.claim, |(_, claim)| *claim);
             }
             again |= !notes.committed.insert((task.claimed.id, task.claimed.claim));
-            stale |= real != Some((worker.clone(), task.claimed.claim));
+            stale |= real != Some((Arc::clone(worker), task.claimed.claim));
             if matches!(task.verdict, Verdict::Dead { .. }) {
                 notes.dead.insert(task.claimed.id);
             }
@@ -166,14 +165,14 @@ impl Broken {
 
     fn claimed(&self, worker: &WorkerId, claimed: &mut Claimed, now: Timestamp) {
         let mut notes = self.notes();
-        notes.claims.insert(claimed.id, (worker.clone(), claimed.claim));
+        notes.claims.insert(claimed.id, (Arc::clone(worker), claimed.claim));
         match self.fault {
             Some(Fault::ClaimNumbersStand) => claimed.claim = ClaimNo(1),
             Some(Fault::FollowUpsAtTheTop) => claimed.depth = 0,
             Some(Fault::ForgetsFirstAttempt) => claimed.first_attempt = claimed.first_attempt.map(|_| now),
             _ => {}
         }
-        notes.given.push((worker.clone(), claimed.clone()));
+        notes.given.push((Arc::clone(worker), claimed.clone()));
     }
 
     fn run_state(&self, mut run: RunState) -> RunState {
@@ -228,6 +227,11 @@ impl Broken {
         }
         Ok(())
     }
+}
+
+fn straightened(known: Known<Warped>) -> Known<TestDomain> {
+    let Known { record, ids, lost, sightings } = known;
+    Known { record, ids, lost, sightings }
 }
 
 /// A lookup that asks about everybody whose identities were committed.
@@ -330,7 +334,7 @@ impl Store<TestDomain> for Broken {
 
     async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {
         for mut back in tasks {
-            let mut holder = worker.clone();
+            let mut holder = Arc::clone(worker);
             let real = self.notes().claims.get(&back.id).cloned();
             let again = !self.notes().returned.insert((back.id, back.claim));
             match (self.fault, real) {
@@ -365,7 +369,7 @@ impl Store<TestDomain> for Broken {
         if fails && !self.is(Fault::HalfCommits) {
             return Err(error());
         }
-        let mut holder = worker.clone();
+        let mut holder = Arc::clone(worker);
         let first = calls.first().and_then(|call| call.tasks.first()).map(|task| task.claimed.id);
         if let Some(real) = first.and_then(|id| self.notes().claims.get(&id).cloned())
             && self.is(Fault::AcceptsStaleClaims)
@@ -451,6 +455,11 @@ impl Store<TestDomain> for Broken {
             Some(Fault::ResetsAtMidnight) => budget.offset = Duration::ZERO,
             _ => {}
         }
+        let late = self.notes().window.filter(|window| budget.window_at(now) < *window);
+        if let Some(window) = late.filter(|_| self.is(Fault::LateClocksReset)) {
+            let all = Cost { units: u64::MAX, requests: u64::MAX };
+            self.inner.settle_cost(&budget.account, window, all).await?;
+        }
         let now = if self.is(Fault::NeverResets) { *self.notes().window.get_or_insert(now) } else { now };
         let answer = self.inner.reserve(&budget, cost, now).await?;
         match answer {
@@ -458,9 +467,7 @@ impl Store<TestDomain> for Broken {
                 self.inner.reserve(&Budget { units: None, requests: None, ..budget }, cost, now).await?;
             }
             Reserved::Granted { window } if !self.is(Fault::NeverResets) => {
-                let mut notes = self.notes();
-                notes.window = Some(window);
-                notes.booked = Some((budget, cost));
+                self.notes().window = Some(window);
             }
             _ => {}
         }
@@ -521,7 +528,7 @@ impl Store<TestDomain> for Broken {
             let other = Id::new("t:uid", "1");
             known = self.inner.find(&other).await?;
         }
-        Ok(known.map(|Known { record, ids, lost, sightings }| Known { record, ids, lost, sightings }))
+        Ok(known.map(straightened))
     }
 
     async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {

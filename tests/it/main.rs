@@ -1,0 +1,6 @@
+//! End-to-end suites: the workspace's structure, the real binary against the simulator, crashes.
+
+mod crash;
+mod own_item;
+mod structure;
+mod support;
