@@ -20,7 +20,7 @@ use collector_core::id::{Digest, Ids, Name};
 use collector_core::pipeline::{End, Job, Pipeline};
 use collector_core::source::{CallSpec, Role, Source};
 use collector_core::task::{Page, Payload, Query, Task};
-use collector_sinks::jsonl::JsonlSink;
+use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -109,11 +109,11 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&dir)?;
 
     let books = Arc::new(LastWins::<Book>::new());
-    let store = SqlStore::open(SqlConfig::sqlite(dir.join("books.db")), Arc::clone(&books)).await?;
+    let store = SqlStore::open(&SqlConfig::new(dir.join("books.db")), Arc::clone(&books)).await?;
     let engine = Pipeline::new(books)
         .source(Catalogue { pages })
         .store(store)
-        .sink(JsonlSink::new(dir.join("books.jsonl")))
+        .sink(JsonlSink::new(JsonlConfig::new(dir.join("books.jsonl"))))
         .build()?;
 
     let stop = CancellationToken::new();

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::Cli;
 use crate::commands::{self, Session};
-use crate::registry::{Registry, SourceFactory};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::Output;
+use crate::registry::{Registry, SourceFactory};
 use crate::{logging, signals, sources};
 
 /// The command, with the sources it knows.
@@ -59,7 +59,8 @@ impl App {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime
             .map_err(|error| crate::Failure::aborted(format!("cannot start the worker threads: {error}")))?;
-        let session = Session { registry: self.registry, output: output.clone(), stop: CancellationToken::new() };
+        let session =
+            Session { registry: self.registry, output: output.clone(), stop: CancellationToken::new() };
         let result = runtime.block_on(session.execute_until_signalled(cli.command));
         // A thread that waits for standard input would keep a runtime that is dropped waiting, too.
         runtime.shutdown_background();

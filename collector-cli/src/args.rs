@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
 
 use crate::config::parse_duration;
 use crate::ids;

@@ -67,7 +67,9 @@ impl Session {
     fn store(&self, choice: &StoreChoice) -> Result<StorePlace> {
         let here = Path::new("");
         match &choice.store {
-            Some(url) => StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}"))),
+            Some(url) => {
+                StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}")))
+            }
             None => Ok(self.read_config(&choice.file.config, None)?.store),
         }
     }

@@ -70,7 +70,9 @@ pub(crate) fn in_memory() -> AnyStore {
 /// Opens the store for writing; makes it when it is not there.
 pub(crate) async fn open_store(place: &StorePlace) -> Result<AnyStore> {
     match place {
-        StorePlace::Sqlite(path) => Ok(Arc::new(SqlStore::open(&SqlConfig::new(path), Arc::new(creators())).await?)),
+        StorePlace::Sqlite(path) => {
+            Ok(Arc::new(SqlStore::open(&SqlConfig::new(path), Arc::new(creators())).await?))
+        }
         StorePlace::Memory => Ok(in_memory()),
     }
 }

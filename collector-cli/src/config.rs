@@ -23,12 +23,15 @@ pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, pars
 pub(crate) use fault::not_known;
 pub(crate) use tree::{Environment, Node};
 
-use crate::registry::{Registry, SourceBuilder};
 use crate::ids;
+use crate::registry::{Registry, SourceBuilder};
 use tree::Document;
 
 /// How long an answer stands when a job does not say.
 const FRESH_FOR: Duration = Duration::from_secs(7 * 86_400);
+
+/// What a job is called that was made up on the command line. No configured job can be called so.
+pub(crate) const AD_HOC: &str = "command line";
 
 /// The longest name of a source or a job: they become keys in stores and logs.
 const MAX_NAME: usize = 40;
@@ -178,7 +181,10 @@ pub struct SourceEntry {
 
 impl fmt::Debug for SourceEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SourceEntry").field("kind", &self.kind).field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("SourceEntry")
+            .field("kind", &self.kind)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,7 +210,7 @@ impl Job {
     pub(crate) fn ad_hoc(config: &Config, sources: &[String], query: Query) -> Self {
         let all = || config.sources.keys().cloned().collect();
         Self {
-            name: "command line".to_owned(),
+            name: AD_HOC.to_owned(),
             discover: if sources.is_empty() { all() } else { sources.to_vec() },
             enrich: Vec::new(),
             query,
@@ -246,7 +252,12 @@ impl Config {
     ///
     /// # Errors
     /// Every fault, each with its line and key. Nothing was written or asked.
-    pub fn parse(file: &Path, text: &str, registry: &Registry, env: Option<Environment<'_>>) -> Result<Self, Faults> {
+    pub fn parse(
+        file: &Path,
+        text: &str,
+        registry: &Registry,
+        env: Option<Environment<'_>>,
+    ) -> Result<Self, Faults> {
         let dir = file.parent().unwrap_or(Path::new(""));
         let document = Document::new(text, dir, env);
         let (root, errors) = DeTable::parse_recoverable(text);
@@ -455,7 +466,10 @@ pub(crate) fn tidy(query: &Query) -> Result<Query, (&'static str, String)> {
         ..query.clone()
     };
     if query.max_pages == Some(0) {
-        return Err(("max_pages", "expected a whole number from 1; leave the key out for no limit".to_owned()));
+        return Err((
+            "max_pages",
+            "expected a whole number from 1; leave the key out for no limit".to_owned(),
+        ));
     }
     Ok(query)
 }

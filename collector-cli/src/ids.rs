@@ -23,7 +23,9 @@ pub fn handle(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
     if name.is_empty() || name.len() > MAX_HANDLE || !name.chars().all(is_plain) {
         let shown: String = text.chars().take(MAX_HANDLE).collect();
-        return Err(format!("{shown:?} is no handle; write it as @name, with letters, digits, `_`, `.` and `-`"));
+        return Err(format!(
+            "{shown:?} is no handle; write it as @name, with letters, digits, `_`, `.` and `-`"
+        ));
     }
     Ok(name.to_lowercase())
 }
@@ -40,7 +42,8 @@ pub fn handles(text: &str) -> Result<Vec<String>, String> {
             continue;
         }
         for word in line.split([',', ' ', '\t', ';']).filter(|word| !word.is_empty()) {
-            let name = handle(word.trim_matches('\u{feff}')).map_err(|wrong| format!("line {}: {wrong}", number + 1))?;
+            let name = handle(word.trim_matches('\u{feff}'))
+                .map_err(|wrong| format!("line {}: {wrong}", number + 1))?;
             all.push(name);
         }
     }
@@ -82,7 +85,9 @@ pub fn region(text: &str) -> Result<String, String> {
 /// Says what is wrong with it.
 pub fn subject(text: &str) -> Result<Vec<Id>, String> {
     let text = text.trim();
-    if let Some((kind, value)) = text.rsplit_once(':').filter(|(kind, _)| kind.contains(':') && !kind.contains('/')) {
+    if let Some((kind, value)) =
+        text.rsplit_once(':').filter(|(kind, _)| kind.contains(':') && !kind.contains('/'))
+    {
         if value.is_empty() {
             return Err(format!("{text:?} names no value; write it as kind:value, such as tiktok:uid:6784"));
         }
@@ -105,7 +110,13 @@ mod tests {
 
     #[test]
     fn handles_read_however_people_write_them() {
-        for text in ["Some.Body", "@some.body", " @some.body ", "https://www.tiktok.com/@some.body?lang=en", "tiktok.com/@Some.Body/video/1"] {
+        for text in [
+            "Some.Body",
+            "@some.body",
+            " @some.body ",
+            "https://www.tiktok.com/@some.body?lang=en",
+            "tiktok.com/@Some.Body/video/1",
+        ] {
             assert_eq!(handle(text).as_deref(), Ok("some.body"), "{text}");
         }
         for text in ["", "@", "two words", "a,b", "x\u{7}", "a/b", &"x".repeat(65)] {
@@ -124,9 +135,8 @@ mod tests {
 
     #[test]
     fn a_subject_is_told_apart_by_its_form() {
-        let kinds = |text: &str| -> Vec<String> {
-            subject(text).unwrap().iter().map(ToString::to_string).collect()
-        };
+        let kinds =
+            |text: &str| -> Vec<String> { subject(text).unwrap().iter().map(ToString::to_string).collect() };
         assert_eq!(kinds("@Jo"), ["tiktok:handle:jo"]);
         assert_eq!(kinds("jo"), ["tiktok:handle:jo"]);
         assert_eq!(kinds("6784"), ["tiktok:uid:6784", "tiktok:handle:6784"]);

@@ -34,7 +34,8 @@ impl Output {
     /// Prints `value` as one line of JSON, or what `text` makes of it.
     pub(crate) fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
         let printed = if self.json {
-            serde_json::to_string(value).map_err(|error| Failure::aborted(format!("cannot write JSON: {error}")))?
+            serde_json::to_string(value)
+                .map_err(|error| Failure::aborted(format!("cannot write JSON: {error}")))?
         } else {
             text(value)
         };

@@ -15,4 +15,4 @@ pub use run::RunOutcome;
 pub use show::ShowReport;
 pub use status::{ParkedAccount, StatusReport};
 
-pub(crate) use text::{Rows, aligned, count, number, plain, took};
+pub(crate) use text::{Rows, aligned, count, number, plain, took, when};

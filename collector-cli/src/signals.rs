@@ -25,7 +25,9 @@ struct Signals {
 impl Signals {
     fn new() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|error| Failure::aborted(format!("cannot listen for signals: {error}")));
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::aborted(format!("cannot listen for signals: {error}")))
+        };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

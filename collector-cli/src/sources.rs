@@ -78,12 +78,17 @@ impl SourceFactory for EnsembleDataFactory {
         };
         let in_flight = usize::try_from(config.in_flight).unwrap_or(usize::MAX);
         let limits = Limits { in_flight, per_second: config.per_second, burst: config.burst };
-        Ok(Built { source: EnsembleData::new(config)?, options: SourceOptions { limits, ..SourceOptions::default() } })
+        Ok(Built {
+            source: EnsembleData::new(config)?,
+            options: SourceOptions { limits, ..SourceOptions::default() },
+        })
     }
 }
 
 fn read_ca(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| {
-        Error::new(ErrorKind::ConfigInvalid, "cannot read the certificates").with("ca_file", path.display()).caused_by(error)
+        Error::new(ErrorKind::ConfigInvalid, "cannot read the certificates")
+            .with("ca_file", path.display())
+            .caused_by(error)
     })
 }

@@ -54,7 +54,8 @@ async fn check_store(place: &StorePlace) -> std::result::Result<String, Error> {
             Ok(format!("{} creators", crate::report::number(counts.entities)))
         }
         StorePlace::Sqlite(path) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder =
+                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let message = "the store's folder does not exist; make it, or correct `store.url`";
             let error = || Error::new(ErrorKind::ConfigInvalid, message).with("folder", folder.display());
             if folder.is_dir() { Ok("will be made by the first run".to_owned()) } else { Err(error()) }

@@ -64,7 +64,8 @@ fn summary(
     took: Duration,
 ) -> DemoReport {
     let stat = |name: &str| stats.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let faultless = score.missing + score.wrong + score.duplicates == 0 && stat("bought_more_than_once") == 0;
+    let faultless = score.missing + score.incomplete + score.wrong + score.duplicates == 0
+        && stat("bought_more_than_once") == 0;
     let exit = if run.exit() == Exit::Complete && !faultless { Exit::Partial } else { run.exit() };
     DemoReport {
         exit: exit.as_str(),
@@ -76,6 +77,7 @@ fn summary(
         creators: score.creators,
         checked: score.checked,
         missing: score.missing,
+        incomplete: score.incomplete,
         wrong: score.wrong,
         duplicates: score.duplicates,
         bought_twice: stat("bought_more_than_once"),

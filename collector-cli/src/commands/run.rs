@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use collector_core::error::Error;
 use collector_core::pipeline::{Job as Task, RunReport};
 use collector_core::task::Query;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,13 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
             .advise("leave one of them out, or write JSON Lines to a file with --jsonl PATH"));
     }
     let job = job(&config, &args)?;
-    let report = collect(&config, &job, &session.output, session.stop.clone()).await?;
+    let report = match collect(&config, &job, &session.output, session.stop.clone()).await {
+        // Who read standard output has seen enough; what is missing is asked for by the next run.
+        Err(error) if is_closed_pipe(&error) && config.jsonl == Some(JsonlPlace::Stdout) => {
+            return Ok(Exit::Partial);
+        }
+        report => report?,
+    };
     let outcome = RunOutcome::new(report, job.fresh_for, &again(&args));
     print(session, &config, &outcome)?;
     Ok(outcome.exit())
@@ -41,7 +48,7 @@ pub(super) async fn collect(
     job: &Job,
     output: &Output,
     stop: CancellationToken,
-) -> Result<RunReport> {
+) -> Result<RunReport, Error> {
     compose::rehearse(config, job)?;
     let store = compose::open_store(&config.store).await?;
     let watch = RunWatch::default();
@@ -49,9 +56,16 @@ pub(super) async fn collect(
     let progress = Progress::new(output, &job.name, watch);
     let task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
     tokio::select! {
-        report = engine.run(task, stop) => Ok(report?),
+        report = engine.run(task, stop) => report,
         never = progress.follow(&store) => match never {},
     }
+}
+
+fn is_closed_pipe(error: &Error) -> bool {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    causes.any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// Standard output belongs to the data when JSON Lines go there.
@@ -67,7 +81,8 @@ fn print(session: &Session, config: &Config, outcome: &RunOutcome) -> Result<()>
 fn apply(config: &mut Config, args: &Run) -> Result<()> {
     let here = Path::new("");
     if let Some(url) = &args.store.store {
-        config.store = StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}")))?;
+        config.store =
+            StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}")))?;
     }
     if let Some(path) = &args.jsonl {
         let place = JsonlPlace::new(here, path);

@@ -25,9 +25,9 @@ struct Listening<'a> {
 pub(super) async fn execute(session: &Session, args: Simulate) -> Result<Exit> {
     let config = configure(&args).map_err(Failure::usage)?;
     let token = config.token.clone();
-    let running = Simulator::start(config).await.map_err(|error| {
-        Failure::usage(collector_core::error::ErrorChain(&error).to_string())
-    })?;
+    let running = Simulator::start(config)
+        .await
+        .map_err(|error| Failure::usage(collector_core::error::ErrorChain(&error).to_string()))?;
     let url = running.url();
     let listening = Listening { url: &url, ensembledata: format!("{url}/ensembledata"), token: &token };
     session.output.print(&listening, |listening| listening.url.to_owned())?;
@@ -108,9 +108,24 @@ mod tests {
     #[test]
     fn options_and_knobs_reach_the_simulator() {
         let config = knobs(&[
-            "--creators", "7", "--port", "4711", "--per-second", "2.5", "--latency-ms", "3", "--units-per-day", "9",
-            "--knob", "unknown_user=463", "--knob", "renamed_share=0.1", "--knob", "retry_after=http_date",
-            "--knob", "broken_posts=[\"1\"]",
+            "--creators",
+            "7",
+            "--port",
+            "4711",
+            "--per-second",
+            "2.5",
+            "--latency-ms",
+            "3",
+            "--units-per-day",
+            "9",
+            "--knob",
+            "unknown_user=463",
+            "--knob",
+            "renamed_share=0.1",
+            "--knob",
+            "retry_after=http_date",
+            "--knob",
+            "broken_posts=[\"1\"]",
         ])
         .unwrap();
         assert_eq!((config.creators, config.bind.port(), config.per_second), (7, 4711, Some(2.5)));

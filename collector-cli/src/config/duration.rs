@@ -70,7 +70,20 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", " ", "7", "d", "7 d", "7days", "-3s", "1.5h", "7d!", "99999999999999999999d", "7ü", "18446744073709551615w"] {
+        for text in [
+            "",
+            " ",
+            "7",
+            "d",
+            "7 d",
+            "7days",
+            "-3s",
+            "1.5h",
+            "7d!",
+            "99999999999999999999d",
+            "7ü",
+            "18446744073709551615w",
+        ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

@@ -132,7 +132,8 @@ pub(super) fn lock(node: &Node<'_>, url: &str) -> Option<LockPlace> {
 
 /// Messages never repeat what follows the scheme: it may hold a password.
 fn split<'a>(url: &'a str, example: &str) -> Result<(&'a str, &'a str), String> {
-    let is_scheme = |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_scheme =
+        |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let parts = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
     parts.ok_or_else(|| format!("expected scheme:path, such as {example:?}"))
 }
@@ -143,7 +144,9 @@ fn empty(path: &str, scheme: &str) -> Result<(), String> {
 
 fn local_path<'a>(url: &str, scheme: &str, path: &'a str, example: &str) -> Result<&'a Path, String> {
     if path.starts_with("//") {
-        return Err(format!("`{scheme}://` would be a server; a file is written {scheme}:{example} or {scheme}:/dir/{example}"));
+        return Err(format!(
+            "`{scheme}://` would be a server; a file is written {scheme}:{example} or {scheme}:/dir/{example}"
+        ));
     }
     // Anything behind `?` would be options, which are keys of their own here.
     if path.is_empty() || url.contains(['?', '\0']) {

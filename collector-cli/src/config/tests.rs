@@ -93,14 +93,26 @@ fn the_documented_form_is_understood() {
     assert_eq!((config.run.drain, config.run.retry.attempts.get()), (Duration::from_secs(10), 3));
     assert_eq!(config.run.retry.cap, Duration::from_secs(60), "what is left out keeps its default");
     let acme = &config.sources["acme"];
-    assert_eq!((acme.kind.as_str(), acme.keys.units_per_day, acme.keys.per_second), ("acme", Some(1_500), Some(5.0)));
+    assert_eq!(
+        (acme.kind.as_str(), acme.keys.units_per_day, acme.keys.per_second),
+        ("acme", Some(1_500), Some(5.0))
+    );
     assert_eq!(config.sources["second"].account, "acme");
     let job = config.job("k-beauty").unwrap();
-    assert_eq!((job.query.hashtags.as_slice(), job.query.regions.as_slice()), (&["kbeauty".to_owned()][..], &["KR".into(), "US".into()][..]));
+    assert_eq!(
+        (job.query.hashtags.as_slice(), job.query.regions.as_slice()),
+        (&["kbeauty".to_owned()][..], &["KR".into(), "US".into()][..])
+    );
     assert_eq!(job.fresh_for, Duration::from_secs(14 * 86_400));
     let people = config.job("people").unwrap();
-    assert_eq!((people.discover.as_slice(), people.query.handles.as_slice()), (&["acme".to_owned(), "second".into()][..], &["some.body".to_owned()][..]));
-    assert_eq!(config.job("k-beaty").unwrap_err(), "unknown job `k-beaty`; did you mean `k-beauty`? known: k-beauty, people");
+    assert_eq!(
+        (people.discover.as_slice(), people.query.handles.as_slice()),
+        (&["acme".to_owned(), "second".into()][..], &["some.body".to_owned()][..])
+    );
+    assert_eq!(
+        config.job("k-beaty").unwrap_err(),
+        "unknown job `k-beaty`; did you mean `k-beauty`? known: k-beauty, people"
+    );
 }
 
 #[test]
@@ -126,46 +138,193 @@ fn every_fault_names_line_key_and_remedy() {
     let form = "write { env = \"NAME\" } or { file = \"/path/to/secret\" }";
     let table: &[(&str, &[&str])] = &[
         ("", &["1: no source is configured; add a table such as [sources.ensembledata]"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nuntis_per_day = 5\n", &[&format!("3: sources.acme.untis_per_day: unknown key `untis_per_day`; did you mean `units_per_day`? {known}")]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nbase_ulr = 5\n", &[&format!("3: sources.acme.base_ulr: unknown key `base_ulr`; did you mean `base_url`? {known}")]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nunits_per_day = \"many\"\n", &["3: sources.acme.units_per_day: expected a whole number from 0, found \"many\""]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\ndepth = -1\n", &["3: sources.acme.depth: expected a whole number from 0 to 4294967295, found -1"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nin_flight = 0\n", &["3: sources.acme.in_flight: expected a whole number from 1, found 0"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\ntimeout = 30\n", &["3: sources.acme.timeout: expected a duration such as \"500ms\", \"30s\", \"15m\", \"12h\" or \"7d\", found 30"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nper_second = 0\n", &["3: sources.acme.per_second: expected a number above 0; leave the key out for no limit"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nburst = 3\n", &["3: sources.acme.burst: a burst needs `per_second` beside it"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\" }\nreset_hour_utc = 24\n", &["3: sources.acme.reset_hour_utc: expected an hour from 0 to 23"]),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nuntis_per_day = 5\n",
+            &[&format!(
+                "3: sources.acme.untis_per_day: unknown key `untis_per_day`; did you mean `units_per_day`? {known}"
+            )],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nbase_ulr = 5\n",
+            &[&format!("3: sources.acme.base_ulr: unknown key `base_ulr`; did you mean `base_url`? {known}")],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nunits_per_day = \"many\"\n",
+            &["3: sources.acme.units_per_day: expected a whole number from 0, found \"many\""],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\ndepth = -1\n",
+            &["3: sources.acme.depth: expected a whole number from 0 to 4294967295, found -1"],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nin_flight = 0\n",
+            &["3: sources.acme.in_flight: expected a whole number from 1, found 0"],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\ntimeout = 30\n",
+            &[
+                "3: sources.acme.timeout: expected a duration such as \"500ms\", \"30s\", \"15m\", \"12h\" or \"7d\", found 30",
+            ],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nper_second = 0\n",
+            &["3: sources.acme.per_second: expected a number above 0; leave the key out for no limit"],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nburst = 3\n",
+            &["3: sources.acme.burst: a burst needs `per_second` beside it"],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }\nreset_hour_utc = 24\n",
+            &["3: sources.acme.reset_hour_utc: expected an hour from 0 to 23"],
+        ),
         ("[sources.acme]\nunits_per_day = 3\n", &["1: sources.acme: missing key `token`"]),
-        ("[sources.acme]\ntoken = \"c4n4ry-5ecret\"\n", &[&format!("2: sources.acme.token: a secret is never written into the configuration; {form}")]),
-        ("[sources.acme]\ntoken = 12345\n", &[&format!("2: sources.acme.token: a secret is named by exactly one key; {form}")]),
-        ("[sources.acme]\ntoken = { env = \"NOWHERE\" }\n", &["2: sources.acme.token: the environment variable `NOWHERE` is not set; set it to the secret"]),
-        ("[sources.acme]\ntoken = { env = \"EMPTY\" }\n", &["2: sources.acme.token: the environment variable `EMPTY` is empty"]),
-        ("[sources.acme]\ntoken = { evn = \"TOKEN\" }\n", &["2: sources.acme.token: unknown key `evn`; did you mean `env`? known: env, file"]),
-        ("[sources.acme]\ntoken = { env = \"TOKEN\", file = \"x\" }\n", &[&format!("2: sources.acme.token: `env` and `file` exclude each other; {form}")]),
-        ("[sources.amce]\ntoken = { env = \"TOKEN\" }\n", &["1: sources.amce.type: unknown type `amce`; did you mean `acme`? known: acme, other; the table's name is the type unless `type` says otherwise"]),
-        ("[sources.\"a b\"]\ntype = \"acme\"\ntoken = { env = \"TOKEN\" }\n", &["1: sources.\"a b\": \"a b\" is no name; use 1 to 40 letters, digits, `_`, `-` or `.`"]),
-        (&format!("{source}[images]\nurl = \"file:images\"\n"), &["3: images: unknown key `images`; known: store, lock, jsonl, run, sources, jobs"]),
-        (&format!("{source}[store]\nurl = \"mysql://u:c4n4ry-5ecret@h/db\"\n"), &["4: store.url: unknown store `mysql`; known: sqlite, memory"]),
-        (&format!("{source}[store]\nurl = \"sqlite://c.db\"\n"), &["4: store.url: `sqlite://` would be a server; a file is written sqlite:collector.db or sqlite:/dir/collector.db"]),
-        (&format!("{source}[store]\nurl = \"collector.db\"\n"), &["4: store.url: expected scheme:path, such as \"sqlite:collector.db\""]),
+        (
+            "[sources.acme]\ntoken = \"c4n4ry-5ecret\"\n",
+            &[&format!("2: sources.acme.token: a secret is never written into the configuration; {form}")],
+        ),
+        (
+            "[sources.acme]\ntoken = 12345\n",
+            &[&format!("2: sources.acme.token: a secret is named by exactly one key; {form}")],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"NOWHERE\" }\n",
+            &["2: sources.acme.token: the environment variable `NOWHERE` is not set; set it to the secret"],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"EMPTY\" }\n",
+            &["2: sources.acme.token: the environment variable `EMPTY` is empty"],
+        ),
+        (
+            "[sources.acme]\ntoken = { evn = \"TOKEN\" }\n",
+            &["2: sources.acme.token: unknown key `evn`; did you mean `env`? known: env, file"],
+        ),
+        (
+            "[sources.acme]\ntoken = { env = \"TOKEN\", file = \"x\" }\n",
+            &[&format!("2: sources.acme.token: `env` and `file` exclude each other; {form}")],
+        ),
+        (
+            "[sources.amce]\ntoken = { env = \"TOKEN\" }\n",
+            &[
+                "1: sources.amce.type: unknown type `amce`; did you mean `acme`? known: acme, other; the table's name is the type unless `type` says otherwise",
+            ],
+        ),
+        (
+            "[sources.\"a b\"]\ntype = \"acme\"\ntoken = { env = \"TOKEN\" }\n",
+            &["1: sources.\"a b\": \"a b\" is no name; use 1 to 40 letters, digits, `_`, `-` or `.`"],
+        ),
+        (
+            &format!("{source}[images]\nurl = \"file:images\"\n"),
+            &["3: images: unknown key `images`; known: store, lock, jsonl, run, sources, jobs"],
+        ),
+        (
+            &format!("{source}[store]\nurl = \"mysql://u:c4n4ry-5ecret@h/db\"\n"),
+            &["4: store.url: unknown store `mysql`; known: sqlite, memory"],
+        ),
+        (
+            &format!("{source}[store]\nurl = \"sqlite://c.db\"\n"),
+            &[
+                "4: store.url: `sqlite://` would be a server; a file is written sqlite:collector.db or sqlite:/dir/collector.db",
+            ],
+        ),
+        (
+            &format!("{source}[store]\nurl = \"collector.db\"\n"),
+            &["4: store.url: expected scheme:path, such as \"sqlite:collector.db\""],
+        ),
         (&format!("{source}[store]\nurl = 3\n"), &["4: store.url: expected text in quotes, found 3"]),
-        (&format!("{source}[lock]\nurl = \"redis://h/0\"\n"), &["4: lock.url: unknown lock `redis`; known: memory"]),
-        (&format!("{source}[lock]\nurl = \"memory:x\"\n"), &["4: lock.url: `memory:` takes nothing behind the colon"]),
-        (&format!("{source}[jsonl]\npth = \"x\"\n"), &["3: jsonl: missing key `path`", "4: jsonl.pth: unknown key `pth`; did you mean `path`? known: path"]),
-        (&format!("{source}[jsonl]\npath = \"\"\n"), &["4: jsonl.path: the path is empty; write a file's name, or \"-\" for standard output"]),
-        (&format!("{source}[run]\ndrain = \"soon\"\n"), &["4: run.drain: expected a duration such as \"500ms\", \"30s\", \"15m\", \"12h\" or \"7d\", found \"soon\""]),
-        (&format!("{source}[run]\nretry = {{ atempts = 3 }}\n"), &["4: run.retry.atempts: unknown key `atempts`; did you mean `attempts`? known: attempts, base, cap, elapsed"]),
-        (&format!("{source}[jobs]\nname = \"x\"\n"), &["3: jobs: expected a list of tables, each under [[jobs]]"]),
-        (&format!("{source}[[jobs]]\nquery = {{ hashtags = [\"x\"] }}\n"), &["3: jobs[0]: missing key `name`"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\n"), &["3: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\ndiscover = [\"amce\"]\nquery = {{ hashtags = [\"x\"] }}\n"), &["5: jobs[0].discover: unknown source `amce`; did you mean `acme`? known: acme"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtgs = [\"x\"] }}\n"), &["5: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]", "5: jobs[0].query.hashtgs: unknown key `hashtgs`; did you mean `hashtags`? known: handles, ids, hashtags, keywords, posts, regions, max_pages, hydrate, extra"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"x\", 3] }}\n"), &["5: jobs[0].query.hashtags[1]: expected text in quotes, found 3"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = \"x\" }}\n"), &["5: jobs[0].query.hashtags: expected a list in square brackets, found \"x\"", "5: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"x\"], regions = [\"Korea\"] }}\n"), &["5: jobs[0].query.regions: \"Korea\" is no country; write two letters, such as \"KR\" (ISO 3166)"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nschedule = \"0 3 * * *\"\nquery = {{ hashtags = [\"x\"] }}\n"), &["5: jobs[0].schedule: unknown key `schedule`; known: name, discover, enrich, query, fresh_for"]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nfresh_for = \"0s\"\nquery = {{ hashtags = [\"x\"] }}\n"), &["5: jobs[0].fresh_for: expected a time above 0, such as \"7d\""]),
-        (&format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"x\"] }}\n[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"y\"] }}\n"), &["7: jobs[1].name: a job called \"x\" is above; choose another name"]),
+        (
+            &format!("{source}[lock]\nurl = \"redis://h/0\"\n"),
+            &["4: lock.url: unknown lock `redis`; known: memory"],
+        ),
+        (
+            &format!("{source}[lock]\nurl = \"memory:x\"\n"),
+            &["4: lock.url: `memory:` takes nothing behind the colon"],
+        ),
+        (
+            &format!("{source}[jsonl]\npth = \"x\"\n"),
+            &[
+                "3: jsonl: missing key `path`",
+                "4: jsonl.pth: unknown key `pth`; did you mean `path`? known: path",
+            ],
+        ),
+        (
+            &format!("{source}[jsonl]\npath = \"\"\n"),
+            &["4: jsonl.path: the path is empty; write a file's name, or \"-\" for standard output"],
+        ),
+        (
+            &format!("{source}[run]\ndrain = \"soon\"\n"),
+            &[
+                "4: run.drain: expected a duration such as \"500ms\", \"30s\", \"15m\", \"12h\" or \"7d\", found \"soon\"",
+            ],
+        ),
+        (
+            &format!("{source}[run]\nretry = {{ atempts = 3 }}\n"),
+            &[
+                "4: run.retry.atempts: unknown key `atempts`; did you mean `attempts`? known: attempts, base, cap, elapsed",
+            ],
+        ),
+        (
+            &format!("{source}[jobs]\nname = \"x\"\n"),
+            &["3: jobs: expected a list of tables, each under [[jobs]]"],
+        ),
+        (
+            &format!("{source}[[jobs]]\nquery = {{ hashtags = [\"x\"] }}\n"),
+            &["3: jobs[0]: missing key `name`"],
+        ),
+        (
+            &format!("{source}[[jobs]]\nname = \"x\"\n"),
+            &["3: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]"],
+        ),
+        (
+            &format!(
+                "{source}[[jobs]]\nname = \"x\"\ndiscover = [\"amce\"]\nquery = {{ hashtags = [\"x\"] }}\n"
+            ),
+            &["5: jobs[0].discover: unknown source `amce`; did you mean `acme`? known: acme"],
+        ),
+        (
+            &format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtgs = [\"x\"] }}\n"),
+            &[
+                "5: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]",
+                "5: jobs[0].query.hashtgs: unknown key `hashtgs`; did you mean `hashtags`? known: handles, ids, hashtags, keywords, posts, regions, max_pages, hydrate, extra",
+            ],
+        ),
+        (
+            &format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"x\", 3] }}\n"),
+            &["5: jobs[0].query.hashtags[1]: expected text in quotes, found 3"],
+        ),
+        (
+            &format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = \"x\" }}\n"),
+            &[
+                "5: jobs[0].query.hashtags: expected a list in square brackets, found \"x\"",
+                "5: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]",
+            ],
+        ),
+        (
+            &format!(
+                "{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"x\"], regions = [\"Korea\"] }}\n"
+            ),
+            &[
+                "5: jobs[0].query.regions: \"Korea\" is no country; write two letters, such as \"KR\" (ISO 3166)",
+            ],
+        ),
+        (
+            &format!(
+                "{source}[[jobs]]\nname = \"x\"\nschedule = \"0 3 * * *\"\nquery = {{ hashtags = [\"x\"] }}\n"
+            ),
+            &["5: jobs[0].schedule: unknown key `schedule`; known: name, discover, enrich, query, fresh_for"],
+        ),
+        (
+            &format!(
+                "{source}[[jobs]]\nname = \"x\"\nfresh_for = \"0s\"\nquery = {{ hashtags = [\"x\"] }}\n"
+            ),
+            &["5: jobs[0].fresh_for: expected a time above 0, such as \"7d\""],
+        ),
+        (
+            &format!(
+                "{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"x\"] }}\n[[jobs]]\nname = \"x\"\nquery = {{ hashtags = [\"y\"] }}\n"
+            ),
+            &["7: jobs[1].name: a job called \"x\" is above; choose another name"],
+        ),
     ];
     for (text, expected) in table {
         let mut expected: Vec<String> = expected.iter().map(|fault| (*fault).to_owned()).collect();
@@ -248,7 +407,10 @@ fn a_secret_in_a_file_is_read_and_its_rights_are_looked_at() {
     let config = parse(&text).unwrap();
     assert!(config.warnings.is_empty());
     let arrived = (config.sources["acme"].builder)("acme").err().unwrap();
-    assert!(arrived.message().contains(&format!("{}", CANARY.len())), "the line break is taken off: {arrived}");
+    assert!(
+        arrived.message().contains(&format!("{}", CANARY.len())),
+        "the line break is taken off: {arrived}"
+    );
 
     set_mode(0o644);
     let warnings = parse(&text).unwrap().warnings;

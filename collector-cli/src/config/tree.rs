@@ -11,7 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::de::value::{SeqDeserializer, StrDeserializer, StringDeserializer};
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor,
+};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -38,7 +40,14 @@ pub(crate) struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub(crate) fn new(text: &'a str, dir: &'a Path, env: Option<Environment<'a>>) -> Self {
-        Self { text, dir, env, faults: RefCell::default(), warnings: RefCell::default(), wrong: RefCell::default() }
+        Self {
+            text,
+            dir,
+            env,
+            faults: RefCell::default(),
+            warnings: RefCell::default(),
+            wrong: RefCell::default(),
+        }
     }
 
     /// Where relative paths count from.
@@ -96,7 +105,11 @@ pub(crate) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    pub(crate) fn new(document: &'a Document<'a>, value: &'a Spanned<DeValue<'a>>, key: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        document: &'a Document<'a>,
+        value: &'a Spanned<DeValue<'a>>,
+        key: impl Into<String>,
+    ) -> Self {
         Self { document, value, key: key.into(), others: &[], lenient: false }
     }
 
@@ -220,7 +233,10 @@ impl<'a> Node<'a> {
     }
 }
 
-fn visit_integer<'a, V: Visitor<'a>>(number: &toml::de::DeInteger<'_>, visitor: V) -> Result<V::Value, Wrong> {
+fn visit_integer<'a, V: Visitor<'a>>(
+    number: &toml::de::DeInteger<'_>,
+    visitor: V,
+) -> Result<V::Value, Wrong> {
     if let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) {
         visitor.visit_i64(number)
     } else if let Ok(number) = u64::from_str_radix(number.as_str(), number.radix()) {
@@ -250,10 +266,18 @@ impl<'a> Deserializer<'a> for Node<'a> {
 
     /// A newtype called `Secret` is a secret: it stands in the environment or in a file of its own. One called
     /// `ConfigPath` counts from the configuration's folder.
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_newtype_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
         let value = match (name, self.value()) {
-            (secret::NEWTYPE, _) => secret::resolve(&self).map_err(|message| Wrong::new(message).at(&self))?,
-            (CONFIG_PATH, DeValue::String(path)) => self.document.dir.join(path.as_ref()).to_string_lossy().into_owned(),
+            (secret::NEWTYPE, _) => {
+                secret::resolve(&self).map_err(|message| Wrong::new(message).at(&self))?
+            }
+            (CONFIG_PATH, DeValue::String(path)) => {
+                self.document.dir.join(path.as_ref()).to_string_lossy().into_owned()
+            }
             _ => return visitor.visit_newtype_struct(self),
         };
         let inner: StringDeserializer<Wrong> = value.into_deserializer();
@@ -269,9 +293,14 @@ impl<'a> Deserializer<'a> for Node<'a> {
         match self.value.get_ref() {
             DeValue::String(text) if name == "Duration" => {
                 let span = duration::parse(text).ok_or_else(|| {
-                    Wrong::new(format!("expected {}, found {}", duration::FORM, self.document.quote(self.value)))
+                    Wrong::new(format!(
+                        "expected {}, found {}",
+                        duration::FORM,
+                        self.document.quote(self.value)
+                    ))
                 });
-                visit_duration(span.map_err(|error| error.at(&self))?, visitor).map_err(|error| error.at(&self))
+                visit_duration(span.map_err(|error| error.at(&self))?, visitor)
+                    .map_err(|error| error.at(&self))
             }
             DeValue::Table(_) if name != "Duration" => {
                 visitor.visit_map(self.entries_for(Some(fields))).map_err(|error| error.at(&self))
@@ -330,7 +359,8 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
-        let node = self.value.take().ok_or_else(|| Wrong::new("a value was asked for before its key".to_owned()))?;
+        let node =
+            self.value.take().ok_or_else(|| Wrong::new("a value was asked for before its key".to_owned()))?;
         seed.deserialize(node)
     }
 }

@@ -3,7 +3,7 @@
 use collector_core::error::{Error, ErrorChain, ErrorKind};
 use serde::Serialize;
 
-use super::aligned;
+use super::{aligned, plain};
 use crate::exit::Exit;
 
 /// What `collector check` found.
@@ -44,17 +44,28 @@ pub struct PartCheck {
 
 impl PartCheck {
     pub(crate) fn new(part: &'static str, name: impl Into<String>, result: Result<String, Error>) -> Self {
-        let base = Self { part, name: name.into(), ok: true, kind: None, message: String::new(), advice: None };
+        let base =
+            Self { part, name: name.into(), ok: true, kind: None, message: String::new(), advice: None };
         match result {
             Ok(message) => Self { message, ..base },
             Err(error) => Self {
                 ok: false,
                 kind: Some(error.kind()),
                 message: ErrorChain(&error).to_string(),
-                advice: Some(error.kind().advice()),
+                advice: Some(advice(error.kind())),
                 ..base
             },
         }
+    }
+}
+
+/// What to do about it. A check asks once, so what would be tried again in a run is worth a look.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Unavailable | ErrorKind::Timeout => {
+            "look whether the address is right and the other side is up"
+        }
+        kind => kind.advice(),
     }
 }
 
@@ -67,22 +78,20 @@ impl CheckReport {
     pub fn text(&self) -> String {
         let row = |part: &PartCheck| {
             let verdict = if part.ok { "ok" } else { "FAILED" };
-            vec![part.part.to_owned(), part.name.clone(), verdict.to_owned(), part.message.clone()]
+            let found = if part.ok { part.message.as_str() } else { "" };
+            [part.part, &part.name, verdict, found].map(str::to_owned).to_vec()
         };
         let rows: Vec<_> = self.parts.iter().map(row).collect();
-        let mut text = format!("{}: understood, {}\n", self.config, jobs(&self.jobs));
-        text.push_str(&aligned(2, &rows));
+        let mut text = format!("{}: understood, {}\n{}\n", self.config, jobs(&self.jobs), aligned(2, &rows));
         let failed: Vec<&PartCheck> = self.parts.iter().filter(|part| !part.ok).collect();
         for part in &failed {
-            if let Some(advice) = part.advice {
-                text.push_str(&format!("\n{} {}: {advice}", part.part, part.name));
-            }
+            text.push_str(&format!("{} {}: {}\n", part.part, part.name, plain(&part.message)));
+            text.push_str(&format!("  what to do: {}\n", part.advice.unwrap_or_default()));
         }
-        text.push_str(match (failed.as_slice(), self.jobs.first()) {
-            ([], Some(job)) => return text + &format!("\nEverything works. Next: collector run {job}"),
-            ([], None) => "\nEverything works. Next: collector run --hashtag kbeauty, or add a [[jobs]] table",
-            _ => "",
-        });
+        if failed.is_empty() {
+            let job = self.jobs.first().map_or("--hashtag kbeauty", String::as_str);
+            text.push_str(&format!("Everything works. Next: collector run {job}"));
+        }
         text
     }
 }

@@ -29,6 +29,8 @@ pub struct DemoReport {
     pub checked: u64,
     /// Of those: not in the store.
     pub missing: u64,
+    /// Of those: found in a list and not looked up yet.
+    pub incomplete: u64,
     /// Of those: with another handle or another number of followers.
     pub wrong: u64,
     /// In the store twice.
@@ -62,7 +64,10 @@ impl DemoReport {
         for reason in &self.run.report.reasons {
             text.push_str(&format!("  - {}\n", super::plain(reason)));
         }
-        text.push_str(&format!("\nin {}: collector.db (the store), creators.jsonl (every change)\n", self.dir));
+        text.push_str(&format!(
+            "\nin {}: collector.db (the store), creators.jsonl (every change)\n",
+            self.dir
+        ));
         text.push_str(&format!("\ntry next\n{}", aligned(2, &self.suggestions())));
         text
     }
@@ -71,26 +76,31 @@ impl DemoReport {
         let creators = count(self.creators, "creator", "creators");
         let spent = took(Duration::from_secs_f64(self.took_s.max(0.0)));
         let fresh = self.run.report.counts.fresh;
-        match self.again {
-            true => format!(
-                "{creators} are here; {} were fresh and not bought again. It took {spent}.",
-                number(fresh.min(self.creators))
-            ),
-            false => {
-                let rate = self.creators as f64 / self.took_s.max(0.001);
-                format!("Collected {creators} of a made-up vendor in {spent} ({rate:.0} a second).")
-            }
+        if self.run.exit() != Exit::Complete {
+            return format!("Not done: {creators} after {spent}. The same command goes on where it stopped.");
         }
+        if self.again {
+            let fresh = count(fresh, "lookup was", "lookups were");
+            return format!("{creators} are here; {fresh} fresh and not bought again. It took {spent}.");
+        }
+        let rate = self.creators as f64 / self.took_s.max(0.001);
+        format!("Collected {creators} of a made-up vendor in {spent} ({rate:.0} a second).")
     }
 
     fn rows(&self) -> super::Rows {
         let row = |label: &str, text: String| vec![label.to_owned(), text];
         vec![
             row("missing", format!("{} of {}", number(self.missing), number(self.checked))),
-            row("wrong", format!("{} with another handle or follower count than the truth", number(self.wrong))),
+            row(
+                "wrong",
+                format!("{} with another handle or follower count than the truth", number(self.wrong)),
+            ),
             row("duplicates", number(self.duplicates)),
             row("bought twice", format!("{}, by the vendor's own count", number(self.bought_twice))),
-            row("cost", format!("{} in {}", count(self.units, "unit", "units"), count(self.calls, "call", "calls"))),
+            row(
+                "cost",
+                format!("{} in {}", count(self.units, "unit", "units"), count(self.calls, "call", "calls")),
+            ),
         ]
     }
 
@@ -98,7 +108,10 @@ impl DemoReport {
         let row = |command: String, what: &str| vec![command, what.to_owned()];
         let mut rows = Vec::new();
         if let Some(handle) = &self.example {
-            rows.push(row(format!("collector show @{handle} --explain --config {}", self.config), "who said what"));
+            rows.push(row(
+                format!("collector show @{handle} --explain --config {}", self.config),
+                "who said what",
+            ));
         }
         rows.push(row(format!("collector status --config {}", self.config), "what the store holds"));
         let same = format!("collector demo --creators {} --dir {}", self.population, self.dir);

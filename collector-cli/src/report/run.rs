@@ -6,7 +6,7 @@ use collector_core::pipeline::{DeadGroup, End, RunReport};
 use collector_core::store::{Parked, SinkCounts};
 use serde::Serialize;
 
-use super::{Rows, aligned, count, number, plain, took};
+use super::{Rows, aligned, count, number, plain, took, when};
 use crate::config::format_duration;
 use crate::exit::Exit;
 
@@ -60,7 +60,7 @@ impl RunOutcome {
         let end = match report.end {
             End::Complete => "complete".to_owned(),
             End::Partial => "partial".to_owned(),
-            End::Parked { until: Some(until) } => format!("parked until {until}"),
+            End::Parked { until: Some(until) } => format!("parked until {}", when(until)),
             End::Parked { until: None } => "parked".to_owned(),
             End::Stopped => "stopped".to_owned(),
         };
@@ -72,20 +72,45 @@ impl RunOutcome {
         let counts = &self.report.counts;
         let row = |label: &str, text: String| vec![label.to_owned(), text];
         let mut rows = vec![
-            row("creators", format!("{} seen new or changed, {} unchanged", number(counts.changed), number(counts.unchanged))),
-            row("tasks", format!("{} answered, {} open, {} given up", number(counts.done + counts.absent), number(self.report.open), number(counts.dead))),
+            row(
+                "creators",
+                format!(
+                    "{} seen new or changed, {} unchanged",
+                    number(counts.changed),
+                    number(counts.unchanged)
+                ),
+            ),
+            row(
+                "tasks",
+                format!(
+                    "{} answered, {} open, {} given up",
+                    number(counts.done + counts.absent),
+                    number(self.report.open),
+                    number(counts.dead)
+                ),
+            ),
         ];
         if counts.absent > 0 {
-            rows.push(row("absent", format!("{} of the answers: no such account, private or withheld", number(counts.absent))));
+            rows.push(row(
+                "absent",
+                format!("{} of the answers: no such account, private or withheld", number(counts.absent)),
+            ));
         }
         if counts.fresh > 0 {
-            rows.push(row("fresh", format!("{} not asked again: answered within {}", number(counts.fresh), self.fresh_for)));
+            rows.push(row(
+                "fresh",
+                format!("{} not asked again: answered within {}", number(counts.fresh), self.fresh_for),
+            ));
         }
         if counts.malformed > 0 {
-            rows.push(row("malformed", format!("{} parts of answers could not be read; they are kept", number(counts.malformed))));
+            rows.push(row(
+                "malformed",
+                format!("{} parts of answers could not be read; they are kept", number(counts.malformed)),
+            ));
         }
         let calls = count(counts.cost.requests, "call", "calls");
-        let retries = if counts.retries > 0 { format!(", {} repeated", number(counts.retries)) } else { String::new() };
+        let retries =
+            if counts.retries > 0 { format!(", {} repeated", number(counts.retries)) } else { String::new() };
         rows.push(row("cost", format!("{} in {calls}{retries}", count(counts.cost.units, "unit", "units"))));
         rows.extend(self.report.sinks.iter().map(|(name, sink)| row(name, sink_text(sink))));
         rows
@@ -94,7 +119,11 @@ impl RunOutcome {
 
 fn sink_text(sink: &SinkCounts) -> String {
     let mut text = format!("{} written", number(sink.stored));
-    for (amount, what) in [(sink.superseded, "replaced by newer ones"), (sink.rejected, "refused"), (sink.pending, "still owed")] {
+    for (amount, what) in [
+        (sink.superseded, "replaced by newer ones"),
+        (sink.rejected, "refused"),
+        (sink.pending, "still owed"),
+    ] {
         if amount > 0 {
             text.push_str(&format!(", {} {what}", number(amount)));
         }
@@ -127,7 +156,7 @@ fn next(report: &RunReport, again: &str) -> Vec<String> {
 }
 
 fn parked_advice(parked: &Parked, again: &str) -> String {
-    let when = parked.until.map_or_else(|| "then".to_owned(), |until| format!("after {until}"));
+    let when = parked.until.map_or_else(|| "then".to_owned(), |until| format!("after {}", when(until)));
     format!("{}: {}; {when}: {again}", parked.account, parked.kind.advice())
 }
 
@@ -165,7 +194,10 @@ mod tests {
                 ..RunCounts::default()
             },
             open: 0,
-            sinks: BTreeMap::from([("jsonl".to_owned(), SinkCounts { wanted: 4_000, stored: 4_000, ..SinkCounts::default() })]),
+            sinks: BTreeMap::from([(
+                "jsonl".to_owned(),
+                SinkCounts { wanted: 4_000, stored: 4_000, ..SinkCounts::default() },
+            )]),
             parked: vec![],
             dead: vec![],
             took: Duration::from_millis(12_300),
@@ -202,13 +234,22 @@ mod tests {
             since: Timestamp::from_secs(0),
         };
         let stopped = report(End::Stopped);
-        let waiting = RunReport { parked: vec![parked.clone()], open: 3, ..report(End::Parked { until: parked.until }) };
+        let waiting = RunReport {
+            parked: vec![parked.clone()],
+            open: 3,
+            ..report(End::Parked { until: parked.until })
+        };
         let owing = SinkCounts { wanted: 2, pending: 2, ..SinkCounts::default() };
-        let partial = RunReport { sinks: BTreeMap::from([("jsonl".to_owned(), owing)]), ..report(End::Partial) };
+        let partial =
+            RunReport { sinks: BTreeMap::from([("jsonl".to_owned(), owing)]), ..report(End::Partial) };
         for (report, code) in [(stopped, 1), (waiting, 4), (partial, 1)] {
             let outcome = outcome(report);
             assert_eq!((outcome.code, outcome.exit().code()), (code, code));
-            assert!(outcome.next.iter().any(|step| step.contains("collector run people")), "{:?}", outcome.next);
+            assert!(
+                outcome.next.iter().any(|step| step.contains("collector run people")),
+                "{:?}",
+                outcome.next
+            );
         }
     }
 
@@ -217,10 +258,27 @@ mod tests {
         let json = serde_json::json!(outcome(report(End::Parked { until: None })));
         let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let documented = [
-            "code", "counts", "dead", "end", "exit", "fresh_for", "job", "next", "open", "parked", "reasons", "resumed",
-            "run", "sinks", "took", "until",
+            "code",
+            "counts",
+            "dead",
+            "end",
+            "exit",
+            "fresh_for",
+            "job",
+            "next",
+            "open",
+            "parked",
+            "reasons",
+            "resumed",
+            "run",
+            "sinks",
+            "took",
+            "until",
         ];
         assert_eq!(keys, documented);
-        assert_eq!((&json["end"], &json["code"], &json["exit"]), (&"parked".into(), &4.into(), &"parked".into()));
+        assert_eq!(
+            (&json["end"], &json["code"], &json["exit"]),
+            (&"parked".into(), &4.into(), &"parked".into())
+        );
     }
 }

@@ -6,7 +6,9 @@ use collector_core::pipeline::DeadGroup;
 use collector_core::store::{Counts, Parked, RunState, SinkCounts};
 use serde::Serialize;
 
-use super::{Rows, aligned, count, number, plain};
+use crate::config::AD_HOC;
+
+use super::{Rows, aligned, count, number, plain, when};
 
 /// Runs that are shown to people; `--json` has them all.
 const SHOWN_RUNS: usize = 5;
@@ -45,8 +47,15 @@ impl From<Parked> for ParkedAccount {
 impl ParkedAccount {
     /// One line for people.
     pub(crate) fn line(&self) -> Vec<String> {
-        let until = self.parked.until.map_or_else(|| "until somebody lets it in".to_owned(), |until| format!("until {until}"));
-        vec![self.parked.account.to_string(), until, format!("{}: {}", self.parked.kind, plain(&self.parked.reason))]
+        let until = self
+            .parked
+            .until
+            .map_or_else(|| "until somebody lets it in".to_owned(), |until| format!("until {}", when(until)));
+        vec![
+            self.parked.account.to_string(),
+            until,
+            format!("{}: {}", self.parked.kind, plain(&self.parked.reason)),
+        ]
     }
 }
 
@@ -71,11 +80,22 @@ impl StatusReport {
                 vec!["workers".to_owned(), number(counts.workers)],
             ],
         );
-        section(&mut text, "runs, newest first", &counts.runs.iter().take(SHOWN_RUNS).map(run_line).collect::<Rows>());
+        section(
+            &mut text,
+            "runs, newest first",
+            &counts.runs.iter().take(SHOWN_RUNS).map(run_line).collect::<Rows>(),
+        );
         section(&mut text, "open tasks", &lines(&counts.open));
-        section(&mut text, "sinks", &counts.sinks.iter().map(|(name, sink)| sink_line(name, sink)).collect::<Rows>());
+        section(
+            &mut text,
+            "sinks",
+            &counts.sinks.iter().map(|(name, sink)| sink_line(name, sink)).collect::<Rows>(),
+        );
         let spent = |(account, cost): (&String, &collector_core::task::Cost)| {
-            vec![account.clone(), format!("{} units, {}", number(cost.units), count(cost.requests, "request", "requests"))]
+            vec![
+                account.clone(),
+                format!("{} units, {}", number(cost.units), count(cost.requests, "request", "requests")),
+            ]
         };
         section(&mut text, "spent in the present window", &counts.spent.iter().map(spent).collect::<Rows>());
         section(&mut text, "parked accounts", &self.parked.iter().map(ParkedAccount::line).collect::<Rows>());
@@ -87,7 +107,11 @@ impl StatusReport {
     fn holds(&self) -> String {
         let counts = &self.counts;
         let sightings = count(counts.sightings, "sighting", "sightings");
-        format!("{} ({sightings}, {} kept)", number(counts.entities), count(counts.payloads, "answer", "answers"))
+        format!(
+            "{} ({sightings}, {} kept)",
+            number(counts.entities),
+            count(counts.payloads, "answer", "answers")
+        )
     }
 
     /// What to do next.
@@ -95,15 +119,25 @@ impl StatusReport {
         if let Some(parked) = self.parked.first() {
             return format!("Parked: {}. {}", parked.parked.account, parked.advice);
         }
-        match self.counts.runs.first() {
-            None => "Nothing was run yet. Next: collector run JOB".to_owned(),
-            Some(run) if run.ended.is_none() && self.counts.workers == 0 => {
-                format!("Run {} ({}) was left unfinished. To go on: collector run {}", run.run, run.job, run.job)
+        let Some(newest) = self.counts.runs.first() else {
+            return "Nothing was run yet. Next: collector run JOB".to_owned();
+        };
+        match self.counts.runs.iter().find(|run| run.ended.is_none()) {
+            Some(run) if self.counts.workers > 0 => format!("Run {} ({}) is going on.", run.run, run.job),
+            Some(run) => {
+                format!("Run {} ({}) was left unfinished. To go on: {}", run.run, run.job, again(&run.job))
             }
-            Some(run) if run.ended.is_none() => format!("Run {} ({}) is going on.", run.run, run.job),
-            Some(_) if self.counts.dead > 0 => "Finished; the dead letters above were given up.".to_owned(),
-            Some(_) => "Everything is in order.".to_owned(),
+            None if newest.counts.dead > 0 => "Finished; the dead letters above were given up.".to_owned(),
+            None => "Everything is in order.".to_owned(),
         }
+    }
+}
+
+/// The command that goes on with a job's run.
+fn again(job: &str) -> String {
+    match job {
+        AD_HOC => "type the same command once more".to_owned(),
+        job => format!("collector run {job}"),
     }
 }
 
@@ -114,12 +148,16 @@ fn section(text: &mut String, title: &str, rows: &[Vec<String>]) {
 }
 
 fn lines(counts: &BTreeMap<String, u64>) -> Rows {
-    counts.iter().filter(|(_, amount)| **amount > 0).map(|(name, amount)| vec![name.clone(), number(*amount)]).collect()
+    counts
+        .iter()
+        .filter(|(_, amount)| **amount > 0)
+        .map(|(name, amount)| vec![name.clone(), number(*amount)])
+        .collect()
 }
 
 fn run_line(run: &RunState) -> Vec<String> {
     let state = match (&run.ended, run.open) {
-        (Some((at, end)), _) => format!("{} {at}", end.as_str()),
+        (Some((at, end)), _) => format!("{} {}", end.as_str(), when(*at)),
         (None, open) => format!("{} open", number(open)),
     };
     let counts = &run.counts;
@@ -135,7 +173,12 @@ fn run_line(run: &RunState) -> Vec<String> {
 }
 
 fn sink_line(name: &str, sink: &SinkCounts) -> Vec<String> {
-    let did = format!("{} stored, {} pending, {} refused", number(sink.stored), number(sink.pending), number(sink.rejected));
+    let did = format!(
+        "{} stored, {} pending, {} refused",
+        number(sink.stored),
+        number(sink.pending),
+        number(sink.rejected)
+    );
     vec![name.to_owned(), did]
 }
 
@@ -168,7 +211,13 @@ mod tests {
         };
         let text = StatusReport { dead: vec![group], ..status(vec![]) }.text();
         let advice = ErrorKind::Malformed.advice();
-        assert!(text.contains(&format!("  e  malformed  12  profile x: bro{}ken\n{:20}{advice}\n", '\u{fffd}', "")), "{text}");
+        assert!(
+            text.contains(&format!(
+                "  e  malformed  12  profile x: bro{}ken\n{:20}{advice}\n",
+                '\u{fffd}', ""
+            )),
+            "{text}"
+        );
     }
 
     #[test]
@@ -177,6 +226,8 @@ mod tests {
         assert!(status(vec![run(None)]).text().ends_with("To go on: collector run people"));
         let ended = Some((Timestamp::from_secs(9), RunEnd::Complete));
         assert!(status(vec![run(ended)]).text().ends_with("Everything is in order."));
+        // An older run that was left counts, too.
+        assert!(status(vec![run(ended), run(None)]).text().ends_with("To go on: collector run people"));
         let parked = Parked {
             account: "e".into(),
             until: None,
@@ -186,7 +237,11 @@ mod tests {
         };
         let report = StatusReport { parked: vec![parked.into()], ..status(vec![run(ended)]) };
         assert!(report.text().ends_with(&format!("Parked: e. {}", ErrorKind::Unauthorized.advice())));
-        assert!(report.text().contains("  e  until somebody lets it in  unauthorized: no\u{fffd}pe\n"), "{}", report.text());
+        assert!(
+            report.text().contains("  e  until somebody lets it in  unauthorized: no\u{fffd}pe\n"),
+            "{}",
+            report.text()
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use collector_core::clock::Timestamp;
+
 /// Rows of cells.
 pub(crate) type Rows = Vec<Vec<String>>;
 
@@ -33,9 +35,19 @@ pub(crate) fn took(time: Duration) -> String {
     }
 }
 
+/// A moment for people: `2026-11-22 13:33 UTC`.
+pub(crate) fn when(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.get(..16).zip(text.get(..10)) {
+        Some((minute, day)) => format!("{day} {} UTC", minute.get(11..).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// Text of others, safe to print: one line, and nothing that moves the cursor or turns the writing round.
 pub(crate) fn plain(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let readable = |c: char| match c {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
         c if c.is_control() || turns(c) => '\u{fffd}',
@@ -74,11 +86,16 @@ mod tests {
         assert_eq!(count(0, "creator", "creators"), "0 creators");
         let spans = [412, 12_400, 185_000, 7_260_000].map(|ms| took(Duration::from_millis(ms)));
         assert_eq!(spans, ["0.4 s", "12 s", "3 m 5 s", "2 h 1 m"]);
+        assert_eq!(when(Timestamp::from_secs(1_795_354_387)), "2026-11-22 13:33 UTC");
     }
 
     #[test]
     fn columns_are_aligned_and_have_no_trailing_space() {
-        let rows = [vec!["a".to_owned(), "1".into()], vec!["long".into(), "22".into(), "x".into()], vec!["x".into()]];
+        let rows = [
+            vec!["a".to_owned(), "1".into()],
+            vec!["long".into(), "22".into(), "x".into()],
+            vec!["x".into()],
+        ];
         assert_eq!(aligned(2, &rows), "  a     1\n  long  22  x\n  x\n");
         assert_eq!(aligned(2, &[]), "");
     }

@@ -41,7 +41,8 @@ impl Sandbox {
     /// The names of all files in it.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -177,7 +178,8 @@ impl Simulator {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_collector"));
         let base = ["simulate", "--until-stdin-closes", "--token", CANARY];
-        let mut child = command.args(base).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.args(base).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut url = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
         Self { child, url: url.trim().to_owned() }
@@ -206,7 +208,8 @@ impl Simulator {
     /// The name of a hashtag.
     pub(crate) fn hashtag(&self) -> String {
         let lines = get(&self.url, "/truth/hashtags").unwrap();
-        let first: Value = serde_json::from_str(lines.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+        let first: Value =
+            serde_json::from_str(lines.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
         first["name"].as_str().unwrap().to_owned()
     }
 }
@@ -223,7 +226,9 @@ pub(crate) fn get(url: &str, path: &str) -> std::io::Result<String> {
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    stream.write_all(
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

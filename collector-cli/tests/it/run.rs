@@ -16,7 +16,11 @@ fn handles_are_collected_shown_and_not_bought_again() {
 
     let done = sandbox.run(&["run", "--handles", &list, "--json"]).expect(0);
     let json = done.json();
-    assert_eq!((&json["exit"], &json["end"], &json["code"]), (&"complete".into(), &"complete".into(), &0.into()), "{json:#}");
+    assert_eq!(
+        (&json["exit"], &json["end"], &json["code"]),
+        (&"complete".into(), &"complete".into(), &0.into()),
+        "{json:#}"
+    );
     assert_eq!((&json["counts"]["done"], &json["counts"]["changed"]), (&5.into(), &5.into()), "{json:#}");
     assert_eq!(json["counts"]["cost"]["units"], simulator.stat("units_charged"), "{json:#}");
     assert_eq!(json["sinks"]["jsonl"]["stored"], 5, "{json:#}");
@@ -33,10 +37,16 @@ fn handles_are_collected_shown_and_not_bought_again() {
     assert_eq!(sandbox.run(&["show", uid, "--json"]).expect(0).json()["key"], shown["key"]);
     let explained = sandbox.run(&["show", &handles[0], "--explain"]).expect(0).stdout;
     assert!(explained.contains("followers") && explained.contains("ensembledata profile"), "{explained}");
-    sandbox.run(&["show", "@nobody.of.that.name"]).refuses(1, &["tiktok:handle:nobody.of.that.name", "collector run --handles"]);
+    sandbox
+        .run(&["show", "@nobody.of.that.name"])
+        .refuses(1, &["tiktok:handle:nobody.of.that.name", "collector run --handles"]);
 
     let status = sandbox.run(&["status", "--json"]).expect(0).json();
-    assert_eq!((&status["counts"]["entities"], &status["counts"]["workers"]), (&5.into(), &0.into()), "{status:#}");
+    assert_eq!(
+        (&status["counts"]["entities"], &status["counts"]["workers"]),
+        (&5.into(), &0.into()),
+        "{status:#}"
+    );
     assert_eq!(status["counts"]["runs"].as_array().unwrap().len(), 2);
     let status = sandbox.run(&["status"]).expect(0).stdout;
     assert!(status.contains("Everything is in order."), "{status}");
@@ -51,9 +61,13 @@ fn a_hashtag_discovers_and_hydrates_and_the_window_can_be_shortened() {
     let collected = json["counts"]["changed"].as_u64().unwrap();
     assert!(collected >= 5, "{json:#}");
     assert_eq!(simulator.stat("bought_more_than_once"), 0);
-    assert!(sandbox.files().contains(&"other.db".to_owned()) && !sandbox.files().contains(&"collector.db".to_owned()));
+    assert!(
+        sandbox.files().contains(&"other.db".to_owned())
+            && !sandbox.files().contains(&"collector.db".to_owned())
+    );
 
-    let keys: BTreeSet<String> = sandbox.lines("creators.jsonl").iter().map(|line| line["key"].to_string()).collect();
+    let keys: BTreeSet<String> =
+        sandbox.lines("creators.jsonl").iter().map(|line| line["key"].to_string()).collect();
     let status = sandbox.run(&["status", "--store", "sqlite:other.db", "--json"]).expect(0).json();
     assert_eq!(status["counts"]["entities"], keys.len());
 }
@@ -105,7 +119,8 @@ fn a_refused_credential_parks_and_check_tells_what_to_do() {
 
     let done = sandbox.run(&["check", "--json"]).expect(1);
     let json = done.json();
-    let source = json["parts"].as_array().unwrap().iter().find(|part| part["part"] == "source").unwrap().clone();
+    let source =
+        json["parts"].as_array().unwrap().iter().find(|part| part["part"] == "source").unwrap().clone();
     assert_eq!((&source["ok"], &source["kind"]), (&false.into(), &"unauthorized".into()), "{json:#}");
     assert!(source["advice"].as_str().unwrap().contains("credential"));
 }
@@ -116,7 +131,10 @@ fn check_asks_every_part_and_writes_nothing() {
     let sandbox = Sandbox::with_config(&simulator);
     let done = sandbox.run(&["check"]).expect(0);
     for line in ["store", "lock", "source", "sink"] {
-        assert!(done.stdout.lines().any(|found| found.trim_start().starts_with(line) && found.contains(" ok")), "{done:#?}");
+        assert!(
+            done.stdout.lines().any(|found| found.trim_start().starts_with(line) && found.contains(" ok")),
+            "{done:#?}"
+        );
     }
     assert!(done.stdout.contains("Next: collector run people"), "{done:#?}");
     assert_eq!(sandbox.files(), ["collector.toml"]);
@@ -144,7 +162,10 @@ fn a_second_writer_is_refused_and_the_first_drains_at_the_first_signal() {
     let json = done.json();
     assert_eq!((&json["exit"], &json["end"]), (&"partial".into(), &"stopped".into()), "{json:#}");
     assert!(json["open"].as_u64().unwrap() > 0 && json["counts"]["done"].as_u64().unwrap() > 0, "{json:#}");
-    assert!(done.stderr.contains("stopping") && json["next"][0].as_str().unwrap().contains("go on"), "{done:#?}");
+    assert!(
+        done.stderr.contains("stopping") && json["next"][0].as_str().unwrap().contains("go on"),
+        "{done:#?}"
+    );
     assert_eq!(simulator.stat("bought_more_than_once"), 0);
 }
 
@@ -187,14 +208,23 @@ fn the_demo_finds_everybody_and_buys_nothing_twice() {
     let sandbox = Sandbox::new();
     let first = sandbox.run(&["demo", "--creators", "120", "--latency-ms", "0", "--json"]).expect(0);
     let json = first.json();
-    for (key, value) in [("creators", 120), ("missing", 0), ("wrong", 0), ("duplicates", 0), ("bought_twice", 0), ("code", 0)] {
+    for (key, value) in
+        [("creators", 120), ("missing", 0), ("wrong", 0), ("duplicates", 0), ("bought_twice", 0), ("code", 0)]
+    {
         assert_eq!(json[key], value, "{key} {json:#}");
     }
-    assert_eq!(json["units"], json["run"]["counts"]["cost"]["units"], "what we book is what the vendor charges: {json:#}");
+    assert_eq!(
+        json["units"], json["run"]["counts"]["cost"]["units"],
+        "what we book is what the vendor charges: {json:#}"
+    );
     let calls = json["calls"].as_u64().unwrap();
 
     let again = sandbox.run(&["demo", "--creators", "120", "--latency-ms", "0", "--json"]).expect(0).json();
-    assert_eq!((&again["again"], &again["creators"], &again["missing"]), (&true.into(), &120.into(), &0.into()), "{again:#}");
+    assert_eq!(
+        (&again["again"], &again["creators"], &again["missing"]),
+        (&true.into(), &120.into(), &0.into()),
+        "{again:#}"
+    );
     assert!(again["calls"].as_u64().unwrap() < calls / 2, "profiles are fresh: {again:#}");
     assert!(again["run"]["counts"]["fresh"].as_u64().unwrap() >= 120, "{again:#}");
 

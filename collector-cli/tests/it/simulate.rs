@@ -19,7 +19,12 @@ fn the_first_line_is_the_address_and_it_answers_there() {
 fn a_signal_ends_it_well() {
     for signal in ["INT", "TERM"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_collector"));
-        let mut child = command.args(["simulate", "--creators", "30", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .args(["simulate", "--creators", "30", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();

@@ -1,4 +1,4 @@
-//! The conformance suite for [`Store`](crate::store::Store).
+//! The conformance suite for [`Store`].
 //!
 //! An author of a store implements [`StoreHarness`] and calls [`store_conformance!`](crate::store_conformance)
 //! in a test module: each promise of the trait's contract becomes a test of its own, and a failure names the

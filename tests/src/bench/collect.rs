@@ -9,7 +9,7 @@ use collector_core::creator::Creators;
 use collector_core::pipeline::{Engine, Job, Pipeline, SourceOptions};
 use collector_core::store::MemoryStore;
 use collector_core::task::Query;
-use collector_sinks::jsonl::JsonlSink;
+use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use serde_json::{Map, Value, json};
@@ -91,12 +91,12 @@ async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
     let creators = Arc::new(Creators::default());
     let limits = Limits { in_flight: args.in_flight, per_second: args.per_second, burst: args.burst };
     let options = SourceOptions { limits, ..SourceOptions::default() };
-    let pipeline = Pipeline::new(Arc::clone(&creators)).sink(JsonlSink::new(args.into.join("creators.jsonl")));
+    let pipeline = Pipeline::new(Arc::clone(&creators)).sink(JsonlSink::new(JsonlConfig::new(args.into.join("creators.jsonl"))));
     let pipeline = match args.store {
         StoreKind::Memory => pipeline.store(MemoryStore::new(Arc::clone(&creators))),
         StoreKind::Sqlite => {
-            let config = SqlConfig::sqlite(args.into.join("collector.db"));
-            pipeline.store(SqlStore::open(config, Arc::clone(&creators)).await?)
+            let config = SqlConfig::new(args.into.join("collector.db"));
+            pipeline.store(SqlStore::open(&config, Arc::clone(&creators)).await?)
         }
     };
     let pipeline = match args.pages {

@@ -43,8 +43,11 @@ impl Folder {
         };
         match known {
             Some(Marker { creators: known }) if known != creators => {
-                return Err(Failure::usage(format!("{} holds a demo of {known} creators, not {creators}", path.display()))
-                    .advise(format!("add --creators {known}, or choose another --dir")));
+                return Err(Failure::usage(format!(
+                    "{} holds a demo of {known} creators, not {creators}",
+                    path.display()
+                ))
+                .advise(format!("add --creators {known}, or choose another --dir")));
             }
             None if !is_empty(path)? => return Err(foreign(path)),
             _ => {}
@@ -70,7 +73,12 @@ impl Folder {
     }
 
     /// Writes the configuration of this time: the vendor listens on another port each time.
-    pub(super) fn write_config(&self, vendor: &Vendor, hashtags: &[&str], in_flight: NonZeroUsize) -> Result<PathBuf> {
+    pub(super) fn write_config(
+        &self,
+        vendor: &Vendor,
+        hashtags: &[&str],
+        in_flight: NonZeroUsize,
+    ) -> Result<PathBuf> {
         let token = self.path.join(TOKEN_FILE);
         write(&token, TOKEN, &self.path)?;
         keep_private(&token).map_err(|error| refused(&self.path, &error))?;
@@ -90,8 +98,10 @@ impl Folder {
                 "fresh_for": "7d",
             }],
         });
-        let text = toml::to_string(&config).map_err(|error| Failure::aborted(format!("cannot write TOML: {error}")))?;
-        let head = "# Written anew by every `collector demo`: the made-up vendor is only there while it runs.\n\n";
+        let text = toml::to_string(&config)
+            .map_err(|error| Failure::aborted(format!("cannot write TOML: {error}")))?;
+        let head =
+            "# Written anew by every `collector demo`: the made-up vendor is only there while it runs.\n\n";
         write(&self.config(), &format!("{head}{text}"), &self.path)?;
         Ok(self.config())
     }
@@ -142,7 +152,10 @@ mod tests {
         assert!(Folder::prepare(&path, 50).unwrap().is_new());
         assert!(!Folder::prepare(&path, 50).unwrap().is_new());
         let failure = Folder::prepare(&path, 60).unwrap_err();
-        assert_eq!((failure.exit(), failure.advice().unwrap().contains("--creators 50")), (Exit::Usage, true));
+        assert_eq!(
+            (failure.exit(), failure.advice().unwrap().contains("--creators 50")),
+            (Exit::Usage, true)
+        );
     }
 
     #[test]

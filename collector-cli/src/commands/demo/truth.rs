@@ -23,6 +23,8 @@ pub(super) struct Score {
     pub(super) checked: u64,
     /// True and not in the store.
     pub(super) missing: u64,
+    /// Found in a list, and not looked up yet: the followers are not known.
+    pub(super) incomplete: u64,
     /// In the store with another handle or another number of followers.
     pub(super) wrong: u64,
     /// In the store and not true: somebody who is there twice.
@@ -61,7 +63,9 @@ impl Score {
         };
         let same_handle = creator.handle.as_deref() == truth.get("handle").and_then(Value::as_str);
         let same_followers = creator.followers == truth.get("followers").and_then(Value::as_u64);
-        if !(same_handle && same_followers) {
+        if creator.followers.is_none() {
+            self.incomplete += 1;
+        } else if !(same_handle && same_followers) {
             self.wrong += 1;
         }
         if self.example.is_none() {
@@ -84,7 +88,9 @@ mod tests {
         score.count(&json!({ "handle": "jo", "followers": 8 }), Some(&creator));
         score.count(&json!({ "handle": "al", "followers": 7 }), Some(&creator));
         score.count(&json!({ "handle": "jo", "followers": 7 }), None);
-        assert_eq!((score.checked, score.missing, score.wrong), (4, 1, 2));
+        let listed = Creator { handle: Some("jo".into()), ..Creator::default() };
+        score.count(&json!({ "handle": "jo", "followers": 7 }), Some(&listed));
+        assert_eq!((score.checked, score.missing, score.incomplete, score.wrong), (5, 1, 1, 2));
         assert_eq!(score.example.as_deref(), Some("jo"));
     }
 }

@@ -16,6 +16,9 @@ use crate::failure::{Failure, Result};
 /// What the vendor takes for a credential; as long as a real one.
 pub(super) const TOKEN: &str = "simulated-token1";
 
+/// What the links in its answers begin with.
+const LINKS_BEGIN: &str = "http://pictures.example";
+
 /// How long it may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -91,6 +94,8 @@ fn command(creators: u32, latency_ms: u64) -> Result<Command> {
     let mut command = Command::new(program);
     command
         .args(["simulate", "--json", "--until-stdin-closes", "--token", TOKEN])
+        // It listens on another port each time; links that change with it would look like news of everybody.
+        .args(["--knob", &format!("public_url={LINKS_BEGIN}")])
         .args(["--creators", &creators.to_string(), "--latency-ms", &latency_ms.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -106,5 +111,6 @@ fn cannot(why: &str) -> Failure {
 }
 
 fn unreadable(path: &str, why: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Unexpected, format!("the made-up vendor's answer cannot be used: {why}")).with("path", path)
+    Error::new(ErrorKind::Unexpected, format!("the made-up vendor's answer cannot be used: {why}"))
+        .with("path", path)
 }

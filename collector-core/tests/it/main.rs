@@ -1,0 +1,20 @@
+//! The engine on a virtual clock, through its public interface: hours pass in milliseconds.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
+
+mod building;
+mod crashes;
+mod creators;
+mod drift;
+mod enriching;
+mod flow;
+mod freshness;
+mod lists;
+mod machines;
+mod outages;
+mod pace;
+mod quota;
+mod retries;
+mod sinks;
+mod stopping;
+mod support;
