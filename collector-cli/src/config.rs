@@ -3,8 +3,10 @@
 mod duration;
 mod fault;
 mod places;
+mod read;
 mod secret;
 mod tree;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +25,6 @@ pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, pars
 pub(crate) use fault::not_known;
 pub(crate) use tree::{Environment, Node};
 
-use crate::ids;
 use crate::registry::{Registry, SourceBuilder};
 use tree::Document;
 
@@ -32,12 +33,6 @@ const FRESH_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a job is called that was made up on the command line. No configured job can be called so.
 pub(crate) const AD_HOC: &str = "command line";
-
-/// The longest name of a source or a job: they become keys in stores and logs.
-const MAX_NAME: usize = 40;
-
-/// The tables and keys at the top of a file.
-const SECTIONS: [&str; 6] = ["store", "lock", "jsonl", "run", "sources", "jobs"];
 
 /// A configuration in which every key was understood.
 #[derive(Debug, Serialize)]
@@ -219,28 +214,6 @@ impl Job {
     }
 }
 
-#[derive(Deserialize)]
-struct JobTable {
-    name: String,
-    discover: Option<Vec<String>>,
-    #[serde(default)]
-    enrich: Vec<String>,
-    #[serde(default)]
-    query: Query,
-    fresh_for: Option<Duration>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct UrlTable {
-    url: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct JsonlTable {
-    path: PathBuf,
-}
-
 fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format_duration(*duration))
 }
@@ -267,7 +240,7 @@ impl Config {
         }
         let config = if document.is_faultless() {
             let root = toml::Spanned::new(root.span(), toml::de::DeValue::Table(root.into_inner()));
-            Self::read(file, &Node::new(&document, &root, ""), registry)
+            read::config(file, &Node::new(&document, &root, ""), registry)
         } else {
             None
         };
@@ -278,30 +251,6 @@ impl Config {
         }
     }
 
-    fn read(file: &Path, root: &Node<'_>, registry: &Registry) -> Option<Self> {
-        for (name, node) in root.entries() {
-            if !SECTIONS.contains(&name) {
-                node.fault(not_known("key", name, SECTIONS));
-            }
-        }
-        let sources = read_sources(root, registry);
-        let jobs = read_jobs(root, &sources.names);
-        let store = read_url(root, "store", places::store, StorePlace::default_in(root.document().dir()));
-        let lock = read_url(root, "lock", places::lock, LockPlace::Memory);
-        let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
-        let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
-        Some(Self {
-            file: file.to_owned(),
-            store: store?,
-            lock: lock?,
-            jsonl: jsonl.flatten(),
-            run: run?,
-            sources: sources.entries,
-            jobs,
-            warnings: Vec::new(),
-        })
-    }
-
     /// The job with this name.
     ///
     /// # Errors
@@ -310,168 +259,6 @@ impl Config {
         let known = || self.jobs.iter().map(|job| job.name.as_str());
         self.jobs.iter().find(|job| job.name == name).ok_or_else(|| not_known("job", name, known()))
     }
-}
-
-fn read_url<T>(
-    root: &Node<'_>,
-    section: &str,
-    place: impl Fn(&Node<'_>, &str) -> Option<T>,
-    default: T,
-) -> Option<T> {
-    let Some(node) = root.get(section) else { return Some(default) };
-    match node.read::<UrlTable>()?.url {
-        Some(url) => place(&node.get("url")?, &url),
-        None => Some(default),
-    }
-}
-
-fn read_jsonl(node: &Node<'_>) -> Option<JsonlPlace> {
-    let table: JsonlTable = node.read()?;
-    let place = JsonlPlace::new(node.document().dir(), &table.path);
-    if place.is_none() {
-        node.fault_in("path", "the path is empty; write a file's name, or \"-\" for standard output");
-    }
-    place
-}
-
-struct Sources<'a> {
-    entries: BTreeMap<String, SourceEntry>,
-    /// All names, those of refused entries included: a job that uses one has no fault of its own.
-    names: Vec<&'a str>,
-}
-
-fn read_sources<'a>(root: &Node<'a>, registry: &Registry) -> Sources<'a> {
-    let mut sources = Sources { entries: BTreeMap::new(), names: Vec::new() };
-    let Some(section) = root.get("sources") else {
-        root.fault("no source is configured; add a table such as [sources.ensembledata]");
-        return sources;
-    };
-    if !section.value().is_table() {
-        section.fault("expected a table for each source, such as [sources.ensembledata]");
-    }
-    for (name, node) in section.entries() {
-        sources.names.push(name);
-        check_name(&node, name);
-        if let Some(entry) = read_source(&node, name, registry) {
-            sources.entries.insert(name.to_owned(), entry);
-        }
-    }
-    sources
-}
-
-fn read_source(node: &Node<'_>, name: &str, registry: &Registry) -> Option<SourceEntry> {
-    let keys: SourceKeys = node.partly().read()?;
-    check_source(node, &keys);
-    let kind = keys.kind.clone().unwrap_or_else(|| name.to_owned());
-    let builder = registry.read(&kind, &node.without(SourceKeys::KEYS))?;
-    let account = keys.account.clone().unwrap_or_else(|| name.to_owned());
-    Some(SourceEntry { kind, account, keys, builder })
-}
-
-fn check_source(node: &Node<'_>, keys: &SourceKeys) {
-    if keys.per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
-        node.fault_in("per_second", "expected a number above 0; leave the key out for no limit");
-    }
-    if keys.burst.is_some() && keys.per_second.is_none() {
-        node.fault_in("burst", "a burst needs `per_second` beside it");
-    }
-    for (key, limit) in [("units_per_day", keys.units_per_day), ("requests_per_day", keys.requests_per_day)] {
-        if limit == Some(0) {
-            node.fault_in(key, "expected a whole number from 1; leave the key out for no limit");
-        }
-    }
-    if keys.reset_hour_utc.is_some_and(|hour| hour > 23) {
-        node.fault_in("reset_hour_utc", "expected an hour from 0 to 23");
-    }
-    if let Some(account) = node.get("account") {
-        check_name(&account, keys.account.as_deref().unwrap_or_default());
-    }
-}
-
-fn check_name(node: &Node<'_>, name: &str) {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_plain) {
-        let form = format!("1 to {MAX_NAME} letters, digits, `_`, `-` or `.`");
-        node.fault(format!("{name:?} is no name; use {form}"));
-    }
-}
-
-fn read_jobs(root: &Node<'_>, sources: &[&str]) -> Vec<Job> {
-    let mut jobs: Vec<Job> = Vec::new();
-    let Some(section) = root.get("jobs") else { return jobs };
-    if !section.value().is_array() {
-        section.fault("expected a list of tables, each under [[jobs]]");
-    }
-    for node in section.elements() {
-        let Some(job) = read_job(&node, sources) else { continue };
-        if jobs.iter().any(|other| other.name == job.name) {
-            node.fault_in("name", format!("a job called {:?} is above; choose another name", job.name));
-        }
-        jobs.push(job);
-    }
-    jobs
-}
-
-fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
-    let table: JobTable = node.read()?;
-    if let Some(name) = node.get("name") {
-        check_name(&name, &table.name);
-    }
-    check_uses(node, "discover", table.discover.as_deref().unwrap_or_default(), sources);
-    check_uses(node, "enrich", &table.enrich, sources);
-    if table.discover.as_ref().is_some_and(Vec::is_empty) {
-        node.fault_in("discover", "the list is empty; name a source, or leave the key out to ask them all");
-    }
-    let query = tidy(&table.query).unwrap_or_else(|(key, wrong)| {
-        node.get("query").unwrap_or_else(|| node.clone()).fault_in(key, wrong);
-        table.query.clone()
-    });
-    if query.is_empty() {
-        node.fault_in("query", "the query asks for nothing; add for example hashtags = [\"kbeauty\"]");
-    }
-    if table.fresh_for.is_some_and(|span| span.is_zero()) {
-        node.fault_in("fresh_for", "expected a time above 0, such as \"7d\"");
-    }
-    let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
-    let others = || sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect();
-    Some(Job {
-        name: table.name,
-        discover: table.discover.unwrap_or_else(others),
-        enrich: table.enrich,
-        query,
-        fresh_for: table.fresh_for.unwrap_or(FRESH_FOR),
-    })
-}
-
-fn check_uses(node: &Node<'_>, key: &str, uses: &[String], sources: &[&str]) {
-    for name in uses {
-        if !sources.contains(&name.as_str()) {
-            node.fault_in(key, not_known("source", name, sources.iter().copied()));
-        }
-    }
-}
-
-/// A query with handles, hashtags and countries as sources want them.
-///
-/// # Errors
-/// The key that is wrong, and how.
-pub(crate) fn tidy(query: &Query) -> Result<Query, (&'static str, String)> {
-    let each = |key, list: &[String], read: fn(&str) -> Result<String, String>| {
-        list.iter().map(|text| read(text)).collect::<Result<Vec<_>, _>>().map_err(|wrong| (key, wrong))
-    };
-    let query = Query {
-        handles: each("handles", &query.handles, ids::handle)?,
-        hashtags: each("hashtags", &query.hashtags, ids::hashtag)?,
-        regions: each("regions", &query.regions, ids::region)?,
-        ..query.clone()
-    };
-    if query.max_pages == Some(0) {
-        return Err((
-            "max_pages",
-            "expected a whole number from 1; leave the key out for no limit".to_owned(),
-        ));
-    }
-    Ok(query)
 }
 
 #[cfg(test)]

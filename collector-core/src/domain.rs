@@ -35,12 +35,12 @@ pub struct Sighting<I> {
     pub item: I,
 }
 
-/// A weak identity that somebody else has shown since.
+/// A weak identity that is not shown any more: somebody else has shown it since, or it was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Lost {
     /// The identity.
     pub id: Id,
-    /// Since when it is somebody else's.
+    /// The last moment at which it may have been theirs: from then on it is not.
     pub since: Timestamp,
 }
 
@@ -62,7 +62,7 @@ pub trait Domain: Send + Sync + 'static {
     fn about<'a>(&self, item: &'a Self::Item) -> About<'a>;
 
     /// The entity that these sightings make: the latest of each (source, aspect), and the weak identities that
-    /// have moved to somebody else.
+    /// they do not show any more.
     fn merge(&self, latest: &[Sighting<Self::Item>], lost: &[Lost]) -> Self::Entity;
 
     /// What counts as a change of the entity.

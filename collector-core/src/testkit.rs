@@ -1,7 +1,14 @@
 //! Conformance suites and fakes for authors of adapters (feature `testkit`).
+//!
+//! A suite checks the numbered contract of a trait, one test per case: [`source`], [`sink`], [`store`], [`lock`],
+//! [`retry`]. [`fakes`] and [`faults`] stand in for the parts an author does not write; [`server`] answers HTTP by
+//! script, faults included.
 
 mod case;
+pub mod fakes;
+pub mod faults;
 pub mod lock;
+pub mod mocks;
 pub mod retry;
 pub mod sink;
 pub mod store;

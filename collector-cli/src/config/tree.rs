@@ -6,18 +6,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::de::value::{SeqDeserializer, StrDeserializer, StringDeserializer};
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor,
 };
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, not_known};
+use super::wrong::{Place, Wrong};
 use super::{duration, secret};
 
 /// The name by which a newtype says that it is a path.
@@ -144,6 +144,15 @@ impl<'a> Node<'a> {
         }
     }
 
+    pub(super) fn place(&self) -> Place {
+        Place { start: self.start(), key: self.key.clone() }
+    }
+
+    /// The value as it stands in the file.
+    pub(super) fn quoted(&self) -> String {
+        self.document.quote(self.value)
+    }
+
     fn start(&self) -> usize {
         self.value.span().start
     }
@@ -178,7 +187,7 @@ impl<'a> Node<'a> {
                 Ok(value) => return Some(value),
                 Err(error) => error,
             };
-            let place = error.place.unwrap_or(Place { start: self.start(), key: self.key.clone() });
+            let place = error.place.unwrap_or_else(|| self.place());
             if let Some(message) = error.message {
                 self.document.fault(place.start, place.key, message);
             }
@@ -334,7 +343,7 @@ impl<'a> Deserializer<'a> for Node<'a> {
 
 impl Node<'_> {
     fn refused(&self, form: &str) -> Wrong {
-        Wrong::new(format!("expected {form}, found {}", self.document.quote(self.value))).at(self)
+        Wrong::new(format!("expected {form}, found {}", self.quoted())).at(self)
     }
 }
 
@@ -373,104 +382,5 @@ impl<'a> de::SeqAccess<'a> for Elements<'a> {
     fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
         let next = self.0.find(|node| !node.is_wrong());
         next.map(|node| seed.deserialize(node)).transpose()
-    }
-}
-
-/// Where a value stands.
-#[derive(Debug)]
-struct Place {
-    start: usize,
-    key: String,
-}
-
-/// Why a value cannot be read; its place is added on the way out.
-#[derive(Debug)]
-pub(crate) struct Wrong {
-    /// `None` when the fault was noted already.
-    message: Option<String>,
-    /// Whether the message still wants to say what was found.
-    tell_found: bool,
-    /// The key that is missing, if that is the fault.
-    missing: Option<&'static str>,
-    place: Option<Place>,
-}
-
-impl Wrong {
-    fn new(message: String) -> Self {
-        Self { message: Some(message), tell_found: false, missing: None, place: None }
-    }
-
-    fn expecting(expected: &dyn Expected) -> Self {
-        Self { tell_found: true, ..Self::new(format!("expected {}", form(expected))) }
-    }
-
-    fn at(mut self, node: &Node<'_>) -> Self {
-        if self.place.is_some() {
-            return self;
-        }
-        if let Some(name) = self.missing {
-            // The key is there when its value was wrong: that was said already.
-            self.message = node.get(name).is_none().then(|| format!("missing key `{name}`"));
-        } else if self.tell_found {
-            let found = node.document.quote(node.value);
-            self.message = self.message.map(|message| format!("{message}, found {found}"));
-        }
-        self.place = Some(Place { start: node.start(), key: node.key.clone() });
-        self
-    }
-}
-
-/// What serde expects, in words for people who do not know Rust.
-fn form(expected: &dyn Expected) -> String {
-    let expected = expected.to_string();
-    let words = match expected.as_str() {
-        "a string" | "string" | "path string" | "a character" => "text in quotes",
-        "a boolean" => "true or false",
-        "u64" | "usize" => "a whole number from 0",
-        "u32" => "a whole number from 0 to 4294967295",
-        "u16" => "a whole number from 0 to 65535",
-        "u8" => "a whole number from 0 to 255",
-        "i64" | "isize" | "i32" => "a whole number",
-        "f64" | "f32" => "a number",
-        "a sequence" => "a list in square brackets",
-        "a map" => "a table",
-        other if other.starts_with("a nonzero") => "a whole number from 1",
-        other if other.starts_with("struct ") => "a table",
-        other => other,
-    };
-    words.to_owned()
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message.as_deref().unwrap_or("wrong"))
-    }
-}
-
-impl std::error::Error for Wrong {}
-
-impl de::Error for Wrong {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
-    }
-
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::expecting(expected)
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::expecting(expected)
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(not_known("value", variant, expected.iter().copied()))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(not_known("key", field, expected.iter().copied()))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self { missing: Some(field), ..Self::new(format!("missing key `{field}`")) }
     }
 }

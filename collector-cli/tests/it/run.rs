@@ -1,8 +1,9 @@
 //! Collecting from a simulator: what is written, what is bought, how it ends.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 
-use crate::harness::{Sandbox, Simulator, until};
+use crate::harness::{Done, Sandbox, Simulator, until};
 
 /// Calls that last as long as a test may.
 const FOR_EVER: [&str; 2] = ["--latency-ms", "600000"];
@@ -92,6 +93,20 @@ fn json_lines_on_standard_output_are_the_only_thing_there() {
     }
     assert!(done.stderr.contains("complete"), "the report goes aside: {done:#?}");
     assert_eq!(sandbox.files(), ["collector.toml"]);
+}
+
+#[test]
+fn a_reader_of_json_lines_may_go_away() {
+    let simulator = Simulator::start(&["--creators", "60"]);
+    let sandbox = Sandbox::with_config(&simulator);
+    let list = simulator.handles(5).join(",");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sandbox.command(&["run", "--handles", &list, "--jsonl", "-", "--store", "memory:"]);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    // Not everything was written, so it is not complete; but nobody did anything wrong.
+    let done = Done::from(child.wait_with_output().unwrap()).expect(1);
+    assert!(!done.stderr.contains("what to do"), "{done:#?}");
 }
 
 #[test]

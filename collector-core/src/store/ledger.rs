@@ -38,7 +38,7 @@ pub struct EntityRow<I> {
     pub digest: Digest,
     /// Its identities; weak ones are those it owns now.
     pub ids: Ids,
-    /// Weak identities that moved to somebody else.
+    /// Weak identities it does not show any more.
     pub lost: Vec<Lost>,
     /// What sinks reported.
     pub facts: Facts,
@@ -60,7 +60,7 @@ pub struct EntityChange<D: Domain> {
     pub digest: Digest,
     /// Its identities now.
     pub ids: Ids,
-    /// Weak identities that moved away.
+    /// Weak identities it does not show any more.
     pub lost: Vec<Lost>,
     /// Whether `ids` or `lost` differ from the row.
     pub identity_changed: bool,
@@ -271,7 +271,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
         };
         for hash in strong_hashes {
             if let Some(other) = self.owner(hash) {
-                target = self.join_if_one(target, other);
+                target = self.join_if_one(target, other, &ids);
             }
         }
         for (id, hash) in ids.weak.iter().zip(weak_hashes) {
@@ -327,12 +327,14 @@ impl<'d, D: Domain> Ledger<'d, D> {
         key
     }
 
-    fn join_if_one(&mut self, a: RecordKey, b: RecordKey) -> RecordKey {
+    /// Joins the target with another owner of a shown identity, unless one contradicts the other or what is shown.
+    fn join_if_one(&mut self, a: RecordKey, b: RecordKey, shown: &Ids) -> RecordKey {
         if a == b {
             return a;
         }
         let one = match (self.entities.get(&a), self.entities.get(&b)) {
-            (Some(a), Some(b)) => a.row.ids.compatible(&b.row.ids),
+            // A new target has no identities yet, so what is shown has to speak for it.
+            (Some(a), Some(b)) => a.row.ids.compatible(&b.row.ids) && shown.compatible(&b.row.ids),
             _ => false,
         };
         if one { self.join(a, b) } else { a }
@@ -367,9 +369,11 @@ impl<'d, D: Domain> Ledger<'d, D> {
             for (name, value) in facts {
                 one.row.facts.entry(name).or_insert(value);
             }
-            one.row.lost.extend(lost);
-            let owned = &one.row.ids.weak;
-            one.row.lost.retain(|lost| !owned.contains(&lost.id));
+            for lost in lost {
+                if !one.row.lost.iter().any(|known| known.id == lost.id) {
+                    one.row.lost.push(lost);
+                }
+            }
             (one.touched, one.identity_changed) = (true, true);
         }
         winner
@@ -419,10 +423,13 @@ impl<'d, D: Domain> Ledger<'d, D> {
         target
     }
 
+    /// When an entity last showed a weak identity: in a sighting that counts, or in one it has given up since.
     fn last_shown(&self, key: RecordKey, id: &Id) -> Option<Timestamp> {
-        let shows = |sighting: &&Sighting<D::Item>| self.domain.about(&sighting.item).ids.weak.contains(id);
         let known = self.entities.get(&key)?;
-        known.row.sightings.iter().filter(shows).map(|sighting| sighting.seen_at).max()
+        let shows = |sighting: &&Sighting<D::Item>| self.domain.about(&sighting.item).ids.weak.contains(id);
+        let shown = known.row.sightings.iter().filter(shows).map(|sighting| sighting.seen_at).max();
+        let given_up = known.row.lost.iter().find(|lost| lost.id == *id).map(|lost| lost.since);
+        shown.max(given_up)
     }
 
     fn gain_weak(&mut self, key: RecordKey, id: &Id, call: usize) {
@@ -438,6 +445,12 @@ impl<'d, D: Domain> Ledger<'d, D> {
     fn lose_weak(&mut self, key: RecordKey, id: &Id, since: Timestamp) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         known.row.ids.weak.retain(|own| own != id);
+        self.note_lost(key, id, since);
+    }
+
+    /// Remembers that a weak identity is not shown any more, and when it last may have been theirs.
+    fn note_lost(&mut self, key: RecordKey, id: &Id, since: Timestamp) {
+        let Some(known) = self.entities.get_mut(&key) else { return };
         match known.row.lost.iter_mut().find(|lost| lost.id == *id) {
             Some(lost) if lost.since >= since => return,
             Some(lost) => lost.since = since,
@@ -469,19 +482,35 @@ impl<'d, D: Domain> Ledger<'d, D> {
     fn see(&mut self, key: RecordKey, sighting: Sighting<D::Item>) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
+        let mut replaced = None;
         let at = match known.row.sightings.iter().position(same) {
-            Some(at) if known.row.sightings[at].seen_at > sighting.seen_at => return,
+            Some(at) if known.row.sightings[at].seen_at > sighting.seen_at => {
+                // Too late to count, but it shows which weak identities were theirs then.
+                replaced = Some(sighting);
+                at
+            }
             Some(at) => {
-                known.row.sightings[at] = sighting;
+                replaced = Some(std::mem::replace(&mut known.row.sightings[at], sighting));
+                known.written.insert(at);
+                known.touched = true;
                 at
             }
             None => {
                 known.row.sightings.push(sighting);
-                known.row.sightings.len() - 1
+                known.written.insert(known.row.sightings.len() - 1);
+                known.touched = true;
+                return;
             }
         };
-        known.written.insert(at);
-        known.touched = true;
+        let Some(old) = replaced else { return };
+        let newer = self.domain.about(&known.row.sightings[at].item).ids.weak;
+        let gone = self.domain.about(&old.item).ids.weak.into_iter().filter(|id| !newer.contains(id));
+        for id in gone.collect::<Vec<_>>() {
+            let shown = |one: &Sighting<D::Item>| self.domain.about(&one.item).ids.weak.contains(&id);
+            if !self.entities.get(&key).is_some_and(|known| known.row.sightings.iter().any(shown)) {
+                self.note_lost(key, &id, old.seen_at);
+            }
+        }
     }
 
     fn finish(mut self) -> Changes<D> {

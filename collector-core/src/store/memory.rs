@@ -58,6 +58,8 @@ struct State<D: Domain> {
 struct Beat {
     at: Timestamp,
     ttl: std::time::Duration,
+    /// Declared dead. Remembered, because it may come back, and may work on before it notices.
+    dead: bool,
 }
 
 impl<D: Domain> MemoryStore<D> {
@@ -121,6 +123,13 @@ impl<D: Domain> State<D> {
             .collect()
     }
 
+    /// Opens a task that begins again, also one that this run has answered.
+    fn restart(&mut self, run: RunId, task: Task, depth: u32, now: Timestamp) -> Enqueued {
+        let answer = self.tasks.restart(run, task, depth, now);
+        self.runs.count_enqueued(run, answer);
+        answer.into()
+    }
+
     fn commit_one(
         &mut self,
         worker: &WorkerId,
@@ -140,7 +149,7 @@ impl<D: Domain> State<D> {
             None => (None, false),
         };
         done.blobs += u64::from(blob);
-        let mut follow_ups = call.follow_ups;
+        let mut restarts = Vec::new();
         let mut current = false;
         for task in call.tasks {
             let id = task.claimed.id;
@@ -150,22 +159,32 @@ impl<D: Domain> State<D> {
             }
             current = true;
             if let Verdict::Dead { kind, message } = &task.verdict {
-                self.bury(&task.claimed.task, run, *kind, message, payload.map(|(id, _)| id), now);
+                self.bury(
+                    &task.claimed.task,
+                    task.claimed.run,
+                    *kind,
+                    message,
+                    payload.map(|(id, _)| id),
+                    now,
+                );
             }
             if let Verdict::Restart(again) = &task.verdict {
-                follow_ups.push(again.clone());
+                restarts.push(again.clone());
             }
             let runs = self.tasks.finish(id, &task.verdict, now);
             self.runs.count_finished(&runs, &task.verdict);
         }
         if current {
             self.runs.count_call(run, payload.is_some(), call.malformed.len() as u64, call.cost);
-            for enqueued in self.enqueue(run, follow_ups, depth + 1, now) {
+            let restarted =
+                restarts.into_iter().map(|task| self.restart(run, task, depth + 1, now)).collect::<Vec<_>>();
+            for enqueued in restarted.into_iter().chain(self.enqueue(run, call.follow_ups, depth + 1, now)) {
                 if enqueued == Enqueued::New { done.enqueued += 1 } else { done.skipped += 1 }
             }
-        }
-        if let Some((account, window, over)) = call.refund {
-            self.refund(&account, window, over);
+            // Only once: the same commit again is stale, and must not give back what was given back.
+            if let Some((account, window, over)) = call.refund {
+                self.refund(&account, window, over);
+            }
         }
         Landed {
             run,
@@ -228,7 +247,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened> {
         let mut state = self.state();
         let state = &mut *state;
-        state.workers.insert(Arc::clone(&worker.id), Beat { at: now, ttl: worker.ttl });
+        state.workers.insert(Arc::clone(&worker.id), Beat { at: now, ttl: worker.ttl, dead: false });
         let keys = state.entities.keys();
         let positions = state.outbox.register(sinks, &worker.id, state.commits, keys);
         let taken_over = state.take_over_dead(&worker.id, now);
@@ -270,11 +289,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let was_dead = match state.workers.get_mut(worker) {
             Some(beat) => {
                 beat.at = now;
-                false
+                std::mem::take(&mut beat.dead)
             }
             None => {
                 let ttl = std::time::Duration::from_secs(60);
-                state.workers.insert(Arc::clone(worker), Beat { at: now, ttl });
+                state.workers.insert(Arc::clone(worker), Beat { at: now, ttl, dead: false });
                 true
             }
         };
@@ -405,14 +424,16 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let window = budget.window_at(now);
         let (current, spent) =
             state.budgets.entry(Arc::clone(&budget.account)).or_insert((window, Cost::none()));
-        if *current != window {
+        if *current < window {
             (*current, *spent) = (window, Cost::none());
         }
+        // A clock that is late books in the window that has begun: its own is over.
+        let window = *current;
         let after = *spent + cost;
         if budget.units.is_some_and(|limit| after.units > limit)
             || budget.requests.is_some_and(|limit| after.requests > limit)
         {
-            return Ok(Reserved::Until(budget.reset_after(now)));
+            return Ok(Reserved::Until(window + budget.window));
         }
         *spent = after;
         Ok(Reserved::Granted { window })
@@ -465,7 +486,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             sinks: state.outbox.balances(),
             dead: state.dead.len() as u64,
             spent: state.budgets.iter().map(|(name, (_, cost))| (name.to_string(), *cost)).collect(),
-            workers: state.workers.len() as u64,
+            workers: state.workers.values().filter(|beat| !beat.dead).count() as u64,
             runs: state.runs.newest_first(20, |last| state.outbox.pending_since(last)),
         })
     }
@@ -489,7 +510,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
 impl<D: Domain> State<D> {
     fn take_over_dead(&mut self, by: &WorkerId, now: Timestamp) -> u64 {
-        let silent = |beat: &Beat| now.since(beat.at) > beat.ttl;
+        let silent = |beat: &Beat| beat.dead || now.since(beat.at) > beat.ttl;
         let dead: Vec<WorkerId> = self
             .workers
             .iter()
@@ -498,7 +519,9 @@ impl<D: Domain> State<D> {
             .collect();
         let mut freed = 0;
         for id in &dead {
-            self.workers.remove(id);
+            if let Some(beat) = self.workers.get_mut(id) {
+                beat.dead = true;
+            }
             freed += self.take_over(id, by);
         }
         // What a closed worker left without an owner goes to whoever beats first.

@@ -11,6 +11,7 @@ use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, 
 
 use super::counters::Counter;
 use super::outbox::{self, Wish};
+use super::owed::Warm;
 use super::payloads::{self, Answer, Kept};
 use super::session::Database;
 use super::sides::Sides;
@@ -21,12 +22,14 @@ use super::write::Write;
 use super::{budgets, entities, workers};
 
 /// What a commit leaves to be done once it is durable.
-pub(super) struct Outcome {
+pub(super) struct Outcome<E> {
     pub(super) committed: Committed,
+    /// The worker that owes the changes.
+    pub(super) owner: u64,
     /// The sinks that are owed, as bits.
     pub(super) mask: u64,
-    /// The entities.
-    pub(super) keys: Vec<u64>,
+    /// The changes, by key.
+    pub(super) changes: Vec<(u64, Warm<E>)>,
 }
 
 /// What is remembered of a call whose items went to the ledger.
@@ -44,7 +47,7 @@ pub(super) async fn commit<D: Domain>(
     mut calls: Vec<FinishedCall<D>>,
     lookup: &dyn Lookup,
     now: Timestamp,
-) -> Result<Outcome> {
+) -> Result<Outcome<D::Entity>> {
     let mut write = Write::begin(database).await?;
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
@@ -65,8 +68,17 @@ pub(super) async fn commit<D: Domain>(
     committed.versions = wishes.len() as u64;
     follow(&mut write, &mut calls, &landed, &changes, lookup, now, &mut committed).await?;
     write.commit().await?;
-    let keys = wishes.into_iter().map(|wish| wish.key.0).collect();
-    Ok(Outcome { committed, mask, keys })
+    Ok(Outcome { committed, owner, mask, changes: warm(changes) })
+}
+
+/// The changes as sinks will want them.
+fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
+    let changed = changes.entities.into_iter().filter(|change| change.changed);
+    let put = changed.map(|change| {
+        (change.key.0, Warm { version: change.version, record: Some((change.entity, change.facts)) })
+    });
+    let gone = changes.joined.iter().map(|joined| (joined.key.0, Warm { version: joined.version, record: None }));
+    put.chain(gone).collect()
 }
 
 /// Keeps the answers; gives the number of each call's.

@@ -1,11 +1,14 @@
 //! Entities: loading what the ledger needs, writing what it decides, table by table.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use collector_core::clock::Timestamp;
 use collector_core::domain::{Domain, Sighting};
 use collector_core::error::Result;
 use collector_core::id::{Digest, IdHash, RecordKey};
+use collector_core::sink::Record;
+use collector_core::store::Known;
 use collector_core::store::ledger::{Changes, EntityRow, Ledger};
 use sea_orm::Value;
 
@@ -21,9 +24,9 @@ const ALIAS: Insert = Insert { table: "alias", columns: &["hash", "entity"], key
 
 const ENTITY: Insert = Insert {
     table: "entity",
-    columns: &["id", "version", "merged_into", "digest", "ids", "lost", "facts", "body"],
+    columns: &["id", "version", "merged_into", "digest", "ids", "lost", "facts"],
     key: &["id"],
-    update: &["version", "merged_into", "digest", "ids", "lost", "facts", "body"],
+    update: &["version", "merged_into", "digest", "ids", "lost", "facts"],
 };
 
 const SIGHTING: Insert = Insert {
@@ -82,8 +85,8 @@ pub(super) async fn rows<D: Domain>(
             version: row.int(1)?,
             digest: Digest(row.hash(2)?),
             ids: row.json(3)?,
-            lost: row.json(4)?,
-            facts: row.json(5)?,
+            lost: row.json_or_none(4)?,
+            facts: row.json_or_none(5)?,
             sightings: Vec::new(),
         });
     }
@@ -95,6 +98,13 @@ pub(super) async fn rows<D: Domain>(
         entity.sightings.push(Sighting { source, aspect, seen_at: row.time(2)?, item: row.json(3)? });
     }
     Ok(entities)
+}
+
+/// Everything known about an entity, made anew from its sightings.
+pub(super) fn known<D: Domain>(domain: &D, row: EntityRow<D::Item>) -> Known<D> {
+    let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
+    let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
+    Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings }
 }
 
 /// Writes what the ledger decided, each table in the order of its key; gives what the sinks are owed.
@@ -124,7 +134,7 @@ pub(super) async fn save<D: Domain>(
     Ok(wishes(changes, commit))
 }
 
-fn entity_rows<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 8]>> {
+fn entity_rows<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 7]>> {
     let mut rows = Vec::with_capacity(changes.entities.len() + changes.joined.len());
     let written = changes.entities.iter().filter(|change| change.changed || change.identity_changed);
     for change in written {
@@ -134,9 +144,8 @@ fn entity_rows<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 8]>> {
             int_or_null(None),
             hash(change.digest.0),
             json(&change.ids)?,
-            json(&change.lost)?,
-            json(&change.facts)?,
-            json(&*change.entity)?,
+            if change.lost.is_empty() { text_or_null(None) } else { json(&change.lost)? },
+            if change.facts.is_empty() { text_or_null(None) } else { json(&change.facts)? },
         ]);
     }
     for joined in &changes.joined {
@@ -146,8 +155,7 @@ fn entity_rows<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 8]>> {
             int(joined.into.0),
             hash(Digest::default().0),
             text("{}"),
-            text("[]"),
-            text("{}"),
+            text_or_null(None),
             text_or_null(None),
         ]);
     }

@@ -1,73 +1,126 @@
 //! What this process knows about owed changes without asking the database: which are ready, which are in flight.
 //!
-//! The `pending` table is the truth. This only saves searching it: keys that a commit just made ready are kept
-//! here; everything else is found by scanning from `scan_from`. Whenever an outcome is in doubt (a caller went away
-//! in the middle), the scan begins anew, so nothing is ever forgotten.
+//! The `pending` table is the truth. This saves searching it and reading back what was written a moment ago: changes
+//! that a commit just made ready are kept here, the newest few thousand with their records; everything else is found
+//! by scanning from `scan_from`. Whenever an outcome is in doubt (a caller went away in the middle), the scan begins
+//! anew, so nothing is ever forgotten.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Ready keys remembered per worker and sink; further ones are found by scanning.
+use collector_core::clock::Timestamp;
+use collector_core::id::RecordKey;
+use collector_core::sink::{Change, Facts, Record};
+
+/// Ready changes remembered per worker and sink; further ones are found by scanning.
 const MAX_READY: usize = 16_384;
+/// How many of them with their records.
+const MAX_WARM: usize = 4_096;
+
+/// The numbers of a worker and of a sink.
+pub(super) type Parties = (u64, u64);
 
 /// See the [module page](self).
-#[derive(Debug, Default)]
-pub(super) struct Owed(Mutex<Known>);
+pub(super) struct Owed<E>(Mutex<Known<E>>);
 
-#[derive(Debug, Default)]
-struct Known {
-    /// By numbers of worker and sink.
-    queues: HashMap<(u64, u64), Queue>,
+struct Known<E> {
+    queues: HashMap<Parties, Queue<E>>,
     /// The same by names: what a guard can look up without waiting.
-    names: HashMap<(String, String), (u64, u64)>,
+    names: HashMap<(String, String), Parties>,
 }
 
-#[derive(Debug)]
-struct Queue {
-    ready: BTreeSet<u64>,
-    /// Keys above this may be owed without being in `ready`; `None` when there are none.
-    scan_from: Option<u64>,
-    taken: HashSet<u64>,
+/// A change as it was committed.
+pub(super) struct Warm<E> {
+    pub(super) version: u64,
+    /// The merged view with its facts; `None` for one that is gone.
+    pub(super) record: Option<(Arc<E>, Facts)>,
 }
 
-impl Default for Queue {
-    fn default() -> Self {
-        Self { ready: BTreeSet::new(), scan_from: Some(0), taken: HashSet::new() }
+impl<E> Clone for Warm<E> {
+    fn clone(&self) -> Self {
+        let record = self.record.as_ref().map(|(entity, facts)| (Arc::clone(entity), facts.clone()));
+        Self { version: self.version, record }
     }
 }
 
-impl Queue {
-    fn add(&mut self, key: u64) {
-        if self.ready.len() < MAX_READY {
-            self.ready.insert(key);
-        } else {
-            let before = key.saturating_sub(1);
-            self.scan_from = Some(self.scan_from.map_or(before, |from| from.min(before)));
+impl<E> Warm<E> {
+    fn change(self, key: u64) -> Change<E> {
+        let (key, version) = (RecordKey(key), self.version);
+        match self.record {
+            Some((entity, facts)) => Change::Put(Record { key, version, entity, facts }),
+            None => Change::Delete { key, version },
         }
     }
 }
 
-/// Where to look for owed changes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Hint {
+struct Queue<E> {
+    ready: BTreeMap<u64, Option<Warm<E>>>,
+    warm: usize,
+    /// Keys above this may be owed without being in `ready`; `None` when there are none.
+    scan_from: Option<u64>,
+    taken: HashSet<u64>,
+    /// When the next change may be due that a sink wanted later; `None` when there is none.
+    next_due: Option<Timestamp>,
+}
+
+impl<E> Default for Queue<E> {
+    /// Nothing is known yet: everything must be looked for.
+    fn default() -> Self {
+        let next_due = Some(Timestamp::from_millis(i64::MIN));
+        Self { ready: BTreeMap::new(), warm: 0, scan_from: Some(0), taken: HashSet::new(), next_due }
+    }
+}
+
+impl<E> Queue<E> {
+    fn add(&mut self, key: u64, warm: Option<Warm<E>>) {
+        self.remove(key);
+        if self.ready.len() >= MAX_READY {
+            let before = key.saturating_sub(1);
+            self.scan_from = Some(self.scan_from.map_or(before, |from| from.min(before)));
+            return;
+        }
+        let warm = warm.filter(|_| self.warm < MAX_WARM);
+        self.warm += usize::from(warm.is_some());
+        self.ready.insert(key, warm);
+    }
+
+    fn remove(&mut self, key: u64) -> Option<Option<Warm<E>>> {
+        let removed = self.ready.remove(&key);
+        self.warm -= usize::from(matches!(removed, Some(Some(_))));
+        removed
+    }
+}
+
+/// What a look at a queue gives, and where to look for more.
+pub(super) struct Picked<E> {
+    /// Changes that need no database; they are in flight now.
+    pub(super) changes: Vec<Change<E>>,
     /// Keys that are probably owed.
-    pub(super) ready: Vec<u64>,
+    pub(super) cold: Vec<u64>,
+    /// Whether postponed changes may be due.
+    pub(super) due: bool,
     /// Where a scan for more begins.
     pub(super) scan_from: Option<u64>,
     /// How many are in flight: they are found again and left out.
     pub(super) taken: usize,
 }
 
-impl Owed {
-    fn known(&self) -> MutexGuard<'_, Known> {
+impl<E> Default for Owed<E> {
+    fn default() -> Self {
+        Self(Mutex::new(Known { queues: HashMap::new(), names: HashMap::new() }))
+    }
+}
+
+impl<E> Owed<E> {
+    fn known(&self) -> MutexGuard<'_, Known<E>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that keys are owed to the sinks of `mask`. Whose they are is found out when they are taken.
-    pub(super) fn add(&self, mask: u64, keys: &[u64]) {
-        for ((_, sink), queue) in &mut self.known().queues {
-            if mask & (1 << *sink) != 0 {
-                keys.iter().for_each(|key| queue.add(*key));
+    /// Notes that a worker owes a change to the sinks of `mask`.
+    pub(super) fn add(&self, worker: u64, mask: u64, key: u64, warm: Option<&Warm<E>>) {
+        for ((owner, sink), queue) in &mut self.known().queues {
+            if *owner == worker && mask & (1 << *sink) != 0 {
+                queue.add(key, warm.cloned());
             }
         }
     }
@@ -79,73 +132,104 @@ impl Owed {
         known.names.retain(|_, (owner, _)| *owner != worker);
     }
 
-    /// Lets every scan begin anew.
+    /// Lets every search begin anew.
     pub(super) fn rescan(&self) {
-        self.known().queues.values_mut().for_each(|queue| queue.scan_from = Some(0));
+        for queue in self.known().queues.values_mut() {
+            queue.scan_from = Some(0);
+            queue.next_due = Queue::<E>::default().next_due;
+        }
     }
 
     /// Remembers the numbers of a worker and a sink.
-    pub(super) fn introduce(&self, worker: &str, sink: &str, numbers: (u64, u64)) {
-        self.known().names.insert((worker.to_owned(), sink.to_owned()), numbers);
+    pub(super) fn introduce(&self, worker: &str, sink: &str, parties: Parties) {
+        self.known().names.insert((worker.to_owned(), sink.to_owned()), parties);
     }
 
-    /// Takes up to `max` ready keys that are not in flight.
-    pub(super) fn pick(&self, worker: u64, sink: u64, max: usize) -> Hint {
-        let mut known = self.known();
-        let queue = known.queues.entry((worker, sink)).or_default();
-        let free = queue.ready.iter().filter(|key| !queue.taken.contains(key));
-        let ready: Vec<u64> = free.take(max).copied().collect();
-        for key in &ready {
-            queue.ready.remove(key);
-        }
-        Hint { ready, scan_from: queue.scan_from, taken: queue.taken.len() }
+    /// The numbers of a worker and a sink that were introduced.
+    pub(super) fn parties(&self, worker: &str, sink: &str) -> Option<Parties> {
+        self.known().names.get(&(worker.to_owned(), sink.to_owned())).copied()
     }
 
-    /// Keeps those of `keys` that are not in flight yet, and marks them as in flight.
-    pub(super) fn take(&self, worker: u64, sink: u64, keys: impl IntoIterator<Item = u64>) -> HashSet<u64> {
+    /// Takes up to `max` ready changes that are not in flight.
+    pub(super) fn pick(&self, parties: Parties, max: usize, now: Timestamp) -> Picked<E> {
         let mut known = self.known();
-        let queue = known.queues.entry((worker, sink)).or_default();
-        let mut free = HashSet::new();
+        let queue = known.queues.entry(parties).or_default();
+        let mut picked = Picked {
+            changes: Vec::new(),
+            cold: Vec::new(),
+            due: queue.next_due.is_some_and(|at| at <= now),
+            scan_from: queue.scan_from,
+            taken: queue.taken.len(),
+        };
+        let free = queue.ready.keys().filter(|key| !queue.taken.contains(key));
+        let keys: Vec<u64> = free.take(max).copied().collect();
         for key in keys {
-            if queue.taken.insert(key) {
-                queue.ready.remove(&key);
-                free.insert(key);
+            match queue.remove(key).flatten() {
+                Some(warm) => {
+                    queue.taken.insert(key);
+                    picked.changes.push(warm.change(key));
+                }
+                None => picked.cold.push(key),
             }
+        }
+        picked
+    }
+
+    /// Marks a key as in flight; `false` when it is already.
+    pub(super) fn take(&self, parties: Parties, key: u64) -> bool {
+        let mut known = self.known();
+        let queue = known.queues.entry(parties).or_default();
+        let free = queue.taken.insert(key);
+        if free {
+            queue.remove(key);
         }
         free
     }
 
     /// Notes how far a scan came; `None` when it reached the end.
-    pub(super) fn scanned(&self, worker: u64, sink: u64, from: Option<u64>, to: Option<u64>) {
-        let mut known = self.known();
-        let queue = known.queues.entry((worker, sink)).or_default();
-        // Unless somebody asked for an earlier place meanwhile.
-        if queue.scan_from == from {
+    pub(super) fn scanned(&self, parties: Parties, from: u64, to: Option<u64>) {
+        if let Some(queue) = self.known().queues.get_mut(&parties)
+            // Unless somebody asked for an earlier place meanwhile.
+            && queue.scan_from == Some(from)
+        {
             queue.scan_from = to;
         }
     }
 
-    /// Ends the flight of keys.
-    fn release(&self, numbers: (u64, u64), keys: &[u64], again: bool) {
-        if let Some(queue) = self.known().queues.get_mut(&numbers) {
-            for key in keys {
-                queue.taken.remove(key);
-                if again {
-                    queue.add(*key);
-                }
+    /// Notes when the next postponed change is due, as the database knows it.
+    pub(super) fn due_at(&self, parties: Parties, next: Option<Timestamp>) {
+        if let Some(queue) = self.known().queues.get_mut(&parties) {
+            queue.next_due = next;
+        }
+    }
+
+    /// Notes that a change was postponed.
+    pub(super) fn postponed(&self, parties: Parties, until: Timestamp) {
+        if let Some(queue) = self.known().queues.get_mut(&parties) {
+            queue.next_due = Some(queue.next_due.map_or(until, |at| at.min(until)));
+        }
+    }
+
+    fn release(&self, parties: Parties, keys: &[u64], again: bool) {
+        let mut known = self.known();
+        let Some(queue) = known.queues.get_mut(&parties) else { return };
+        for key in keys {
+            queue.taken.remove(key);
+            if again && !queue.ready.contains_key(key) {
+                queue.add(*key, None);
             }
         }
     }
 }
 
-/// Until told otherwise, something may have been missed: dropping it makes every scan begin anew.
-pub(super) struct Doubt<'a> {
-    owed: &'a Owed,
+/// Until told otherwise, something may have been missed: dropping it makes every search begin anew.
+pub(super) struct Doubt<'a, E> {
+    owed: &'a Owed<E>,
     armed: bool,
 }
 
-impl<'a> Doubt<'a> {
-    pub(super) fn about(owed: &'a Owed) -> Self {
+impl<'a, E> Doubt<'a, E> {
+    pub(super) fn about(owed: &'a Owed<E>) -> Self {
         Self { owed, armed: true }
     }
 
@@ -154,7 +238,7 @@ impl<'a> Doubt<'a> {
     }
 }
 
-impl Drop for Doubt<'_> {
+impl<E> Drop for Doubt<'_, E> {
     fn drop(&mut self) {
         if self.armed {
             self.owed.rescan();
@@ -162,31 +246,35 @@ impl Drop for Doubt<'_> {
     }
 }
 
-/// Keys that are being settled. Dropping it ends their flight; unless it was told that the outcome is durable, they
-/// are offered again.
-pub(super) struct Settling<'a> {
-    owed: &'a Owed,
+/// Keys in flight. Dropping it ends their flight and offers them again.
+pub(super) struct Flight<'a, E> {
+    owed: &'a Owed<E>,
     /// `None` when nothing was taken in these names.
-    numbers: Option<(u64, u64)>,
-    keys: Vec<u64>,
-    durable: bool,
+    parties: Option<Parties>,
+    pub(super) keys: Vec<u64>,
+    again: bool,
 }
 
-impl<'a> Settling<'a> {
-    pub(super) fn new(owed: &'a Owed, worker: &str, sink: &str, keys: Vec<u64>) -> Self {
-        let numbers = owed.known().names.get(&(worker.to_owned(), sink.to_owned())).copied();
-        Self { owed, numbers, keys, durable: false }
+impl<'a, E> Flight<'a, E> {
+    pub(super) fn of(owed: &'a Owed<E>, parties: Option<Parties>, keys: Vec<u64>) -> Self {
+        Self { owed, parties, keys, again: true }
     }
 
-    pub(super) fn durable(mut self) {
-        self.durable = true;
+    /// The flight ends, and what became of the changes is durable.
+    pub(super) fn landed(mut self) {
+        self.again = false;
+    }
+
+    /// The flight goes on: the caller has the changes.
+    pub(super) fn goes_on(mut self) {
+        self.parties = None;
     }
 }
 
-impl Drop for Settling<'_> {
+impl<E> Drop for Flight<'_, E> {
     fn drop(&mut self) {
-        if let Some(numbers) = self.numbers {
-            self.owed.release(numbers, &self.keys, !self.durable);
+        if let Some(parties) = self.parties {
+            self.owed.release(parties, &self.keys, self.again);
         }
     }
 }
@@ -195,46 +283,82 @@ impl Drop for Settling<'_> {
 mod tests {
     use super::*;
 
-    fn settled(owed: &Owed) {
-        // A first look creates the queue; its scan found nothing.
-        owed.introduce("w", "s", (1, 0));
-        assert_eq!(owed.pick(1, 0, 10), Hint { ready: vec![], scan_from: Some(0), taken: 0 });
-        owed.scanned(1, 0, Some(0), None);
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    fn quiet() -> Owed<u8> {
+        let owed = Owed::default();
+        // A first look creates the queue; the search after it finds nothing.
+        let first = owed.pick((1, 0), 10, NOW);
+        assert_eq!((first.scan_from, first.due), (Some(0), true));
+        owed.scanned((1, 0), 0, None);
+        owed.due_at((1, 0), None);
+        owed
+    }
+
+    fn warm(version: u64) -> Warm<u8> {
+        Warm { version, record: Some((Arc::new(0), Facts::new())) }
     }
 
     #[test]
-    fn a_key_in_flight_is_not_offered_until_it_is_settled() {
-        let owed = Owed::default();
-        settled(&owed);
-        owed.add(1, &[5]);
-        assert_eq!(owed.pick(1, 0, 10).ready, [5]);
-        assert_eq!(owed.take(1, 0, [5]), HashSet::from([5]));
-        owed.add(1, &[5]);
-        assert_eq!(owed.pick(1, 0, 10), Hint { ready: vec![], scan_from: None, taken: 1 });
-        assert!(owed.take(1, 0, [5]).is_empty());
-        Settling::new(&owed, "w", "s", vec![5]).durable();
-        assert_eq!(owed.pick(1, 0, 10).ready, [5], "a newer version waited for it");
+    fn a_change_in_flight_is_not_offered_until_it_lands() {
+        let owed = quiet();
+        owed.add(1, 1, 5, Some(&warm(1)));
+        assert_eq!(owed.pick((1, 0), 10, NOW).changes.len(), 1);
+        owed.add(1, 1, 5, Some(&warm(2)));
+        let again = owed.pick((1, 0), 10, NOW);
+        assert_eq!((again.changes.len(), again.scan_from, again.due, again.taken), (0, None, false, 1));
+        assert!(!owed.take((1, 0), 5));
+        Flight::of(&owed, Some((1, 0)), vec![5]).landed();
+        let newer = owed.pick((1, 0), 10, NOW).changes;
+        assert_eq!(newer.first().map(Change::version), Some(2), "a newer version waited for it");
+    }
+
+    #[test]
+    fn another_workers_change_is_not_offered() {
+        let owed = quiet();
+        owed.add(2, 1, 5, Some(&warm(1)));
+        owed.add(1, 2, 6, Some(&warm(1)));
+        assert!(owed.pick((1, 0), 10, NOW).changes.is_empty());
     }
 
     #[test]
     fn what_does_not_fit_is_found_by_scanning() {
-        let owed = Owed::default();
-        settled(&owed);
-        let keys: Vec<u64> = (1..=MAX_READY as u64 + 2).collect();
-        owed.add(1, &keys);
-        assert_eq!(owed.pick(1, 0, 1).scan_from, Some(MAX_READY as u64));
+        let owed = quiet();
+        let keys = MAX_READY as u64 + 2;
+        (1..=keys).for_each(|key| owed.add(1, 1, key, Some(&warm(1))));
+        let picked = owed.pick((1, 0), MAX_READY, NOW);
+        assert_eq!((picked.changes.len(), picked.cold.len()), (MAX_WARM, MAX_READY - MAX_WARM));
+        assert_eq!(picked.scan_from, Some(MAX_READY as u64));
     }
 
     #[test]
-    fn doubt_makes_scans_begin_anew() {
-        let owed = Owed::default();
-        settled(&owed);
+    fn doubt_makes_searches_begin_anew() {
+        let owed = quiet();
         Doubt::about(&owed).clear();
-        assert_eq!(owed.pick(1, 0, 1).scan_from, None);
+        assert_eq!(owed.pick((1, 0), 1, NOW).scan_from, None);
         drop(Doubt::about(&owed));
-        assert_eq!(owed.pick(1, 0, 1).scan_from, Some(0));
-        owed.take(1, 0, [9]);
-        drop(Settling::new(&owed, "w", "s", vec![9]));
-        assert_eq!(owed.pick(1, 0, 1).ready, [9], "an outcome that is not durable is offered again");
+        let picked = owed.pick((1, 0), 1, NOW);
+        assert_eq!((picked.scan_from, picked.due), (Some(0), true));
+    }
+
+    #[test]
+    fn a_flight_that_nobody_ends_is_offered_again() {
+        let owed = quiet();
+        owed.add(1, 1, 9, Some(&warm(1)));
+        owed.pick((1, 0), 1, NOW);
+        drop(Flight::of(&owed, Some((1, 0)), vec![9]));
+        assert_eq!(owed.pick((1, 0), 1, NOW).cold, [9]);
+        owed.take((1, 0), 9);
+        Flight::of(&owed, Some((1, 0)), vec![9]).goes_on();
+        assert!(!owed.take((1, 0), 9));
+    }
+
+    #[test]
+    fn the_earliest_postponed_change_decides_when_to_look() {
+        let owed = quiet();
+        owed.postponed((1, 0), Timestamp::from_millis(9));
+        owed.postponed((1, 0), Timestamp::from_millis(20));
+        assert!(!owed.pick((1, 0), 1, Timestamp::from_millis(8)).due);
+        assert!(owed.pick((1, 0), 1, Timestamp::from_millis(9)).due);
     }
 }

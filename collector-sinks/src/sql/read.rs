@@ -1,12 +1,10 @@
 //! Questions that change nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use collector_core::domain::Domain;
 use collector_core::error::Result;
 use collector_core::id::{Id, Ids, RecordKey};
-use collector_core::sink::Record;
 use collector_core::store::{Counts, Known, SinkCounts};
 
 use super::counters::{Counter, Counters};
@@ -23,11 +21,7 @@ pub(super) async fn find<D: Domain>(tx: &Session, domain: &D, id: &Id) -> Result
     let Some(row) = tx.one(query, vec![hash(id.hash().0)]).await? else { return Ok(None) };
     let sides = Sides::load(tx).await?;
     let found = entities::rows::<D>(tx, vec![RecordKey(row.int(0)?)], &sides).await?;
-    Ok(found.into_iter().next().map(|row| {
-        let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
-        let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
-        Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings }
-    }))
+    Ok(found.into_iter().next().map(|row| entities::known(domain, row)))
 }
 
 /// The identities of a living record.

@@ -39,9 +39,9 @@ pub(super) const VERSIONS: &[&[&str]] = &[&[
     "CREATE TABLE @payload_entity (payload {int} NOT NULL, entity {int} NOT NULL, \
      PRIMARY KEY (payload, entity)){clustered}",
     "CREATE TABLE @alias (hash {hash} NOT NULL PRIMARY KEY, entity {int} NOT NULL){clustered}",
-    // An entity that was joined into another has no body any more.
+    // The merged view is not kept: it is a function of the sightings. `lost` and `facts` are mostly NULL: none.
     "CREATE TABLE @entity (id {serial}, version {int} NOT NULL, merged_into {int}, digest {hash} NOT NULL, \
-     ids {text} NOT NULL, lost {text} NOT NULL, facts {text} NOT NULL, body {text}){rows}",
+     ids {text} NOT NULL, lost {text}, facts {text}){rows}",
     "CREATE TABLE @side (id {serial}, source {name} NOT NULL, aspect {name} NOT NULL, UNIQUE (source, aspect)){rows}",
     "CREATE TABLE @sighting (entity {int} NOT NULL, side {int} NOT NULL, seen_at {int} NOT NULL, payload {int}, \
      item {text} NOT NULL, PRIMARY KEY (entity, side)){clustered}",

@@ -179,16 +179,18 @@ impl Session {
 
     /// Runs a statement.
     pub(super) async fn run(&self, template: &str, values: Vec<Value>) -> Result<()> {
-        self.execute(self.texts.plain(template), values).await
+        self.execute(self.texts.plain(template), values).await.map(|_| ())
     }
 
-    /// Runs a statement for many keys: `(?*)` is the list, and the last values of the statement.
-    pub(super) async fn run_in(&self, template: &str, before: &[Value], keys: &[Value]) -> Result<()> {
+    /// Runs a statement for many keys: `(?*)` is the list, and the last values of the statement. Gives how many rows
+    /// matched; of a statement that sets what is set already, servers differ in that number.
+    pub(super) async fn run_in(&self, template: &str, before: &[Value], keys: &[Value]) -> Result<u64> {
+        let mut matched = 0;
         for chunk in keys.chunks(CHUNK) {
             let (sql, values) = self.list(template, before, chunk);
-            self.execute(sql, values).await?;
+            matched += self.execute(sql, values).await?;
         }
-        Ok(())
+        Ok(matched)
     }
 
     /// The rows of a query.
@@ -236,10 +238,10 @@ impl Session {
         (self.texts.list(template, count), values)
     }
 
-    async fn execute(&self, sql: String, values: Vec<Value>) -> Result<()> {
+    async fn execute(&self, sql: String, values: Vec<Value>) -> Result<u64> {
         let statement = Statement::from_sql_and_values(self.texts.dialect.backend(), sql, values);
-        let done = self.tx.execute_raw(statement).await;
-        done.map(|_| ()).map_err(|error| storage(&self.file, error))
+        let done = self.tx.execute_raw(statement).await.map_err(|error| storage(&self.file, error))?;
+        Ok(done.rows_affected())
     }
 
     async fn query(&self, sql: String, values: Vec<Value>) -> Result<Vec<Row>> {
@@ -299,6 +301,11 @@ impl Row {
     pub(super) fn hash(&self, at: usize) -> Result<[u8; 16]> {
         let bytes: Vec<u8> = self.get(at)?;
         <[u8; 16]>::try_from(bytes.as_slice()).map_err(|error| unreadable("hash", error))
+    }
+
+    /// What was written as JSON; nothing for NULL.
+    pub(super) fn json_or_none<T: DeserializeOwned + Default>(&self, at: usize) -> Result<T> {
+        self.text_or_null(at)?.map_or_else(|| Ok(T::default()), |text| from_json(&text))
     }
 
     /// What was written as JSON.

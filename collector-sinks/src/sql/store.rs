@@ -15,18 +15,18 @@ use collector_core::store::{
 use collector_core::task::{Cost, Task};
 
 use super::config::SqlConfig;
-use super::owed::{Doubt, Owed, Settling};
+use super::owed::{Doubt, Flight, Owed};
 use super::session::Database;
 use super::tasks::Ask;
 use super::workers::TakenOver;
 use super::write::Write;
-use super::{budgets, commit, dead, outbox, payloads, read, runs, tasks, workers};
+use super::{budgets, commit, dead, payloads, read, runs, settle, take, tasks, workers};
 
 /// The store of record in one SQLite file. See the [module page](super).
 pub struct SqlStore<D: Domain> {
     database: Database,
     domain: Arc<D>,
-    owed: Owed,
+    owed: Owed<D::Entity>,
 }
 
 impl<D: Domain> std::fmt::Debug for SqlStore<D> {
@@ -143,7 +143,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     ) -> Result<Committed> {
         let doubt = Doubt::about(&self.owed);
         let outcome = commit::commit(&self.database, &*self.domain, worker, calls, lookup, now).await?;
-        self.owed.add(outcome.mask, &outcome.keys);
+        for (key, change) in &outcome.changes {
+            self.owed.add(outcome.owner, outcome.mask, *key, Some(change));
+        }
         doubt.clear();
         Ok(outcome.committed)
     }
@@ -155,7 +157,7 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         max: usize,
         now: Timestamp,
     ) -> Result<Vec<Change<D::Entity>>> {
-        outbox::take(&self.database, &self.owed, sink, worker, max, now).await
+        take::take(&self.database, &*self.domain, &self.owed, (worker, sink), max, now).await
     }
 
     async fn settle(
@@ -167,17 +169,23 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         now: Timestamp,
     ) -> Result<()> {
         let keys = settled.iter().map(|settled| settled.key.0).collect();
-        let flight = Settling::new(&self.owed, worker, sink, keys);
+        let parties = self.owed.parties(worker, sink);
+        let flight = Flight::of(&self.owed, parties, keys);
         let doubt = Doubt::about(&self.owed);
         let mut write = Write::begin(&self.database).await?;
-        let effects = outbox::settle(&mut write, sink, settled, position.as_ref(), now).await?;
+        let effects = settle::settle(&mut write, sink, settled, position.as_ref(), now).await?;
         if let Some(run) = runs::newest(&write.tx).await?.filter(|_| !effects.ask.is_empty()) {
             let asks = effects.ask.into_iter().map(|task| Ask { run, depth: 0, again: true, task }).collect();
             tasks::enqueue(&mut write, asks, now).await?;
         }
         write.commit().await?;
-        self.owed.add(u64::MAX, &effects.raised);
-        flight.durable();
+        for (owner, key) in effects.raised {
+            self.owed.add(owner, u64::MAX, key, None);
+        }
+        if let (Some(parties), Some(until)) = (parties, effects.postponed) {
+            self.owed.postponed(parties, until);
+        }
+        flight.landed();
         doubt.clear();
         Ok(())
     }

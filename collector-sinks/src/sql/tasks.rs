@@ -358,7 +358,7 @@ async fn take(write: &Write, lane: u64, worker: u64, number: u64, rows: Vec<Row>
         });
     }
     let held = "UPDATE @task SET state = 2, worker = ?, claim = ? WHERE id IN (?*)";
-    write.tx.run_in(held, &[int(worker), int(number)], &keys).await
+    write.tx.run_in(held, &[int(worker), int(number)], &keys).await.map(|_| ())
 }
 
 /// A task that is held under a claim.

@@ -30,7 +30,8 @@ struct Sink {
     position: Option<Position>,
     ready: BTreeSet<RecordKey>,
     waiting: BTreeMap<RecordKey, Timestamp>,
-    taken: HashMap<RecordKey, WorkerId>,
+    /// Who has which version.
+    taken: HashMap<RecordKey, (WorkerId, u64)>,
 }
 
 struct Row<D: Domain> {
@@ -177,8 +178,8 @@ impl<D: Domain> Outbox<D> {
         let mut changes = Vec::with_capacity(keys.len());
         for key in keys {
             sink.ready.remove(&key);
-            sink.taken.insert(key, Arc::clone(worker));
             if let Some(row) = rows.get(&key) {
+                sink.taken.insert(key, (Arc::clone(worker), row.version));
                 changes.push(change(key, row.version, row.entity.clone()));
             }
         }
@@ -190,6 +191,10 @@ impl<D: Domain> Outbox<D> {
         let Some(at) = self.index(sink) else { return effect };
         let Settled { key, version, fate } = settled;
         let sink = &mut self.sinks[at];
+        // A settlement sent twice must not free the newer version that somebody has taken since.
+        if sink.taken.get(&key).is_some_and(|(_, taken)| *taken != version) {
+            return effect;
+        }
         sink.taken.remove(&key);
         let Some(row) = self.rows.get_mut(&key).filter(|row| row.owed & 1 << at != 0) else { return effect };
         if let Fate::Owed { not_before, ask } = fate {
@@ -250,7 +255,7 @@ impl<D: Domain> Outbox<D> {
         }
         for sink in &mut self.sinks {
             let freed: Vec<RecordKey> =
-                sink.taken.iter().filter(|(_, holder)| of(Some(*holder))).map(|(key, _)| *key).collect();
+                sink.taken.iter().filter(|(_, (holder, _))| of(Some(holder))).map(|(key, _)| *key).collect();
             for key in freed {
                 sink.taken.remove(&key);
                 sink.ready.insert(key);

@@ -103,6 +103,16 @@ impl Tasks {
         Added::New
     }
 
+    /// Opens a task whatever it was answered before; one that is open already is joined.
+    pub(super) fn restart(&mut self, run: RunId, task: Task, depth: u32, now: Timestamp) -> Added {
+        let id = task.id(run);
+        if let Some(Row { at: Place::Done(_) | Place::Absent(_) | Place::Dead, .. }) = self.rows.get(&id) {
+            self.rows.remove(&id);
+        }
+        // Nothing is fresh: the answer is what has to be asked for again.
+        self.enqueue(run, task, depth, now, Timestamp::from_millis(i64::MAX), |_| false)
+    }
+
     fn open(&mut self, id: TaskId, run: RunId, task: Task, depth: u32, now: Timestamp) {
         let lane = self.lane(&task);
         self.lanes[lane].open += 1;
