@@ -155,10 +155,17 @@ impl Admission {
         self.park = Some(park);
     }
 
-    /// Lets it in again.
+    /// Lets it in again; of an account that is not kept out it changes nothing.
     pub fn unpark(&mut self) {
-        self.park = None;
-        self.unreadable = 0;
+        if self.park.take().is_some() {
+            self.unreadable = 0;
+        }
+    }
+
+    /// Lets it in again for one call, which shows whether more may follow.
+    pub fn try_again(&mut self) {
+        self.unpark();
+        self.breaker = Breaker::half_open();
     }
 
     /// Lets it in if its time has come; tells whether it did.
@@ -340,6 +347,29 @@ mod tests {
             assert!(!account.finished(now, Signal::Unreadable));
         }
         assert!(account.finished(now, Signal::Unreadable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn letting_in_who_is_in_does_not_break_the_row() {
+        let now = Instant::now();
+        let mut account = account(100);
+        for _ in 1..DRIFT_AFTER {
+            assert!(!account.finished(now, Signal::Unreadable));
+            account.unpark();
+        }
+        assert!(account.finished(now, Signal::Unreadable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_on_trial_makes_one_call_until_it_is_answered() {
+        let now = Instant::now();
+        let mut account = account(8);
+        account.try_again();
+        assert_eq!(fill(&mut account, now), 1);
+        account.finished(now, Signal::Neutral);
+        assert_eq!(fill(&mut account, now), 1, "a call that told nothing lets nobody in");
+        account.finished(now, Signal::Answered);
+        assert_eq!(fill(&mut account, now), 8);
     }
 
     #[tokio::test(start_paused = true)]

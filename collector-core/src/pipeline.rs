@@ -44,7 +44,7 @@ use crate::retry::{ExponentialBackoff, RetryPolicy};
 use crate::sink::Sink;
 use crate::source::{Role, Source};
 use crate::store::{Budget, MemoryStore, Store};
-use crate::task::Query;
+use crate::task::{Cost, Query};
 use worker::{Account, Slot};
 
 /// How a source is used.
@@ -334,9 +334,17 @@ impl<D: Domain> Pipeline<D> {
             if part.options.limits.per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
                 faults.push(format!("source `{}`: per_second must be above 0", part.source.name()));
             }
+            part.faults(&mut faults);
         }
+        self.account_faults(&mut faults);
         if self.settings.commit_window == 0 {
             faults.push("commit_window must be at least 1".to_owned());
+        }
+        if self.settings.max_pending == 0 {
+            faults.push("max_pending must be at least 1, or nothing is ever claimed".to_owned());
+        }
+        if self.settings.sink_timeout.is_zero() {
+            faults.push("sink_timeout must be above 0".to_owned());
         }
         if self.lease.ttl < Duration::from_millis(300) {
             faults
@@ -349,6 +357,53 @@ impl<D: Domain> Pipeline<D> {
             ));
         }
         faults
+    }
+
+    /// Sources that share an account share its limits and its budget, so they have to agree on them.
+    fn account_faults(&self, faults: &mut Vec<String>) {
+        let mut known: BTreeMap<&str, &Part<D>> = BTreeMap::new();
+        for part in &self.parts {
+            let account = part.options.account.as_deref().unwrap_or(part.source.name());
+            let first = *known.entry(account).or_insert(part);
+            let (a, b) = (&first.options, &part.options);
+            if (&a.limits, &a.host, &a.budget) != (&b.limits, &b.host, &b.budget) {
+                faults.push(format!(
+                    "sources `{}` and `{}` share the account `{account}`: give both the same limits, host and budget",
+                    first.source.name(),
+                    part.source.name()
+                ));
+            }
+        }
+    }
+}
+
+impl<D: Domain> Part<D> {
+    /// What would keep the source's tasks from ever being claimed.
+    fn faults(&self, faults: &mut Vec<String>) {
+        let name = self.source.name();
+        let kinds = self.source.kinds();
+        if kinds.is_empty() {
+            faults.push(format!("source `{name}` has no kind of task"));
+        }
+        for kind in kinds {
+            let spec = self.source.call(&kind);
+            if spec.tasks == 0 {
+                faults.push(format!("source `{name}`: a call of `{kind}` takes no tasks, at least 1 it must"));
+            }
+            if spec.timeout.is_zero() {
+                faults.push(format!("source `{name}`: the timeout of `{kind}` must be above 0"));
+            }
+            let budget = self.options.budget.as_ref();
+            if budget.is_some_and(|budget| budget.fits(Cost::none(), spec.worst_cost) == 0) {
+                faults.push(format!(
+                    "source `{name}`: a call of `{kind}` may cost {} units and {} requests, more than its whole budget",
+                    spec.worst_cost.units, spec.worst_cost.requests
+                ));
+            }
+        }
+        if self.options.budget.as_ref().is_some_and(|budget| budget.window.is_zero()) {
+            faults.push(format!("source `{name}`: the window of its budget must be above 0"));
+        }
     }
 }
 

@@ -169,6 +169,13 @@ impl Task {
         self
     }
 
+    /// Makes it ask however fresh the last answer is: once in this run, whoever it is about.
+    #[must_use]
+    pub fn regardless_of_freshness(mut self) -> Self {
+        self.target = None;
+        self.per_run()
+    }
+
     /// The source instance that gets it.
     pub fn source(&self) -> &Name {
         &self.source

@@ -10,7 +10,9 @@ pub mod faults;
 pub mod lock;
 pub mod mocks;
 pub mod retry;
+pub mod server;
 pub mod sink;
+pub mod source;
 pub mod store;
 
 pub use case::{Checked, Violation};

@@ -40,6 +40,11 @@ impl Default for Breaker {
 }
 
 impl Breaker {
+    /// A breaker that lets one call through, to see.
+    pub fn half_open() -> Self {
+        Self { state: BreakerState::HalfOpen, ..Self::default() }
+    }
+
     /// The state.
     pub fn state(&self) -> BreakerState {
         self.state

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::commit::Landing;
-use super::fetch::{Call, run_call};
+use super::fetch::{Call, Seat, run_call};
 use super::worker::Worker;
 use crate::admission::Gate;
 use crate::clock::Timestamp;
@@ -42,6 +42,8 @@ pub(super) struct Dispatcher<D: Domain> {
     next_at: Option<Timestamp>,
     look_again: Instant,
     lock_down_until: Option<Instant>,
+    /// When what sinks are owed is counted again, while it keeps anything from being claimed.
+    recount_at: Instant,
 }
 
 impl<D: Domain> Dispatcher<D> {
@@ -56,6 +58,7 @@ impl<D: Domain> Dispatcher<D> {
             next_at: None,
             look_again,
             lock_down_until: None,
+            recount_at: look_again,
         }
     }
 
@@ -70,24 +73,35 @@ impl<D: Domain> Dispatcher<D> {
         if let Err(error) = self.give_back_all().await {
             worker.fail(error);
         }
-        let ended = async { while self.calls.join_next().await.is_some() {} };
         tokio::select! {
-            () = ended => {}
+            () = self.calls_end() => {}
             () = worker.parts.clock.sleep(worker.parts.settings.drain) => worker.abort.cancel(),
             () = worker.abort.cancelled() => {}
         }
         // An aborted call sees the signal, lands as cancelled and is given back.
-        while self.calls.join_next().await.is_some() {}
+        self.calls_end().await;
+    }
+
+    async fn calls_end(&mut self) {
+        while let Some(ended) = self.calls.join_next().await {
+            self.ended(ended);
+        }
+    }
+
+    /// A call that panics outside of its source would be missed for ever.
+    fn ended(&self, call: Result<(), JoinError>) {
+        if let Err(error) = call {
+            let message = "a call ended abnormally: the retry policy or the observer panicked";
+            self.worker.fail(Error::new(ErrorKind::Unexpected, message).caused_by(error));
+        }
     }
 
     async fn step(&mut self) -> Result<()> {
-        while self.calls.try_join_next().is_some() {}
-        if self.worker.may_be_dead() {
-            // The process was paused, or the store was away: what is claimed may belong to others by now.
-            self.worker.beat_once().await?;
+        while let Some(ended) = self.calls.try_join_next() {
+            self.ended(ended);
         }
         let mut wake_at = self.start_calls().await?;
-        if self.may_claim() && self.claim().await? {
+        if self.may_claim().await? && self.claim().await? {
             // Something new can start at once.
             wake_at = self.start_calls().await?;
         }
@@ -128,9 +142,14 @@ impl<D: Domain> Dispatcher<D> {
 
     /// Starts what is admitted; gives the next moment at which more may be.
     async fn start_calls(&mut self) -> Result<Option<Instant>> {
+        if self.worker.may_be_dead() {
+            // The process was paused, or the store was away: what is claimed may belong to others by now.
+            self.worker.beat_once().await?;
+        }
         let mut wake_at: Option<Instant> = None;
         for slot in 0..self.waiting.len() {
-            while !self.waiting[slot].is_empty() {
+            // What was being claimed when the stop came is given back.
+            while !self.waiting[slot].is_empty() && !self.worker.drain.is_cancelled() {
                 let now = self.worker.tick();
                 if self.waiting[slot]
                     .front()
@@ -158,14 +177,22 @@ impl<D: Domain> Dispatcher<D> {
         let Some(call) = self.waiting[slot].pop_front() else { return };
         self.worker.gauges.running.fetch_add(1, Ordering::SeqCst);
         self.worker.gauges.waiting.fetch_sub(1, Ordering::SeqCst);
-        self.calls.spawn(run_call(Arc::clone(&self.worker), call, self.landings.clone()));
+        let seat = Seat::taken(Arc::clone(&self.worker), slot);
+        self.calls.spawn(run_call(Arc::clone(&self.worker), call, seat, self.landings.clone()));
     }
 
-    fn may_claim(&self) -> bool {
-        let worker = &self.worker;
-        !worker.drain.is_cancelled()
-            && self.lock_down_until.is_none_or(|until| until <= worker.tick())
-            && worker.most_pending() < worker.parts.settings.max_pending
+    async fn may_claim(&mut self) -> Result<bool> {
+        let worker = Arc::clone(&self.worker);
+        let now = worker.tick();
+        if worker.drain.is_cancelled() || self.lock_down_until.is_some_and(|until| until > now) {
+            return Ok(false);
+        }
+        let few = || worker.most_pending() < worker.parts.settings.max_pending;
+        if !few() && self.recount_at <= now {
+            self.recount_at = now + LOOK_AGAIN;
+            worker.recount_owed().await?;
+        }
+        Ok(few())
     }
 
     /// Claims for every slot with room; tells whether anything came.
@@ -213,6 +240,8 @@ impl<D: Domain> Dispatcher<D> {
             None => (calls, None),
             Some(budget) => match self.reserve(budget, spec.worst_cost, calls).await? {
                 Some((calls, window)) => (calls, Some(window)),
+                // What is running may turn out to cost less than was booked for it.
+                None if worker.booked[worker.parts.slots[slot].account].load(Ordering::SeqCst) > 0 => return Ok(0),
                 None => {
                     let spent = Error::new(
                         ErrorKind::QuotaExhausted,
@@ -232,6 +261,8 @@ impl<D: Domain> Dispatcher<D> {
         };
         // Before asking: what is added meanwhile makes the lane wet again.
         worker.wet[slot][lane].store(false, Ordering::SeqCst);
+        // Before asking, too: when the answer comes, this life may be over.
+        let life = worker.life.load(Ordering::SeqCst);
         let claims = worker.store().claim(&worker.id, std::slice::from_ref(&permit), worker.now()).await?;
         if claims.tasks.len() == permit.max {
             worker.wet[slot][lane].store(true, Ordering::SeqCst);
@@ -249,7 +280,7 @@ impl<D: Domain> Dispatcher<D> {
             worker.observe(&event);
         }
         let leased = self.lease(claims.tasks).await?;
-        let started = self.queue(slot, lane, leased, window);
+        let started = self.queue((slot, lane), leased, window, life);
         if let Some(window) = window {
             let unused = calls.saturating_sub(started) as u64;
             worker.store().settle_cost(&account.name, window, spec.worst_cost.times(unused)).await?;
@@ -318,13 +349,12 @@ impl<D: Domain> Dispatcher<D> {
 
     fn queue(
         &mut self,
-        slot: usize,
-        lane: usize,
+        (slot, lane): (usize, usize),
         leased: Vec<(Claimed, Lease)>,
         window: Option<Timestamp>,
+        life: u64,
     ) -> usize {
         let per_call = self.worker.parts.slots[slot].kinds[lane].0.tasks;
-        let life = self.worker.life.load(Ordering::SeqCst);
         let mut leased = leased.into_iter().peekable();
         let mut calls = 0;
         while leased.peek().is_some() {
@@ -333,6 +363,9 @@ impl<D: Domain> Dispatcher<D> {
             calls += 1;
         }
         self.worker.gauges.waiting.fetch_add(calls, Ordering::SeqCst);
+        if window.is_some() {
+            self.worker.booked[self.worker.parts.slots[slot].account].fetch_add(calls, Ordering::SeqCst);
+        }
         calls
     }
 
@@ -346,6 +379,7 @@ impl<D: Domain> Dispatcher<D> {
             if let Some(window) = call.window {
                 let (spec, _) = &worker.parts.slots[slot].kinds[call.lane];
                 worker.store().settle_cost(&worker.account_of(slot).name, window, spec.worst_cost).await?;
+                worker.booked[worker.parts.slots[slot].account].fetch_sub(1, Ordering::SeqCst);
             }
             backs.extend(call.tasks.iter().map(|claimed| give_back(claimed, None)));
             leases.extend(call.leases);

@@ -15,6 +15,8 @@ use crate::store::{Committed, FinishedCall, Verdict};
 pub(super) struct Landing<D: Domain> {
     pub(super) call: FinishedCall<D>,
     pub(super) leases: Vec<Lease>,
+    /// The account whose budget its commit corrects.
+    pub(super) booked: Option<usize>,
     /// Its place in the window, free again when it is committed.
     pub(super) slot: OwnedSemaphorePermit,
 }
@@ -67,6 +69,7 @@ async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
     let mut leases = Vec::with_capacity(batch.len());
     let mut slots = Vec::with_capacity(batch.len());
     let mut lanes = Vec::new();
+    let mut accounts = Vec::new();
     let (mut done, mut dead) = (0, 0);
     for landing in batch {
         for task in &landing.call.tasks {
@@ -78,6 +81,7 @@ async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
             }
         }
         lanes.extend(landing.call.follow_ups.iter().map(lane));
+        accounts.extend(landing.booked);
         calls.push(landing.call);
         leases.extend(landing.leases);
         slots.push(landing.slot);
@@ -88,6 +92,9 @@ async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
     worker.keeper.release(leases).await;
     match committed {
         Ok(committed) => {
+            for account in accounts {
+                worker.booked[account].fetch_sub(1, Ordering::SeqCst);
+            }
             lanes.sort();
             lanes.dedup();
             lanes.iter().for_each(|(source, kind)| worker.wet(source, kind));
@@ -106,6 +113,7 @@ fn announce<D: Domain>(worker: &Worker<D>, calls: usize, tasks: usize, dead: usi
     if committed.versions > 0 {
         for outlet in &worker.outlets {
             outlet.owed.fetch_add(committed.versions, Ordering::SeqCst);
+            outlet.moves();
             outlet.wake.notify_one();
         }
     }

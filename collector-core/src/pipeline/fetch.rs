@@ -24,6 +24,9 @@ use crate::source::CallSpec;
 use crate::store::{Claimed, FinishedCall, FinishedTask, Verdict};
 use crate::task::{Absence, Cost, Malformed, Outcome, Page, Payload, Task};
 
+/// The soonest a task is asked again whose answer says "later": a moment in the past would be a hot loop.
+const SOONEST: Duration = Duration::from_secs(1);
+
 /// Claimed tasks that are one call.
 pub(super) struct Call {
     pub(super) slot: usize,
@@ -36,10 +39,40 @@ pub(super) struct Call {
     pub(super) life: u64,
 }
 
+/// A call's place at its account. One that is dropped in the middle, with its worker, gives the place back: the
+/// account outlives the worker.
+pub(super) struct Seat<D: Domain> {
+    worker: Arc<Worker<D>>,
+    slot: usize,
+    taken: bool,
+}
+
+impl<D: Domain> Seat<D> {
+    /// The place of a call that was admitted.
+    pub(super) fn taken(worker: Arc<Worker<D>>, slot: usize) -> Self {
+        Self { worker, slot, taken: true }
+    }
+
+    /// Gives it back and says how the call went; tells whether the source has drifted.
+    fn leave(mut self, signal: Signal) -> bool {
+        self.taken = false;
+        self.worker.account_of(self.slot).admission().finished(self.worker.tick(), signal)
+    }
+}
+
+impl<D: Domain> Drop for Seat<D> {
+    fn drop(&mut self) {
+        if self.taken {
+            self.worker.account_of(self.slot).admission().finished(self.worker.tick(), Signal::Neutral);
+        }
+    }
+}
+
 /// Makes the call and lands it in the commit window.
 pub(super) async fn run_call<D: Domain>(
     worker: Arc<Worker<D>>,
     call: Call,
+    seat: Seat<D>,
     landings: mpsc::UnboundedSender<Landing<D>>,
 ) {
     let started = worker.tick();
@@ -47,14 +80,15 @@ pub(super) async fn run_call<D: Domain>(
     let took = worker.tick().saturating_duration_since(started);
     // The account's slot is kept until there is room for the result: otherwise results could pile up without bound.
     let slot = Arc::clone(&worker.window).acquire_owned().await;
-    let judged = judge(&worker, &call, answer, took).await;
+    let judged = judge(&worker, &call, seat, answer, took).await;
+    let booked = call.window.map(|_| worker.parts.slots[call.slot].account);
     let Call { leases, .. } = call;
     worker.gauges.finished.fetch_add(1, Ordering::SeqCst);
     worker.gauges.running.fetch_sub(1, Ordering::SeqCst);
     worker.wake.notify_one();
     // The stage that commits ends after this one, so somebody listens; a closed window means a failed worker.
     if let (Ok(slot), Ok(call)) = (slot, judged)
-        && landings.send(Landing { call, leases, slot }).is_ok()
+        && landings.send(Landing { call, leases, booked, slot }).is_ok()
     {
         return;
     }
@@ -73,23 +107,42 @@ async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call) -> Answer<D::Item>
     let tasks: Vec<Task> = call.tasks.iter().map(|claimed| claimed.task.clone()).collect();
     let stop = worker.abort.child_token();
     let cx = worker.cx.for_call(Arc::clone(&worker.account_of(call.slot).name), stop.clone(), spec.timeout);
+    let now = worker.tick();
+    if call.leases.iter().all(|lease| !lease.is_held(now)) {
+        return Answer { payload: None, page: Err(lost("the lease ended before the call began")) };
+    }
     let fetched = AssertUnwindSafe(cx.guard(slot.source.fetch(&cx, &tasks))).catch_unwind();
     let fetched = tokio::select! {
         biased;
         fetched = fetched => fetched.unwrap_or_else(|_| Err(panicked("fetch", &tasks))),
         () = all_lost(&call.leases) => {
             stop.cancel();
-            Err(Error::new(ErrorKind::LockLost, "the lease ended while the call was running"))
+            Err(lost("the lease ended while the call was running"))
         }
     };
     let payload = match fetched {
         Ok(payload) => payload,
-        Err(error) => return Answer { payload: None, page: Err(error) },
+        Err(error) if stop.is_cancelled() => return Answer { payload: None, page: Err(error) },
+        Err(error) => return Answer { payload: None, page: Err(own_accord(error)) },
     };
     let read = AssertUnwindSafe(|| slot.source.parse(&tasks, &payload));
     let page = std::panic::catch_unwind(read).unwrap_or_else(|_| Err(panicked("parse", &tasks)));
-    let page = page.and_then(|page| checked(page, &tasks));
+    let page = page.map_err(own_accord).and_then(|page| checked(page, &tasks));
     Answer { payload: Some(payload), page }
+}
+
+fn lost(message: &str) -> Error {
+    Error::new(ErrorKind::LockLost, message)
+}
+
+/// A call that nobody stopped and that gave up by itself has failed: handed back, it would be repeated for ever.
+fn own_accord(error: Error) -> Error {
+    if !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::LockLost) {
+        return error;
+    }
+    let charged = error.is_maybe_charged();
+    let failed = Error::new(ErrorKind::Unexpected, "the source gave up a call that nobody stopped").caused_by(error);
+    if charged { failed.maybe_charged() } else { failed }
 }
 
 fn panicked(what: &str, tasks: &[Task]) -> Error {
@@ -122,6 +175,7 @@ async fn all_lost(leases: &[Lease]) {
 async fn judge<D: Domain>(
     worker: &Worker<D>,
     call: &Call,
+    seat: Seat<D>,
     answer: Answer<D::Item>,
     took: Duration,
 ) -> Result<FinishedCall<D>, ()> {
@@ -129,7 +183,7 @@ async fn judge<D: Domain>(
     let (spec, kind) = &slot.kinds[call.lane];
     let now = worker.now();
     let signal = signal(&answer);
-    let drifted = worker.account_of(call.slot).admission().finished(worker.tick(), signal);
+    let drifted = seat.leave(signal);
     if matches!(signal, Signal::Answered) {
         worker.retries.lock().unwrap_or_else(PoisonError::into_inner).answered(worker.tick());
     }
@@ -202,15 +256,16 @@ async fn fill<D: Domain>(
             }
             (Outcome::Done, None) => Verdict::Done,
             (Outcome::Absent(why), _) => Verdict::Absent(why),
-            (Outcome::Later { at }, _) => Verdict::Later(at),
-            (Outcome::Restart(task), _) => restart(claimed, task),
+            (Outcome::Later { at }, _) => Verdict::Later(at.max(now + SOONEST)),
+            (Outcome::Restart(task), _) => restart(worker, call, claimed, task),
             (Outcome::Failed(error), _) => {
+                let error = own_accord(error);
                 if error.kind() == ErrorKind::Malformed {
                     finished
                         .malformed
                         .push(Malformed { part: claimed.task.to_string(), reason: error.to_string() });
                 }
-                if error.disposition() == Disposition::ParkAccount {
+                if matches!(error.disposition(), Disposition::ParkAccount | Disposition::AbortRun) {
                     react(worker, call.slot, &error, false).await?;
                 }
                 verdict(worker, call.slot, claimed, &error, now)
@@ -222,12 +277,16 @@ async fn fill<D: Domain>(
 }
 
 /// A task that begins again as itself would go round for ever.
-fn restart(claimed: &Claimed, task: Task) -> Verdict {
-    if task.id(claimed.run) == claimed.id {
-        let message = "the source restarts a task as itself; it would never end".to_owned();
-        return Verdict::Dead { kind: ErrorKind::Malformed, message };
+fn restart<D: Domain>(worker: &Worker<D>, call: &Call, claimed: &Claimed, task: Task) -> Verdict {
+    let reason = if task.id(claimed.run) == claimed.id {
+        Some("the source restarts a task as itself; it would never end".to_owned())
+    } else {
+        dead_end(worker, call, &task)
+    };
+    match reason {
+        Some(message) => Verdict::Dead { kind: ErrorKind::Malformed, message },
+        None => Verdict::Restart(task),
     }
-    Verdict::Restart(task)
 }
 
 /// Keeps follow-ups that lead on; gives the reason when one leads nowhere.
@@ -237,28 +296,29 @@ fn bounded<D: Domain>(
     follow_ups: Vec<Task>,
     kept: &mut Vec<Task>,
 ) -> Option<String> {
-    let deepest = call.tasks.iter().map(|claimed| claimed.depth).max().unwrap_or(0);
     let mut reason = None;
     for task in follow_ups {
-        let run = call.tasks.first().map(|claimed| claimed.run).unwrap_or_default();
-        let id = task.id(run);
-        if call.tasks.iter().any(|claimed| claimed.id == id) {
-            reason = Some(format!("repeated cursor: the page leads to itself ({task})"));
-        } else if deepest >= worker.parts.settings.max_depth {
-            reason = Some(format!(
-                "more than {} pages in a row; raise `max_depth` if that is right",
-                worker.parts.settings.max_depth
-            ));
-        } else if worker.slot(task.source()).is_none() {
-            reason = Some(format!(
-                "a follow-up names the source `{}`, which this pipeline does not have",
-                task.source()
-            ));
-        } else {
-            kept.push(task);
+        match dead_end(worker, call, &task) {
+            Some(why) => reason = Some(why),
+            None => kept.push(task),
         }
     }
     reason
+}
+
+/// Why a task that follows from a call leads nowhere; `None` when it leads on.
+fn dead_end<D: Domain>(worker: &Worker<D>, call: &Call, task: &Task) -> Option<String> {
+    let max_depth = worker.parts.settings.max_depth;
+    let (source, kind) = (task.source(), task.kind());
+    if call.tasks.iter().any(|claimed| claimed.id == task.id(claimed.run)) {
+        Some(format!("repeated cursor: the page leads to itself ({task})"))
+    } else if call.tasks.iter().any(|claimed| claimed.depth >= max_depth) {
+        Some(format!("more than {max_depth} pages in a row; raise `max_depth` if that is right"))
+    } else if worker.parts.lane(source, kind).is_none() {
+        Some(format!("a follow-up is of the kind `{source}/{kind}`, which this pipeline does not have"))
+    } else {
+        None
+    }
 }
 
 fn signal<I>(answer: &Answer<I>) -> Signal {

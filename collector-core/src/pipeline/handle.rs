@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claim::Dispatcher;
 use super::report::{DeadGroup, End, RunReport, since};
-use super::worker::{Parts, Worker};
+use super::worker::{Outlet, Parts, Slot, Worker};
 use super::{Job, commit, project};
 use crate::clock::Timestamp;
 use crate::context::{ByteBudget, Context};
@@ -82,6 +82,13 @@ impl<D: Domain> Engine<D> {
                     );
                     return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", &slot.name));
                 }
+                if let Some(task) = tasks.iter().find(|task| self.parts.lane(task.source(), task.kind()).is_none())
+                {
+                    let message = "a source seeds a task of a kind that nobody in this pipeline gets";
+                    return Err(Error::new(ErrorKind::ConfigInvalid, message)
+                        .with("task", task)
+                        .with("source", &slot.name));
+                }
                 roots.extend(tasks);
             }
         }
@@ -130,10 +137,8 @@ impl<D: Domain> Engine<D> {
         worker.heard(false, opened.taken_over);
         worker.lift_parking().await?;
         worker.sync_parking().await?;
+        worker.recount_owed().await?;
         let before = worker.store().counts().await?.sinks;
-        for (outlet, name) in worker.outlets.iter().zip(&names) {
-            outlet.owed.store(before.get(&**name).map_or(0, |counts| counts.pending), Ordering::SeqCst);
-        }
         let mut stages = JoinSet::new();
         let (send, receive) = mpsc::unbounded_channel();
         stages.spawn(guarded(&worker, Dispatcher::new(Arc::clone(&worker), send).run()));
@@ -255,7 +260,7 @@ impl<D: Domain> Handle<D> {
     /// # Errors
     /// Failures of our own side.
     pub async fn shutdown(mut self) -> Result<()> {
-        self.drain().await.ok();
+        let drained = self.drain().await;
         self.worker.finish.cancel();
         let keeper = self.keeper_stop.clone();
         // The keeper ends last: leases are released through it.
@@ -265,10 +270,9 @@ impl<D: Domain> Handle<D> {
         }
         keeper.cancel();
         while self.stages.join_next().await.is_some() {}
-        if let Some(error) = self.worker.take_fatal() {
-            return Err(error);
-        }
-        self.worker.store().close(&self.worker.id).await
+        // Also after a failure: nobody should have to wait until this worker is taken for dead.
+        let closed = self.worker.store().close(&self.worker.id).await;
+        drained.and(self.failed()).and(closed)
     }
 
     async fn drain(&self) -> Result<()> {
@@ -288,13 +292,15 @@ impl<D: Domain> Handle<D> {
     /// Lets sinks that work have what is committed, within the drain time.
     async fn flush(&self, run: RunId) -> Result<()> {
         let worker = &self.worker;
+        let owes = async || Ok(worker.store().run(run).await?.is_some_and(|run| run.pending > 0));
+        if !owes().await? {
+            return self.failed();
+        }
+        worker.recount_owed().await?;
         let deadline = worker.tick() + worker.parts.settings.drain;
         let mut progress = worker.progress.subscribe();
-        let works = || worker.outlets.iter().any(|outlet| outlet.failing_since().is_none());
-        while works()
-            && worker.tick() < deadline
-            && worker.store().run(run).await?.is_some_and(|run| run.pending > 0)
-        {
+        let works = |outlet: &Outlet| outlet.owed.load(Ordering::SeqCst) > 0 && outlet.stuck_since().is_none();
+        while worker.outlets.iter().any(works) && worker.tick() < deadline && owes().await? {
             self.failed()?;
             worker.outlets.iter().for_each(|outlet| outlet.wake.notify_one());
             tokio::select! {
@@ -306,10 +312,7 @@ impl<D: Domain> Handle<D> {
     }
 
     fn failed(&self) -> Result<()> {
-        match self.worker.take_fatal() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        self.worker.fatal().map_or(Ok(()), Err)
     }
 
     async fn await_end(&self, run: RunId, stop: &CancellationToken) -> Result<End> {
@@ -339,31 +342,45 @@ impl<D: Domain> Handle<D> {
         let worker = &self.worker;
         let Some(state) = worker.store().run(run).await? else { return Ok(Some(End::Complete)) };
         if state.open > 0 {
-            return if self.all_parked().await? {
-                Ok(Some(End::Parked { until: self.first_out() }))
-            } else {
-                Ok(None)
-            };
+            return self.cannot_go_on().await;
         }
         if state.pending == 0 {
             return Ok(Some(if state.counts.dead == 0 { End::Complete } else { End::Partial }));
         }
         let patience = worker.parts.settings.sink_patience;
-        let tired = |since: tokio::time::Instant| worker.tick().saturating_duration_since(since) >= patience;
-        let owing = worker.outlets.iter().filter(|outlet| outlet.owed.load(Ordering::SeqCst) > 0);
-        let hopeless = owing.map(|outlet| outlet.failing_since().is_some_and(tired)).reduce(|a, b| a && b);
-        Ok(hopeless.unwrap_or(false).then_some(End::Partial))
+        let tired = |outlet: &Outlet| {
+            let since = outlet.stuck_since();
+            since.is_some_and(|since| worker.tick().saturating_duration_since(since) >= patience)
+        };
+        if !worker.outlets.iter().any(tired) {
+            return Ok(None);
+        }
+        worker.recount_owed().await?;
+        let mut owing = worker.outlets.iter().filter(|outlet| outlet.owed.load(Ordering::SeqCst) > 0);
+        Ok(owing.all(tired).then_some(End::Partial))
     }
 
-    /// Whether every open task belongs to a parked account.
-    async fn all_parked(&self) -> Result<bool> {
-        let worker = &self.worker;
-        let open = worker.store().counts().await?.open;
-        let parked = |lane: &str| {
-            let source = lane.rsplit_once('/').map_or(lane, |(source, _)| source);
-            worker.slot(source).is_some_and(|slot| worker.account_of(slot).admission().parked().is_some())
-        };
-        Ok(!open.is_empty() && open.keys().all(|lane| parked(lane)))
+    /// How it ends when no open task can be got now: their accounts are parked, or nobody here gets them.
+    async fn cannot_go_on(&self) -> Result<Option<End>> {
+        let open = self.worker.store().counts().await?.open;
+        let mut parked = false;
+        for lane in open.keys() {
+            match self.slot_of(lane) {
+                Some(slot) if self.worker.account_of(slot).admission().parked().is_none() => return Ok(None),
+                slot => parked |= slot.is_some(),
+            }
+        }
+        Ok(match (open.is_empty(), parked) {
+            (true, _) => None,
+            (false, true) => Some(End::Parked { until: self.first_out() }),
+            (false, false) => Some(End::Partial),
+        })
+    }
+
+    /// The slot that gets the tasks of a lane written as `source/kind`.
+    fn slot_of(&self, lane: &str) -> Option<usize> {
+        let gets = |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
+        self.worker.parts.slots.iter().position(gets)
     }
 
     fn first_out(&self) -> Option<Timestamp> {
@@ -406,6 +423,12 @@ impl<D: Domain> Handle<D> {
             took: worker.tick().saturating_duration_since(started),
         };
         report.reasons = self.reasons(&report, state.pending);
+        if report.open > 0 {
+            let strange = counts.open.iter().filter(|(lane, _)| self.slot_of(lane).is_none());
+            report.reasons.extend(strange.map(|(lane, tasks)| {
+                format!("open {tasks}: {lane}, which this pipeline does not have; add its source")
+            }));
+        }
         // What was refused for good is missing somewhere, so it is not complete.
         if report.end == End::Complete && !report.reasons.is_empty() {
             report.end = End::Partial;

@@ -174,6 +174,7 @@ async fn settle<D: Domain>(
     let count = settled.len() - owed;
     worker.store().settle(sink, &worker.id, settled, written.position, now).await?;
     let outlet = &worker.outlets[at];
+    if count == 0 { outlet.holds(worker.tick()) } else { outlet.moves() }
     // Saturating: changes taken over from others were never counted here.
     let less = |owed: u64| Some(owed.saturating_sub(count as u64));
     outlet.owed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).unwrap_or_default();
@@ -193,8 +194,9 @@ async fn refresh<D: Domain>(
         .parts
         .slots
         .iter()
-        .filter_map(|slot| slot.source.lookup(&ids))
-        .map(crate::task::Task::per_run)
+        .filter_map(|slot| worker.parts.lookup(slot, &ids))
+        // The sink says that the freshest answer is out of date.
+        .map(crate::task::Task::regardless_of_freshness)
         .collect())
 }
 

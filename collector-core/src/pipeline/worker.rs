@@ -35,6 +35,25 @@ pub(super) struct Parts<D: Domain> {
     pub(super) settings: Settings,
 }
 
+impl<D: Domain> Parts<D> {
+    /// The slot and the lane that get tasks of this source and kind; `None` when nobody here can.
+    pub(super) fn lane(&self, source: &str, kind: &str) -> Option<(usize, usize)> {
+        let slot = self.slots.iter().position(|slot| &*slot.name == source)?;
+        let lane = self.slots[slot].kinds.iter().position(|(_, name)| &**name == kind)?;
+        Some((slot, lane))
+    }
+
+    /// The task that asks a source about one known thing, if it can.
+    pub(super) fn lookup(&self, slot: &Slot<D>, ids: &Ids) -> Option<Task> {
+        let task = slot.source.lookup(ids)?;
+        if self.lane(task.source(), task.kind()).is_none() {
+            tracing::error!(source = &*slot.name, %task, "a source would ask what nobody in this pipeline gets");
+            return None;
+        }
+        Some(task)
+    }
+}
+
 /// A source and how it is used.
 pub(super) struct Slot<D: Domain> {
     pub(super) name: Name,
@@ -81,8 +100,10 @@ pub(super) struct Outlet {
     /// Changes owed, as far as this worker knows.
     pub(super) owed: AtomicU64,
     /// When the sink first failed in a row.
-    pub(super) failing_since: Mutex<Option<tokio::time::Instant>>,
-    pub(super) failure: Mutex<Option<String>>,
+    failing_since: Mutex<Option<tokio::time::Instant>>,
+    failure: Mutex<Option<String>>,
+    /// Since when it has put off everything it was offered.
+    holding_since: Mutex<Option<tokio::time::Instant>>,
     pub(super) wake: Notify,
 }
 
@@ -92,12 +113,25 @@ impl Outlet {
             owed: AtomicU64::new(0),
             failing_since: Mutex::new(None),
             failure: Mutex::new(None),
+            holding_since: Mutex::new(None),
             wake: Notify::new(),
         }
     }
 
-    pub(super) fn failing_since(&self) -> Option<tokio::time::Instant> {
-        *self.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Since when nothing gets through, because the sink fails or because it puts everything off.
+    pub(super) fn stuck_since(&self) -> Option<tokio::time::Instant> {
+        let failing = *self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.or(*self.holding_since.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes that a write stored nothing because the sink put all of it off.
+    pub(super) fn holds(&self, now: tokio::time::Instant) {
+        self.holding_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+    }
+
+    /// Notes that something moved: a change was settled, or a newer one is on its way.
+    pub(super) fn moves(&self) {
+        *self.holding_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn failed(&self, now: tokio::time::Instant, error: &Error) {
@@ -123,6 +157,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) cx: Context,
     pub(super) gauges: Gauges,
     pub(super) outlets: Vec<Outlet>,
+    /// Calls by account whose worst cost is booked and not corrected yet.
+    pub(super) booked: Vec<AtomicUsize>,
     /// Slots of the window between a finished call and its commit.
     pub(super) window: Arc<Semaphore>,
     pub(super) retries: Mutex<RetryBudget>,
@@ -163,6 +199,7 @@ impl<D: Domain> Worker<D> {
             cx,
             gauges: Gauges::default(),
             outlets: parts.sinks.iter().map(|_| Outlet::new()).collect(),
+            booked: parts.accounts.iter().map(|_| AtomicUsize::new(0)).collect(),
             window: Arc::new(Semaphore::new(parts.settings.commit_window)),
             retries: Mutex::default(),
             wet: lanes(true).collect(),
@@ -204,18 +241,13 @@ impl<D: Domain> Worker<D> {
         self.parts.observer.event(event);
     }
 
-    pub(super) fn slot(&self, source: &str) -> Option<usize> {
-        self.parts.slots.iter().position(|slot| &*slot.name == source)
-    }
-
     pub(super) fn account_of(&self, slot: usize) -> &Account {
         &self.parts.accounts[self.parts.slots[slot].account]
     }
 
     /// Says that a lane may have something to claim.
     pub(super) fn wet(&self, source: &str, kind: &str) {
-        let Some(slot) = self.slot(source) else { return };
-        if let Some(lane) = self.parts.slots[slot].kinds.iter().position(|(_, name)| &**name == kind) {
+        if let Some((slot, lane)) = self.parts.lane(source, kind) {
             self.wet[slot][lane].store(true, Ordering::SeqCst);
         }
     }
@@ -242,8 +274,10 @@ impl<D: Domain> Worker<D> {
         self.progressed();
     }
 
-    pub(super) fn take_fatal(&self) -> Option<Error> {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Why everything stopped. A copy, because everybody who waits has to hear of it.
+    pub(super) fn fatal(&self) -> Option<Error> {
+        let fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        fatal.as_ref().map(|error| Error::new(error.kind(), ErrorChain(error).to_string()))
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -253,6 +287,16 @@ impl<D: Domain> Worker<D> {
     /// Changes waiting for sinks, at the sink that waits longest.
     pub(super) fn most_pending(&self) -> u64 {
         self.outlets.iter().map(|outlet| outlet.owed.load(Ordering::SeqCst)).max().unwrap_or(0)
+    }
+
+    /// Asks the store what sinks are owed. The gauges count versions as they come, and a newer version of a record
+    /// replaces one that is still owed, so they can be too high.
+    pub(super) async fn recount_owed(&self) -> Result<()> {
+        let counts = self.store().counts().await?.sinks;
+        for (outlet, sink) in self.outlets.iter().zip(&self.parts.sinks) {
+            outlet.owed.store(counts.get(sink.name()).map_or(0, |sink| sink.pending), Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// Keeps an account out, here and for every other worker.
@@ -280,8 +324,9 @@ impl<D: Domain> Worker<D> {
     /// call shows whether it helped.
     pub(super) async fn lift_parking(&self) -> Result<()> {
         for park in self.store().parked().await?.into_iter().filter(|park| park.until.is_none()) {
-            if self.parts.accounts.iter().any(|account| account.name == park.account) {
+            if let Some(account) = self.parts.accounts.iter().find(|account| account.name == park.account) {
                 tracing::info!(account = %park.account, reason = park.reason, "account is tried again");
+                account.admission().try_again();
                 self.store().unpark(&park.account).await?;
             }
         }
@@ -358,11 +403,13 @@ impl<D: Domain> Worker<D> {
 /// Asks the sources, inside a commit.
 impl<D: Domain> Lookup for Worker<D> {
     fn moved(&self, ids: &Ids) -> Vec<Task> {
-        self.parts.slots.iter().find_map(|slot| slot.source.lookup(ids)).into_iter().collect()
+        let task = self.parts.slots.iter().find_map(|slot| self.parts.lookup(slot, ids));
+        // What is known of them is out of date, however fresh it is.
+        task.map(Task::regardless_of_freshness).into_iter().collect()
     }
 
     fn grown(&self, ids: &Ids) -> Vec<Task> {
         let enrichers = self.parts.slots.iter().filter(|slot| !slot.discover);
-        enrichers.filter_map(|slot| slot.source.lookup(ids)).collect()
+        enrichers.filter_map(|slot| self.parts.lookup(slot, ids)).collect()
     }
 }

@@ -482,18 +482,15 @@ impl<'d, D: Domain> Ledger<'d, D> {
     fn see(&mut self, key: RecordKey, sighting: Sighting<D::Item>) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
-        let mut replaced = None;
-        let at = match known.row.sightings.iter().position(same) {
+        let (at, old) = match known.row.sightings.iter().position(same) {
             Some(at) if known.row.sightings[at].seen_at > sighting.seen_at => {
                 // Too late to count, but it shows which weak identities were theirs then.
-                replaced = Some(sighting);
-                at
+                (at, sighting)
             }
             Some(at) => {
-                replaced = Some(std::mem::replace(&mut known.row.sightings[at], sighting));
                 known.written.insert(at);
                 known.touched = true;
-                at
+                (at, std::mem::replace(&mut known.row.sightings[at], sighting))
             }
             None => {
                 known.row.sightings.push(sighting);
@@ -502,7 +499,6 @@ impl<'d, D: Domain> Ledger<'d, D> {
                 return;
             }
         };
-        let Some(old) = replaced else { return };
         let newer = self.domain.about(&known.row.sightings[at].item).ids.weak;
         let gone = self.domain.about(&old.item).ids.weak.into_iter().filter(|id| !newer.contains(id));
         for id in gone.collect::<Vec<_>>() {

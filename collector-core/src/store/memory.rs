@@ -4,6 +4,7 @@
 //! are kept compressed, entities are made from them again when they are needed, and of the answers only the newest
 //! few MiB and those of dead letters are kept.
 
+mod archive;
 mod entities;
 mod outbox;
 mod payloads;
@@ -352,14 +353,9 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         for change in &changes.entities {
             if change.changed {
                 done.versions += 1;
-                state.outbox.wish(
-                    change.key,
-                    change.version,
-                    Some(Arc::clone(&change.entity)),
-                    worker,
-                    commit,
-                    None,
-                );
+                // A record with facts is read again when it is projected.
+                let warm = change.facts.is_empty().then(|| Arc::clone(&change.entity));
+                state.outbox.wish(change.key, change.version, warm, worker, commit, None);
             }
         }
         for joined in &changes.joined {

@@ -27,6 +27,14 @@ impl Dialect {
         }
     }
 
+    /// The beginning of an insert. A failed statement always ends its transaction, so it need not be undone alone:
+    /// SQLite would keep a copy of every page it touches for that.
+    pub(super) fn insert(self) -> &'static str {
+        match self {
+            Self::Sqlite => "INSERT OR FAIL INTO",
+        }
+    }
+
     /// The end of an `INSERT` that replaces `columns` of a row with the same `key`, or leaves it when there are none.
     pub(super) fn on_conflict(self, key: &[&str], columns: &[&str]) -> String {
         match self {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use collector_core::clock::Timestamp;
-use collector_core::error::Result;
+use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{Digest, PayloadId, TaskId};
 use collector_core::store::StoredPayload;
 use collector_core::task::{Malformed, Payload};
 use sea_orm::Value;
+use zstd::bulk::Compressor;
 
 use super::counters::Counter;
 use super::error::unreadable;
@@ -59,6 +60,7 @@ struct Newest {
 pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Vec<Kept>> {
     let requests: Vec<[u8; 16]> = answers.iter().map(|answer| request(&answer.tasks)).collect();
     let mut newest = newest(&write.tx, &requests).await?;
+    let mut compressor = compressor()?;
     let mut kept = Vec::with_capacity(answers.len());
     let mut rows: Vec<[Value; 12]> = Vec::new();
     let mut held = 0;
@@ -78,7 +80,7 @@ pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Ve
                 write.counters.add(Counter::Payloads, 1);
                 newest.insert(request, Newest { id, fingerprint: answer.fingerprint.0, last_at: at });
                 kept.push(Kept { id, is_new: true });
-                let (codec, body) = pack(&answer.payload.body);
+                let (codec, body) = pack(&mut compressor, &answer.payload.body);
                 held += body.len();
                 rows.push(row(id, request, answer, codec, body)?);
                 if held >= INSERT_BYTES {
@@ -127,12 +129,17 @@ fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8
     ])
 }
 
-fn pack(body: &[u8]) -> (u64, Vec<u8>) {
-    match zstd::bulk::compress(body, LEVEL) {
+fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> (u64, Vec<u8>) {
+    match compressor.compress(body) {
         Ok(packed) if packed.len() < body.len() => (ZSTD, packed),
         // What does not shrink is kept as it is.
         _ => (PLAIN, body.to_vec()),
     }
+}
+
+fn compressor() -> Result<Compressor<'static>> {
+    let failed = |error: std::io::Error| Error::new(ErrorKind::Storage, "cannot compress answers").caused_by(error);
+    Compressor::new(LEVEL).map_err(failed)
 }
 
 fn unpack(codec: u64, body: Vec<u8>) -> Result<Bytes> {
@@ -164,7 +171,7 @@ mod tests {
     #[test]
     fn a_body_is_read_back_whether_it_shrinks_or_not() {
         for body in [b"".as_slice(), b"x", &[7; 10_000]] {
-            let (codec, packed) = pack(body);
+            let (codec, packed) = pack(&mut compressor().unwrap(), body);
             assert!(packed.len() <= body.len());
             assert_eq!(unpack(codec, packed).unwrap(), body);
         }

@@ -29,10 +29,11 @@ const BUSY: Duration = Duration::from_secs(10);
 const QUEUE: Duration = Duration::from_secs(600);
 /// Prepared statements kept per connection; there are about 150 texts, lists and inserts in nine sizes.
 const STATEMENTS: usize = 512;
-/// Pages in the log before they are moved to the database: each move costs two synchronisations.
-const CHECKPOINT_PAGES: &str = "4000";
+/// Pages in the log before they are moved to the database (64 MiB): the longer, the more often a page of the alias
+/// tree, which every commit touches all over, is moved once instead of many times.
+const CHECKPOINT_PAGES: &str = "16384";
 /// Size the log file is cut back to after it was emptied.
-const LOG_BYTES: &str = "33554432";
+const LOG_BYTES: &str = "67108864";
 
 /// The connections to one database. Fields are dropped in order: readers first, the lock last.
 pub(super) struct Database {
@@ -66,6 +67,8 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", LOG_BYTES)
+            // What a statement may have to undo stays in memory.
+            .pragma("temp_store", "MEMORY")
             // Negative means KiB.
             .pragma("cache_size", format!("-{}", u64::from(config.cache_mib) * 1024));
         let writer = pool(config, options, 1).await?;

@@ -59,7 +59,7 @@ impl Texts {
     /// An insert of `rows` rows.
     pub(super) fn insert(&self, insert: &Insert, rows: usize) -> String {
         let (table, columns) = (insert.table, insert.columns.join(", "));
-        let mut text = format!("INSERT INTO {}{table} ({columns}) VALUES ", self.prefix);
+        let mut text = format!("{} {}{table} ({columns}) VALUES ", self.dialect.insert(), self.prefix);
         text.reserve(rows * (2 * insert.columns.len() + 3));
         for row in 0..rows {
             if row > 0 {
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(texts.list("SELECT a FROM @t WHERE b = ? AND a IN (?*)", 2), "SELECT a FROM x_t WHERE b = ? AND a IN (?,?)");
         assert_eq!(
             texts.insert(&INSERT, 2),
-            "INSERT INTO x_t (a, b) VALUES (?,?),(?,?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
+            "INSERT OR FAIL INTO x_t (a, b) VALUES (?,?),(?,?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
         );
         assert_eq!(
             texts.schema("CREATE INDEX @i ON @t (a){where a = 0}"),

@@ -1,9 +1,13 @@
 //! Entities: what was sighted, compressed, and who owns which identity.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::archive::Archive;
 use crate::clock::Timestamp;
 use crate::domain::{Domain, Lost, Sighting};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
@@ -12,49 +16,81 @@ use crate::store::Known;
 use crate::store::ledger::{Changes, EntityChange, EntityRow, Ledger};
 use crate::task::Target;
 
-/// Field names and link prefixes repeat from sighting to sighting; the first ones seen serve as dictionary.
-const DICTIONARY_BYTES: usize = 2048;
-
 pub(super) struct Entities<D: Domain> {
-    /// By key, from 1.
-    cells: Vec<Option<Cell>>,
-    owners: HashMap<IdHash, RecordKey>,
+    archive: Archive,
+    owners: Owners,
     names: Vec<Name>,
-    dictionary: Vec<u8>,
     keys_given: u64,
     living: u64,
     sightings: u64,
+    scratch: Vec<u8>,
     domain: PhantomData<fn() -> D>,
 }
 
-struct Cell {
-    version: u64,
-    digest: Digest,
-    sightings: Box<[u8]>,
-    count: u32,
-    dictionary: u32,
-    extra: Option<Box<Extra>>,
+/// Who owns which identity. Most of what the store in memory holds are these rows, so they are small: 64 bits of a
+/// hash with a key of this process, which nobody outside can aim at.
+#[derive(Default)]
+struct Owners {
+    hasher: RandomState,
+    rows: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
 }
 
-/// What most entities do not have.
-#[derive(Default, PartialEq)]
-struct Extra {
-    /// Its identities, when they are more than its sightings show.
-    ids: Option<Ids>,
-    lost: Vec<Lost>,
-    facts: Facts,
+impl Owners {
+    fn get(&self, id: &IdHash) -> Option<RecordKey> {
+        self.rows.get(&self.hasher.hash_one(id)).map(|key| RecordKey(u64::from(*key)))
+    }
+
+    fn insert(&mut self, id: &IdHash, key: RecordKey) {
+        self.rows.insert(self.hasher.hash_one(id), u32::try_from(key.0).unwrap_or(u32::MAX));
+    }
 }
+
+/// Takes what is a hash already as it is.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// An entity as it is archived, with its sightings as JSON behind it.
+#[derive(Serialize, Deserialize)]
+struct Cell<R> {
+    version: u64,
+    digest: [u8; 16],
+    /// Its identities, when they are more than its sightings show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ids: Option<Ids>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<Lost>,
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    facts: Facts,
+    /// Source and aspect by number, time, item.
+    rows: Vec<R>,
+}
+
+type Row<I> = (u32, u32, i64, I);
 
 impl<D: Domain> Default for Entities<D> {
     fn default() -> Self {
         Self {
-            cells: vec![None],
-            owners: HashMap::new(),
+            archive: Archive::default(),
+            owners: Owners::default(),
             names: Vec::new(),
-            dictionary: Vec::new(),
             keys_given: 0,
             living: 0,
             sightings: 0,
+            scratch: Vec::new(),
             domain: PhantomData,
         }
     }
@@ -76,14 +112,21 @@ impl<D: Domain> Entities<D> {
 
     /// Every living entity and its version.
     pub(super) fn keys(&self) -> Vec<(RecordKey, u64)> {
-        let cells = self.cells.iter().enumerate();
-        cells
-            .filter_map(|(key, cell)| cell.as_ref().map(|cell| (RecordKey(key as u64), cell.version)))
-            .collect()
+        let keys = self.archive.keys();
+        keys.filter_map(|key| self.cell(key).map(|cell| (key, cell.version))).collect()
     }
 
-    fn cell(&self, key: RecordKey) -> Option<&Cell> {
-        self.cells.get(usize::try_from(key.0).ok()?)?.as_ref()
+    fn cell(&self, key: RecordKey) -> Option<Cell<Row<D::Item>>> {
+        let read = self.archive.get(key, |bytes| serde_json::from_slice::<Cell<Row<D::Item>>>(bytes))?;
+        read.inspect_err(|error| tracing::error!(%error, "an item does not read back as it was written")).ok()
+    }
+
+    fn write(&mut self, key: RecordKey, cell: &Cell<impl Serialize>) {
+        self.scratch.clear();
+        match serde_json::to_writer(&mut self.scratch, cell) {
+            Ok(()) => self.archive.put(key, &self.scratch),
+            Err(error) => tracing::error!(%error, "an item cannot be written as JSON and is lost"),
+        }
     }
 
     fn name(&mut self, name: &Name) -> u32 {
@@ -94,38 +137,7 @@ impl<D: Domain> Entities<D> {
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 
-    fn pack(&mut self, sightings: &[Sighting<D::Item>]) -> (Box<[u8]>, u32) {
-        let rows: Vec<_> = sightings
-            .iter()
-            .map(|one| (self.name(&one.source), self.name(&one.aspect), one.seen_at.as_millis(), &one.item))
-            .collect();
-        let plain = match serde_json::to_vec(&rows) {
-            Ok(plain) => plain,
-            Err(error) => {
-                tracing::error!(%error, "an item cannot be written as JSON and is lost");
-                b"[]".to_vec()
-            }
-        };
-        let dictionary = self.dictionary.len();
-        let packed = lz4_flex::block::compress_prepend_size_with_dict(&plain, &self.dictionary);
-        if dictionary < DICTIONARY_BYTES {
-            self.dictionary.extend_from_slice(&plain);
-        }
-        (packed.into_boxed_slice(), u32::try_from(dictionary).unwrap_or(u32::MAX))
-    }
-
-    fn unpack(&self, cell: &Cell) -> Vec<Sighting<D::Item>> {
-        // The dictionary only grows at its end, so its beginning is what it was.
-        let dictionary = self.dictionary.get(..cell.dictionary as usize).unwrap_or(&self.dictionary);
-        let rows: Result<Vec<(u32, u32, i64, D::Item)>, _> =
-            match lz4_flex::block::decompress_size_prepended_with_dict(&cell.sightings, dictionary) {
-                Ok(plain) => serde_json::from_slice(&plain),
-                Err(error) => Err(serde::de::Error::custom(error)),
-            };
-        let rows = rows.unwrap_or_else(|error| {
-            tracing::error!(%error, "an item does not read back as it was written");
-            Vec::new()
-        });
+    fn unpack(&self, rows: Vec<Row<D::Item>>) -> Vec<Sighting<D::Item>> {
         let name = |at: u32| self.names.get(at as usize).map_or_else(|| Name::from(""), Arc::clone);
         rows.into_iter()
             .map(|(source, aspect, at, item)| Sighting {
@@ -157,26 +169,16 @@ impl<D: Domain> Entities<D> {
     }
 
     fn row(&self, domain: &D, key: RecordKey) -> Option<EntityRow<D::Item>> {
-        let cell = self.cell(key)?;
-        let sightings = self.unpack(cell);
-        let extra = cell.extra.as_deref();
-        let ids =
-            extra.and_then(|extra| extra.ids.clone()).unwrap_or_else(|| Self::shown(domain, &sightings));
-        Some(EntityRow {
-            key,
-            version: cell.version,
-            digest: cell.digest,
-            ids,
-            lost: extra.map(|extra| extra.lost.clone()).unwrap_or_default(),
-            facts: extra.map(|extra| extra.facts.clone()).unwrap_or_default(),
-            sightings,
-        })
+        let Cell { version, digest, ids, lost, facts, rows } = self.cell(key)?;
+        let sightings = self.unpack(rows);
+        let ids = ids.unwrap_or_else(|| Self::shown(domain, &sightings));
+        Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings })
     }
 
     pub(super) fn load(&self, domain: &D, ledger: &mut Ledger<'_, D>) {
         for id in ledger.identities() {
             if let Some(owner) = self.owners.get(&id) {
-                ledger.load_alias(id, *owner);
+                ledger.load_alias(id, owner);
             }
         }
         for key in ledger.owners() {
@@ -188,85 +190,67 @@ impl<D: Domain> Entities<D> {
 
     pub(super) fn keep(&mut self, domain: &D, changes: Changes<D>) {
         for (hash, key) in changes.aliases {
-            self.owners.insert(hash, key);
+            self.owners.insert(&hash, key);
         }
         for change in changes.entities {
             self.put(domain, change);
         }
         for joined in changes.joined {
-            if let Some(gone) = usize::try_from(joined.key.0)
-                .ok()
-                .and_then(|at| self.cells.get_mut(at))
-                .and_then(Option::take)
-            {
+            if let Some(gone) = self.cell(joined.key) {
+                self.archive.remove(joined.key);
                 self.living -= 1;
-                self.sightings -= u64::from(gone.count);
+                self.sightings -= gone.rows.len() as u64;
             }
         }
     }
 
     fn put(&mut self, domain: &D, change: EntityChange<D>) {
-        let Ok(at) = usize::try_from(change.key.0) else { return };
-        if self.cells.len() <= at {
-            self.cells.resize_with(at + 1, || None);
-        }
-        let (sightings, dictionary) = self.pack(&change.sightings);
-        let ids = (Self::shown(domain, &change.sightings) != change.ids).then_some(change.ids);
-        let extra = Extra { ids, lost: change.lost, facts: change.facts };
-        let extra = (extra != Extra::default()).then(|| Box::new(extra));
-        let count = u32::try_from(change.sightings.len()).unwrap_or(u32::MAX);
-        let cell =
-            Cell { version: change.version, digest: change.digest, sightings, count, dictionary, extra };
-        let before = self.cells[at].replace(cell);
-        self.sightings =
-            self.sightings + u64::from(count) - before.as_ref().map_or(0, |old| u64::from(old.count));
+        let before = if change.is_new { None } else { self.cell(change.key).map(|cell| cell.rows.len()) };
         self.living += u64::from(before.is_none());
+        self.sightings = self.sightings + change.sightings.len() as u64 - before.unwrap_or(0) as u64;
+        let ids = (Self::shown(domain, &change.sightings) != change.ids).then_some(change.ids);
+        let rows = change
+            .sightings
+            .iter()
+            .map(|one| (self.name(&one.source), self.name(&one.aspect), one.seen_at.as_millis(), &one.item))
+            .collect();
+        let cell =
+            Cell { version: change.version, digest: change.digest.0, ids, lost: change.lost, facts: change.facts, rows };
+        self.write(change.key, &cell);
     }
 
     /// Adds what a sink reported; gives the new version when that changed something.
     pub(super) fn add_facts(&mut self, key: RecordKey, facts: Facts) -> Option<u64> {
-        let at = usize::try_from(key.0).ok()?;
-        let cell = self.cells.get_mut(at)?.as_mut()?;
-        let extra = cell.extra.get_or_insert_default();
-        let mut changed = false;
-        for (name, value) in facts {
-            if extra.facts.get(&name) != Some(&value) {
-                extra.facts.insert(name, value);
-                changed = true;
-            }
-        }
-        if !changed {
+        let mut cell = self.cell(key)?;
+        let before = cell.facts.clone();
+        cell.facts.extend(facts);
+        if cell.facts == before {
             return None;
         }
         cell.version += 1;
+        self.write(key, &cell);
         Some(cell.version)
     }
 
-    /// The change to offer a sink: the record as it is now, or its end.
-    pub(super) fn change(
-        &self,
-        domain: &D,
-        key: RecordKey,
-        version: u64,
-        entity: Option<Arc<D::Entity>>,
-    ) -> Change<D::Entity> {
-        let Some(cell) = self.cell(key) else { return Change::Delete { key, version } };
-        let extra = cell.extra.as_deref();
-        let entity = entity.unwrap_or_else(|| {
-            let lost = extra.map(|extra| extra.lost.as_slice()).unwrap_or_default();
-            Arc::new(domain.merge(&self.unpack(cell), lost))
-        });
-        let facts = extra.map(|extra| extra.facts.clone()).unwrap_or_default();
-        Change::Put(Record { key, version, entity, facts })
+    /// The change to offer a sink: the record as it is now, or its end. A merged entity that is still at hand, of a
+    /// record without facts, saves reading it.
+    pub(super) fn change(&self, domain: &D, key: RecordKey, version: u64, entity: Option<Arc<D::Entity>>) -> Change<D::Entity> {
+        if let Some(entity) = entity {
+            return Change::Put(Record { key, version, entity, facts: Facts::new() });
+        }
+        match self.row(domain, key) {
+            Some(row) => {
+                let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
+                Change::Put(Record { key, version, entity, facts: row.facts })
+            }
+            None => Change::Delete { key, version },
+        }
     }
 
     pub(super) fn sighted_since(&self, source: &Name, target: &Target, after: Timestamp) -> bool {
-        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(*key)) else {
-            return false;
-        };
-        self.unpack(cell)
-            .iter()
-            .any(|one| one.source == *source && one.aspect == target.aspect && one.seen_at > after)
+        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(key)) else { return false };
+        let of = |one: &Sighting<D::Item>| one.source == *source && one.aspect == target.aspect;
+        self.unpack(cell.rows).iter().any(|one| of(one) && one.seen_at > after)
     }
 
     pub(super) fn ids(&self, domain: &D, key: RecordKey) -> Option<Ids> {
@@ -274,7 +258,7 @@ impl<D: Domain> Entities<D> {
     }
 
     pub(super) fn find(&self, domain: &D, id: &Id) -> Option<Known<D>> {
-        let row = self.row(domain, *self.owners.get(&id.hash())?)?;
+        let row = self.row(domain, self.owners.get(&id.hash())?)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
         let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })

@@ -1,0 +1,209 @@
+//! Records by key in compressed blocks: what is alike compresses best together.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::id::RecordKey;
+
+/// Records are collected up to this size and then compressed together. Larger blocks compress little better and cost
+/// more to read one record from.
+const BLOCK_BYTES: usize = 32 << 10;
+/// A block is written anew when less than this share of its records still counts.
+const MIN_LIVE: f32 = 0.4;
+/// Key and length in front of each record.
+const FRAME: usize = 12;
+
+/// Keeps the newest bytes of each key.
+#[derive(Default)]
+pub(super) struct Archive {
+    /// By key; keys are given in order, so a vector is the smallest map.
+    places: Vec<Place>,
+    blocks: Vec<Block>,
+    free: Vec<u32>,
+    /// Records that are not compressed yet.
+    open: Vec<u8>,
+    read: Mutex<Option<(u32, Vec<u8>)>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    #[default]
+    Nowhere,
+    Open(u32),
+    Block(u32, u32),
+}
+
+#[derive(Default)]
+struct Block {
+    packed: Box<[u8]>,
+    records: u32,
+    live: u32,
+}
+
+impl Archive {
+    fn place(&self, key: RecordKey) -> Place {
+        usize::try_from(key.0).ok().and_then(|at| self.places.get(at)).copied().unwrap_or_default()
+    }
+
+    /// Every key that has a record, in order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = RecordKey> {
+        let places = self.places.iter().enumerate();
+        places.filter(|(_, place)| **place != Place::Nowhere).map(|(at, _)| RecordKey(at as u64))
+    }
+
+    /// Reads a record.
+    pub(super) fn get<T>(&self, key: RecordKey, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        match self.place(key) {
+            Place::Nowhere => None,
+            Place::Open(at) => record(&self.open, at).map(read),
+            Place::Block(block, at) => {
+                let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.as_ref().is_none_or(|(known, _)| *known != block) {
+                    *last = Some((block, self.unpack(block)));
+                }
+                last.as_ref().and_then(|(_, bytes)| record(bytes, at)).map(read)
+            }
+        }
+    }
+
+    /// Replaces a record.
+    pub(super) fn put(&mut self, key: RecordKey, bytes: &[u8]) {
+        self.remove(key);
+        let Ok(at) = usize::try_from(key.0) else { return };
+        if self.places.len() <= at {
+            self.places.resize(at + 1, Place::Nowhere);
+        }
+        self.places[at] = Place::Open(index(self.open.len()));
+        self.open.extend_from_slice(&key.0.to_le_bytes());
+        self.open.extend_from_slice(&index(bytes.len()).to_le_bytes());
+        self.open.extend_from_slice(bytes);
+        if self.open.len() >= BLOCK_BYTES {
+            self.seal();
+        }
+    }
+
+    /// Forgets a record.
+    pub(super) fn remove(&mut self, key: RecordKey) {
+        let place = self.place(key);
+        if place == Place::Nowhere {
+            return;
+        }
+        self.places[key.0 as usize] = Place::Nowhere;
+        let Place::Block(at, _) = place else { return };
+        let block = &mut self.blocks[at as usize];
+        block.live -= 1;
+        if block.live as f32 <= block.records as f32 * MIN_LIVE {
+            self.rewrite(at);
+        }
+    }
+
+    /// Compresses what is open.
+    fn seal(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.blocks.push(Block::default());
+            index(self.blocks.len() - 1)
+        });
+        let mut live = 0;
+        let mut records = 0;
+        for (offset, key, _) in frames(&open) {
+            records += 1;
+            // A record that was replaced meanwhile stands at another place.
+            if self.place(key) == Place::Open(offset) {
+                self.places[key.0 as usize] = Place::Block(at, offset);
+                live += 1;
+            }
+        }
+        let packed = lz4_flex::block::compress_prepend_size(&open).into_boxed_slice();
+        self.blocks[at as usize] = Block { packed, records, live };
+        self.open = open;
+        self.open.clear();
+        self.forget_read(at);
+    }
+
+    /// Moves what still counts of a block to the open records.
+    fn rewrite(&mut self, at: u32) {
+        let bytes = self.unpack(at);
+        self.blocks[at as usize] = Block::default();
+        self.forget_read(at);
+        self.free.push(at);
+        for (offset, key, record) in frames(&bytes) {
+            if self.place(key) == Place::Block(at, offset) {
+                self.places[key.0 as usize] = Place::Nowhere;
+                self.put(key, record);
+            }
+        }
+    }
+
+    fn forget_read(&self, at: u32) {
+        let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_some_and(|(known, _)| *known == at) {
+            *last = None;
+        }
+    }
+
+    fn unpack(&self, at: u32) -> Vec<u8> {
+        // What was packed here unpacks; an empty answer would only show as a missing record.
+        lz4_flex::block::decompress_size_prepended(&self.blocks[at as usize].packed).unwrap_or_default()
+    }
+}
+
+/// Blocks are small and keys in memory few: offsets and numbers fit 32 bits.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// The record framed at an offset.
+fn record(bytes: &[u8], at: u32) -> Option<&[u8]> {
+    let (_, _, record) = frames(bytes.get(at as usize..)?).next()?;
+    Some(record)
+}
+
+/// Offset, key and bytes of each record.
+fn frames(bytes: &[u8]) -> impl Iterator<Item = (u32, RecordKey, &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let head = bytes.get(at..at + FRAME)?;
+        let key = u64::from_le_bytes(head.get(..8)?.try_into().ok()?);
+        let length = u32::from_le_bytes(head.get(8..)?.try_into().ok()?) as usize;
+        let record = bytes.get(at + FRAME..at + FRAME + length)?;
+        let offset = index(at);
+        at += FRAME + length;
+        Some((offset, RecordKey(key), record))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn text(key: u64, version: u64) -> Vec<u8> {
+        format!("{{\"key\":{key},\"version\":{version},\"filling\":\"{}\"}}", "x".repeat((key % 97) as usize)).into_bytes()
+    }
+
+    #[test]
+    fn the_newest_bytes_of_each_key_come_back_however_often_it_is_written() {
+        let mut archive = Archive::default();
+        let mut model = BTreeMap::new();
+        let mut random = 7_u64;
+        for version in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let key = (random >> 33) % 700;
+            if version % 11 == 0 {
+                archive.remove(RecordKey(key));
+                model.remove(&key);
+            } else {
+                archive.put(RecordKey(key), &text(key, version));
+                model.insert(key, version);
+            }
+        }
+        assert_eq!(archive.keys().map(|key| key.0).collect::<Vec<_>>(), model.keys().copied().collect::<Vec<_>>());
+        for key in 0..700 {
+            let read = archive.get(RecordKey(key), <[u8]>::to_vec);
+            assert_eq!(read, model.get(&key).map(|version| text(key, *version)), "key {key}");
+        }
+        let used = archive.blocks.len() - archive.free.len();
+        assert!(used < 20, "{used} blocks for 700 small records: what is replaced is not freed");
+    }
+}
