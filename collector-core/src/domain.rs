@@ -61,6 +61,10 @@ pub trait Domain: Send + Sync + 'static {
     /// Who an item is about, which side it shows, and when.
     fn about<'a>(&self, item: &'a Self::Item) -> About<'a>;
 
+    /// What an older item of the same (source, aspect) still adds to a newer one, which replaces it: parts that add up,
+    /// such as posts seen. Tells whether it added anything. Nothing may depend on the order of several calls.
+    fn carry(&self, older: &Self::Item, newer: &mut Self::Item) -> bool;
+
     /// The entity that these sightings make: the latest of each (source, aspect), and the weak identities that
     /// they do not show any more.
     fn merge(&self, latest: &[Sighting<Self::Item>], lost: &[Lost]) -> Self::Entity;

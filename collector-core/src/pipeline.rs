@@ -388,7 +388,8 @@ impl<D: Domain> Part<D> {
         for kind in kinds {
             let spec = self.source.call(&kind);
             if spec.tasks == 0 {
-                faults.push(format!("source `{name}`: a call of `{kind}` takes no tasks, at least 1 it must"));
+                faults
+                    .push(format!("source `{name}`: a call of `{kind}` takes no tasks, at least 1 it must"));
             }
             if spec.timeout.is_zero() {
                 faults.push(format!("source `{name}`: the timeout of `{kind}` must be above 0"));

@@ -69,6 +69,14 @@ impl Domain for Rows {
         About { ids: Ids { strong, weak }, aspect: "list_row".into(), as_of: None }
     }
 
+    fn carry(&self, _older: &Row, _newer: &mut Row) -> bool {
+        false
+    }
+
+    fn carry(&self, _older: &Row, _newer: &mut Row) -> bool {
+        false
+    }
+
     fn merge(&self, latest: &[Sighting<Row>], _lost: &[Lost]) -> Option<Row> {
         latest.iter().max_by_key(|sighting| sighting.seen_at).map(|latest| latest.item.clone())
     }

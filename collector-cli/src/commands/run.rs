@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use collector_core::error::Error;
+use collector_core::error::{Error, ErrorKind};
 use collector_core::pipeline::{Job as Task, RunReport};
 use collector_core::task::Query;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,8 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
     }
     let job = job(&config, &args)?;
     let report = match collect(&config, &job, &session.output, session.stop.clone()).await {
-        // Who read standard output has seen enough; what is missing is asked for by the next run.
-        Err(error) if is_closed_pipe(&error) && config.jsonl == Some(JsonlPlace::Stdout) => {
+        // Who read standard output has seen enough and closed it: the sink calls that cancelled.
+        Err(error) if error.kind() == ErrorKind::Cancelled && config.jsonl == Some(JsonlPlace::Stdout) => {
             return Ok(Exit::Partial);
         }
         report => report?,
@@ -59,13 +59,6 @@ pub(super) async fn collect(
         report = engine.run(task, stop) => report,
         never = progress.follow(&store) => match never {},
     }
-}
-
-fn is_closed_pipe(error: &Error) -> bool {
-    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
-    causes.any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    })
 }
 
 /// Standard output belongs to the data when JSON Lines go there.

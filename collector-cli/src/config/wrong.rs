@@ -43,7 +43,7 @@ impl Wrong {
             // The key is there when its value was wrong: that was said already.
             self.message = node.get(name).is_none().then(|| format!("missing key `{name}`"));
         } else if self.tell_found {
-            let found = String::new();
+            let found = node.quoted();
             self.message = self.message.map(|message| format!("{message}, found {found}"));
         }
         self.place = Some(node.place());

@@ -13,6 +13,8 @@ const SEARCH_STEP: Duration = Duration::from_millis(200);
 /// Once found, it grows by this much per step, to notice a limit that was raised.
 const CREEP_FACTOR: f64 = 1.005;
 const CREEP_STEP: Duration = Duration::from_secs(1);
+/// The slowest rate that is tried: below it, waiting for a token would teach nothing.
+const SLOWEST: f64 = 1.0;
 /// Steps remembered to estimate a rate from.
 const STEPS: usize = 64;
 
@@ -110,8 +112,9 @@ impl Pace {
         let (step, factor) =
             if self.searching { (SEARCH_STEP, SEARCH_FACTOR) } else { (CREEP_STEP, CREEP_FACTOR) };
         let from = *self.step_from.get_or_insert(now);
-        if now.saturating_duration_since(from) >= step {
-            self.rate = Some(rate * factor);
+        let steps = (now.saturating_duration_since(from).as_secs_f64() / step.as_secs_f64()).floor();
+        if steps >= 1.0 {
+            self.rate = Some(rate * factor.powf(steps.min(100.0)));
             self.step_from = Some(now);
             if self.steps.len() == STEPS {
                 self.steps.pop_front();
@@ -122,6 +125,12 @@ impl Pace {
 
     /// A call was accepted.
     pub fn answered(&mut self, now: Instant) {
+        if self.searching && self.since.is_some_and(|resume| now < resume) {
+            // It was sent before the refusal and took longer: the bucket held one more.
+            self.burst += 1.0;
+            self.tokens += 0.9;
+            return;
+        }
         self.since.get_or_insert(now);
         self.accepted += 1.0;
     }
@@ -149,7 +158,7 @@ impl Pace {
                 stretches.fold(certain, f64::max).min(rate)
             }
         };
-        let rate = rate.max(0.1);
+        let rate = rate.max(SLOWEST);
         self.rate = Some(rate);
         // The vendor's bucket fills up while nothing is sent.
         self.tokens = self.burst.min(rate * hold.as_secs_f64()) * 0.9;

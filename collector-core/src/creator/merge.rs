@@ -133,6 +133,10 @@ impl Domain for Creators {
         }
     }
 
+    fn carry(&self, older: &CreatorSighting, newer: &mut CreatorSighting) -> bool {
+        posts::carry(&older.posts, &mut newer.posts)
+    }
+
     fn merge(&self, latest: &[Sighting<CreatorSighting>], lost: &[Lost]) -> Creator {
         self.panel(latest, lost).merge()
     }

@@ -42,6 +42,33 @@ pub(super) fn stats(sightings: &[&Sighting<CreatorSighting>]) -> Option<(PostSta
     Some((stats, by))
 }
 
+/// Adds the posts of an older sighting to a newer one of the same side: each page of a search shows a post or two, and
+/// together they are what the figures stand on. Tells whether that changed what the newer one shows.
+///
+/// The latest [`LATEST`] and as many pinned ones are kept, in one order, so that the order of calls does not matter.
+pub(super) fn carry(older: &[PostSeen], newer: &mut Vec<PostSeen>) -> bool {
+    if older.iter().all(|post| newer.iter().any(|known| known.id == post.id && known.pinned >= post.pinned)) {
+        return false;
+    }
+    let before = newer.clone();
+    for post in older.iter().filter(|post| !post.id.is_empty()) {
+        match newer.iter_mut().find(|known| known.id == post.id) {
+            Some(known) => known.pinned |= post.pinned,
+            None => newer.push(post.clone()),
+        }
+    }
+    newer.sort_by(|a, b| {
+        (a.pinned, Reverse(a.created_at), Reverse(&a.id)).cmp(&(b.pinned, Reverse(b.created_at), Reverse(&b.id)))
+    });
+    let (mut latest, mut pinned) = (0, 0);
+    newer.retain(|post| {
+        let count = if post.pinned { &mut pinned } else { &mut latest };
+        *count += 1;
+        *count <= LATEST
+    });
+    *newer != before
+}
+
 /// The latest posts that are not pinned, each as its newest sighting shows it.
 ///
 /// A post without an id cannot be told from others and does not count.

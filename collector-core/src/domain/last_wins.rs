@@ -55,6 +55,10 @@ where
         About { ids: Ids { strong: vec![key], weak: Vec::new() }, aspect: Cow::Borrowed(""), as_of: None }
     }
 
+    fn carry(&self, _older: &T, _newer: &mut T) -> bool {
+        false
+    }
+
     fn merge(&self, latest: &[Sighting<T>], _lost: &[Lost]) -> Option<T> {
         // The source's name breaks ties, so that the order of the slice does not matter.
         latest.iter().max_by(|a, b| (a.seen_at, &a.source).cmp(&(b.seen_at, &b.source))).map(|latest| latest.item.clone())

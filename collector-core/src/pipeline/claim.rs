@@ -241,7 +241,9 @@ impl<D: Domain> Dispatcher<D> {
             Some(budget) => match self.reserve(budget, spec.worst_cost, calls).await? {
                 Some((calls, window)) => (calls, Some(window)),
                 // What is running may turn out to cost less than was booked for it.
-                None if worker.booked[worker.parts.slots[slot].account].load(Ordering::SeqCst) > 0 => return Ok(0),
+                None if worker.booked[worker.parts.slots[slot].account].load(Ordering::SeqCst) > 0 => {
+                    return Ok(0);
+                }
                 None => {
                     let spent = Error::new(
                         ErrorKind::QuotaExhausted,

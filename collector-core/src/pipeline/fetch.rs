@@ -141,7 +141,8 @@ fn own_accord(error: Error) -> Error {
         return error;
     }
     let charged = error.is_maybe_charged();
-    let failed = Error::new(ErrorKind::Unexpected, "the source gave up a call that nobody stopped").caused_by(error);
+    let failed =
+        Error::new(ErrorKind::Unexpected, "the source gave up a call that nobody stopped").caused_by(error);
     if charged { failed.maybe_charged() } else { failed }
 }
 

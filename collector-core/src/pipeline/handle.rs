@@ -82,7 +82,8 @@ impl<D: Domain> Engine<D> {
                     );
                     return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", &slot.name));
                 }
-                if let Some(task) = tasks.iter().find(|task| self.parts.lane(task.source(), task.kind()).is_none())
+                if let Some(task) =
+                    tasks.iter().find(|task| self.parts.lane(task.source(), task.kind()).is_none())
                 {
                     let message = "a source seeds a task of a kind that nobody in this pipeline gets";
                     return Err(Error::new(ErrorKind::ConfigInvalid, message)
@@ -299,7 +300,8 @@ impl<D: Domain> Handle<D> {
         worker.recount_owed().await?;
         let deadline = worker.tick() + worker.parts.settings.drain;
         let mut progress = worker.progress.subscribe();
-        let works = |outlet: &Outlet| outlet.owed.load(Ordering::SeqCst) > 0 && outlet.stuck_since().is_none();
+        let works =
+            |outlet: &Outlet| outlet.owed.load(Ordering::SeqCst) > 0 && outlet.stuck_since().is_none();
         while worker.outlets.iter().any(works) && worker.tick() < deadline && owes().await? {
             self.failed()?;
             worker.outlets.iter().for_each(|outlet| outlet.wake.notify_one());
@@ -379,7 +381,8 @@ impl<D: Domain> Handle<D> {
 
     /// The slot that gets the tasks of a lane written as `source/kind`.
     fn slot_of(&self, lane: &str) -> Option<usize> {
-        let gets = |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
+        let gets =
+            |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
         self.worker.parts.slots.iter().position(gets)
     }
 

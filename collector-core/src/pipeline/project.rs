@@ -174,7 +174,11 @@ async fn settle<D: Domain>(
     let count = settled.len() - owed;
     worker.store().settle(sink, &worker.id, settled, written.position, now).await?;
     let outlet = &worker.outlets[at];
-    if count == 0 { outlet.holds(worker.tick()) } else { outlet.moves() }
+    if count == 0 {
+        outlet.holds(worker.tick())
+    } else {
+        outlet.moves()
+    }
     // Saturating: changes taken over from others were never counted here.
     let less = |owed: u64| Some(owed.saturating_sub(count as u64));
     outlet.owed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).unwrap_or_default();

@@ -265,7 +265,10 @@ impl<D: Domain> Worker<D> {
 
     /// Stops everything because our own side failed.
     pub(super) fn fail(&self, error: Error) {
-        tracing::error!(error = %ErrorChain(&error), "stopped by our own side");
+        match error.kind() {
+            ErrorKind::Cancelled => tracing::debug!(error = %ErrorChain(&error), "stopped"),
+            _ => tracing::error!(error = %ErrorChain(&error), "stopped by our own side"),
+        }
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.failed.store(true, Ordering::SeqCst);
         self.drain.cancel();

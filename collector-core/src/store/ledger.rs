@@ -478,27 +478,26 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
     }
 
-    /// Keeps a sighting unless a later one of its (source, aspect) is known.
-    fn see(&mut self, key: RecordKey, sighting: Sighting<D::Item>) {
+    /// Keeps a sighting unless a later one of its (source, aspect) is known; either way, what the older one adds.
+    fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
-        let (at, old) = match known.row.sightings.iter().position(same) {
-            Some(at) if known.row.sightings[at].seen_at > sighting.seen_at => {
-                // Too late to count, but it shows which weak identities were theirs then.
-                (at, sighting)
-            }
-            Some(at) => {
-                known.written.insert(at);
-                known.touched = true;
-                (at, std::mem::replace(&mut known.row.sightings[at], sighting))
-            }
-            None => {
-                known.row.sightings.push(sighting);
-                known.written.insert(known.row.sightings.len() - 1);
-                known.touched = true;
-                return;
-            }
+        let Some(at) = known.row.sightings.iter().position(same) else {
+            known.row.sightings.push(sighting);
+            known.written.insert(known.row.sightings.len() - 1);
+            known.touched = true;
+            return;
         };
+        let kept = &mut known.row.sightings[at];
+        let late = kept.seen_at > sighting.seen_at;
+        if !late {
+            std::mem::swap(kept, &mut sighting);
+        }
+        let old = sighting;
+        if self.domain.carry(&old.item, &mut kept.item) || !late {
+            known.written.insert(at);
+            known.touched = true;
+        }
         let newer = self.domain.about(&known.row.sightings[at].item).ids.weak;
         let gone = self.domain.about(&old.item).ids.weak.into_iter().filter(|id| !newer.contains(id));
         for id in gone.collect::<Vec<_>>() {

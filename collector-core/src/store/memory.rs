@@ -264,7 +264,9 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn begin_run(&self, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
-        Ok(self.state().runs.begin(spec, now))
+        let mut state = self.state();
+        let commits = state.commits;
+        Ok(state.runs.begin(spec, commits, now))
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {

@@ -118,7 +118,7 @@ pub struct RunState {
     pub open: u64,
     /// Its counts.
     pub counts: RunCounts,
-    /// Changes this run (or an earlier one) caused that some sink does not have yet.
+    /// Changes that some sink does not have yet, of those this run caused and those that were owed when it began.
     pub pending: u64,
 }
 

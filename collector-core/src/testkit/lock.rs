@@ -1,4 +1,4 @@
-//! The conformance suite for [`Lock`](crate::lock::Lock).
+//! The conformance suite for [`Lock`].
 //!
 //! An author of a lock implements [`LockHarness`] and calls [`lock_conformance!`](crate::lock_conformance) in a
 //! test module: each promise of the trait's contract becomes a test of its own.

@@ -1,4 +1,4 @@
-//! The conformance suite for [`Sink`](crate::sink::Sink).
+//! The conformance suite for [`Sink`].
 //!
 //! An author of a sink implements [`SinkHarness`] and calls [`sink_conformance!`](crate::sink_conformance) in a
 //! test module: each promise of the trait's contract becomes a test of its own.

@@ -1,4 +1,4 @@
-//! The conformance suite for [`Source`](crate::source::Source).
+//! The conformance suite for [`Source`].
 //!
 //! An author of a source implements [`SourceHarness`], which says how the vendor's wire format writes pages and
 //! failures, and calls [`source_conformance!`](crate::source_conformance) in a test module: each promise of the
@@ -45,8 +45,9 @@
 //!     }
 //!
 //!     fn page_with_bad_item(&self, items: &[u64]) -> Answer {
-//!         let items: Vec<_> = items.iter().map(|id| json!({ "id": id })).collect();
-//!         Answer::json(&json!({ "items": [items, vec![json!({ "id": {} })]].concat(), "next": null }))
+//!         let mut items: Vec<_> = items.iter().map(|id| json!({ "id": id })).collect();
+//!         items.push(json!({ "id": "no number" }));
+//!         Answer::json(&json!({ "items": items, "next": null }))
 //!     }
 //!
 //!     fn number(&self, item: &AcmeItem) -> u64 {

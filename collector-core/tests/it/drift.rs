@@ -1,8 +1,8 @@
 //! Answers that cannot be read: kept, bounded, and mended later without losing anything.
 
+use collector_core::admission::Limits;
 use collector_core::error::ErrorKind;
 use collector_core::pipeline::{End, SourceOptions};
-use collector_core::admission::Limits;
 use collector_core::store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,8 @@ async fn unreadable_answers_in_a_row_park_their_source_and_nobody_else() {
 async fn a_slow_source_drifts_like_a_fast_one() {
     let world = World::of_things();
     let api = drifting().takes(5 * SECOND);
-    let one = SourceOptions { limits: Limits { in_flight: 1, ..Limits::default() }, ..SourceOptions::default() };
+    let one =
+        SourceOptions { limits: Limits { in_flight: 1, ..Limits::default() }, ..SourceOptions::default() };
     let engine = world.pipeline().source_with(api.clone(), one).build().unwrap();
     let report = run(&engine, many(100)).await;
     assert_eq!((report.end, api.calls()), (End::Parked { until: None }, 20));
@@ -86,7 +87,8 @@ async fn a_readable_answer_now_and_then_keeps_a_source_in() {
 #[tokio::test(start_paused = true)]
 async fn garbage_by_the_hour_costs_a_try_per_start_and_stops_nobody() {
     let world = World::of_things();
-    let (api, fine) = (Scripted::<Thing>::new("garbage", |_: &Asked| Reply::Garbage), Scripted::willing("fine"));
+    let (api, fine) =
+        (Scripted::<Thing>::new("garbage", |_: &Asked| Reply::Garbage), Scripted::willing("fine"));
     let engine = world.pipeline().source(api.clone()).source(fine.clone()).build().unwrap();
     let handle = engine.start().await.unwrap();
     for hour in 0..5 {

@@ -65,7 +65,8 @@ async fn two_sources_of_one_account_share_its_limit() {
     let mut starts: Vec<_> = a.made().into_iter().chain(b.made()).map(|made| made.at).collect();
     starts.sort();
     // Each call takes 100 ms, so whatever starts within 100 ms runs at once.
-    let at_once = starts.windows(5).filter(|five| five[4].since(five[0]) < Duration::from_millis(100)).count();
+    let at_once =
+        starts.windows(5).filter(|five| five[4].since(five[0]) < Duration::from_millis(100)).count();
     assert_eq!(at_once, 0, "five calls ran at once");
 }
 
@@ -91,8 +92,11 @@ async fn one_failed_and_one_absent_task_of_a_batch_touch_nobody_else() {
             _ => Fate::Done,
         };
         let fates: Vec<Fate> = asked.subjects().into_iter().map(fate).collect();
-        let answered = asked.subjects().into_iter().zip(&fates).filter(|(_, fate)| matches!(fate, Fate::Done));
-        Said::items(answered.map(|(key, _)| Thing::new(key, "known")).collect::<Vec<_>>()).fates(fates.clone()).into()
+        let answered =
+            asked.subjects().into_iter().zip(&fates).filter(|(_, fate)| matches!(fate, Fate::Done));
+        Said::items(answered.map(|(key, _)| Thing::new(key, "known")).collect::<Vec<_>>())
+            .fates(fates.clone())
+            .into()
     })
     .kind("thing", CallSpec::new(Role::Hydration).batch(20));
     let engine = world.pipeline().source(api.clone()).build().unwrap();
@@ -120,15 +124,15 @@ async fn who_is_known_is_filled_in_before_anybody_new_is_looked_for() {
 #[tokio::test(start_paused = true)]
 async fn discovery_waits_while_too_many_wait_for_hydration() {
     let world = World::of_things();
-    // Things that cannot be had before noon: only the limit keeps the engine from reading all pages at once.
-    let noon = BEGIN + 12 * HOUR;
+    // Things that cannot be had for an hour: only the limit keeps the engine from reading all pages at once.
+    let due = BEGIN + HOUR;
     let api = Scripted::new("api", move |asked: &Asked| {
         if asked.kind == "thing" {
             return Said::items([Thing::new(asked.subject(), "known")]).into();
         }
         let page: usize = asked.tasks[0].get("page").map_or(0, |page| page.parse().unwrap());
         let things =
-            (0..50).map(|i| Task::new("api", "thing", format!("t{:03}", page * 50 + i)).not_before(noon));
+            (0..50).map(|i| Task::new("api", "thing", format!("t{:03}", page * 50 + i)).not_before(due));
         let next = Task::new("api", "page", asked.subject()).per_run().param("page", (page + 1).to_string());
         Said::nothing().then(things).then((page < 9).then_some(next)).into()
     });
@@ -136,7 +140,7 @@ async fn discovery_waits_while_too_many_wait_for_hydration() {
     let engine = world.pipeline().source(api.clone()).settings(settings).build().unwrap();
     let report = within(DAY, engine.run(hashtag("all"), Default::default())).await.unwrap();
     assert_eq!((report.end, world.stored().len()), (End::Complete, 500));
-    let early = api.made().iter().filter(|made| made.kind == "page" && made.at < noon).count();
+    let early = api.made().iter().filter(|made| made.kind == "page" && made.at < due).count();
     assert_eq!(early, 3, "150 open things are more than 120");
 }
 
@@ -186,7 +190,7 @@ async fn an_answer_may_say_ask_me_later_without_costing_an_attempt() {
 #[tokio::test(start_paused = true)]
 async fn large_bodies_share_one_budget() {
     let world = World::of_things();
-    let body = 1 << 20;
+    let body = 64 << 10;
     let api = Scripted::new("api", move |asked: &Asked| {
         let mut said = Said::items([Thing::new(asked.subject(), "large")]);
         said.filler = "x".repeat(body);

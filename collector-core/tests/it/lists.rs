@@ -102,9 +102,10 @@ async fn a_lookup_that_nobody_here_gets_is_not_asked_and_stops_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_a_removed_source_left_open_ends_the_run_with_its_name() {
     let world = World::of_things();
-    let (api, gone) = (Scripted::willing("api"), Scripted::<Thing>::new("gone", |_: &Asked| {
-        Reply::fail(ErrorKind::Unauthorized)
-    }));
+    let (api, gone) = (
+        Scripted::willing("api"),
+        Scripted::<Thing>::new("gone", |_: &Asked| Reply::fail(ErrorKind::Unauthorized)),
+    );
     let engine = world.pipeline().source(api.clone()).source(gone).build().unwrap();
     assert!(matches!(run(&engine, many(3)).await.end, End::Parked { .. }));
     // The next configuration knows the source no more.

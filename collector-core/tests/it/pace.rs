@@ -64,7 +64,8 @@ async fn a_retry_after_of_a_failing_vendor_is_kept_too() {
 /// The most calls that began within any stretch of this length.
 fn most_within(source: &Scripted<Thing>, stretch: Duration) -> usize {
     let starts: Vec<Timestamp> = source.made().iter().map(|made| made.at).collect();
-    let within = |from: &Timestamp| starts.iter().filter(|at| **at >= *from && at.since(*from) < stretch).count();
+    let within =
+        |from: &Timestamp| starts.iter().filter(|at| **at >= *from && at.since(*from) < stretch).count();
     starts.iter().map(within).max().unwrap_or(0)
 }
 
@@ -100,10 +101,8 @@ async fn an_untold_rate_is_learned_from_a_few_refusals() {
         bucket.0 -= 1.0;
         Said::items([Thing::new(asked.subject(), "known")]).into()
     });
-    let options = SourceOptions {
-        limits: Limits { in_flight: 32, ..Limits::default() },
-        ..SourceOptions::default()
-    };
+    let options =
+        SourceOptions { limits: Limits { in_flight: 32, ..Limits::default() }, ..SourceOptions::default() };
     let report = run(&world.pipeline().source_with(api.clone(), options).build().unwrap(), many(1_500)).await;
     assert_eq!((report.end, report.counts.retries), (End::Complete, 0));
     let refused = api.calls() - 1_500;

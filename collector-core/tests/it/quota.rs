@@ -1,6 +1,7 @@
 //! Budgets and parking: out of budget nothing fails, it waits.
 
 use collector_core::admission::Limits;
+use collector_core::clock::Clock;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::pipeline::{End, Engine, SourceOptions};
 use collector_core::source::{CallSpec, Role};
@@ -41,7 +42,11 @@ async fn a_budget_is_spent_to_the_last_unit_and_the_rest_waits_for_the_next_day(
         assert_eq!((api.calls(), spent(&world).await, report.resumed), (calls, 100, resumed), "day {day}");
         assert_eq!((report.counts.dead, report.counts.retries), (0, 0));
         assert_eq!(report.open, 250 - calls as u64);
-        assert!(report.reasons.iter().any(|reason| reason.starts_with("parked until")), "{:?}", report.reasons);
+        assert!(
+            report.reasons.iter().any(|reason| reason.starts_with("parked until")),
+            "{:?}",
+            report.reasons
+        );
         assert_eq!(world.stored().len(), calls, "what was bought is delivered");
         world.assert_left_tidy().await;
 
@@ -59,20 +64,17 @@ async fn a_budget_is_spent_to_the_last_unit_and_the_rest_waits_for_the_next_day(
 async fn a_running_engine_goes_on_by_itself_after_the_reset() {
     let world = World::of_things();
     let api = Scripted::willing("api");
-    let engine = world.pipeline().source_with(api.clone(), a_day(100)).build().unwrap();
+    let mut an_hour = a_day(100);
+    an_hour.budget = an_hour.budget.map(|budget| Budget { window: HOUR, ..budget });
+    let engine = world.pipeline().source_with(api.clone(), an_hour).build().unwrap();
     let handle = engine.start().await.unwrap();
     handle.submit(many(250)).await.unwrap();
-    for (hours, calls) in [(1, 100), (23, 100), (25, 200), (47, 200), (49, 250)] {
-        tokio::time::sleep_until(handle_time(&world, hours)).await;
-        assert_eq!(api.calls(), calls, "after {hours} hours");
+    for (minutes, calls) in [(5, 100), (59, 100), (65, 200), (119, 200), (125, 250)] {
+        tokio::time::sleep((BEGIN + minutes * MINUTE).since(world.clock.now())).await;
+        assert_eq!(api.calls(), calls, "after {minutes} minutes");
     }
     handle.shutdown().await.unwrap();
     assert_eq!((world.stored().len(), api.most_asked()), (250, 1));
-}
-
-fn handle_time(world: &World<Things>, hours: u32) -> tokio::time::Instant {
-    use collector_core::clock::Clock;
-    world.clock.monotonic() + (BEGIN + hours * HOUR).since(world.clock.now())
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +151,7 @@ async fn a_refused_credential_waits_for_a_person_and_a_new_start_tries_once() {
     let engine = build();
     let handle = engine.start().await.unwrap();
     handle.submit(many(50)).await.unwrap();
-    tokio::time::sleep(2 * DAY).await;
+    tokio::time::sleep(3 * HOUR).await;
     assert!(api.calls() <= 8, "{} calls with a credential that was refused", api.calls());
     handle.shutdown().await.unwrap();
 

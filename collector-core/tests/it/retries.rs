@@ -31,7 +31,8 @@ async fn attempts_have_a_limit_and_the_dead_letter_says_it_all() {
     let world = World::of_things();
     let api = Scripted::<Thing>::new("api", |_: &Asked| Reply::fail(ErrorKind::Unavailable));
     let retry = ExponentialBackoff::default().attempts(4);
-    let report = run(&world.pipeline().retry(retry).source(api.clone()).build().unwrap(), handles(["lost"])).await;
+    let report =
+        run(&world.pipeline().retry(retry).source(api.clone()).build().unwrap(), handles(["lost"])).await;
 
     assert_eq!((report.end, api.calls(), report.counts.dead), (End::Partial, 4, 1));
     let letter = &world.store.dead_letters(10).await.unwrap()[0];
@@ -39,7 +40,11 @@ async fn attempts_have_a_limit_and_the_dead_letter_says_it_all() {
         assert!(letter.message.contains(part), "`{part}` is not in: {}", letter.message);
     }
     assert_eq!((letter.kind, letter.task.as_ref().unwrap().subject()), (ErrorKind::Unavailable, "lost"));
-    assert!(report.reasons.iter().any(|reason| reason.contains("dead 1: api unavailable")), "{:?}", report.reasons);
+    assert!(
+        report.reasons.iter().any(|reason| reason.contains("dead 1: api unavailable")),
+        "{:?}",
+        report.reasons
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +52,8 @@ async fn elapsed_time_has_a_limit_and_the_dead_letter_says_it() {
     let world = World::of_things();
     let api = Scripted::<Thing>::new("api", |_: &Asked| Reply::fail(ErrorKind::Timeout)).takes(20 * SECOND);
     let retry = ExponentialBackoff::default().attempts(1_000).elapsed(2 * MINUTE);
-    let report = run(&world.pipeline().retry(retry).source(api.clone()).build().unwrap(), handles(["lost"])).await;
+    let report =
+        run(&world.pipeline().retry(retry).source(api.clone()).build().unwrap(), handles(["lost"])).await;
 
     assert_eq!((report.end, report.counts.dead), (End::Partial, 1));
     let made = api.made();
@@ -75,7 +81,8 @@ async fn an_hour_of_outage_costs_few_calls_and_loses_nothing() {
     assert_eq!(report.counts.done + report.counts.dead, 1_000);
     assert!(report.counts.dead <= 10, "{} dead letters", report.counts.dead);
 
-    let letters: Vec<_> = world.store.dead_letters(1_000).await.unwrap().iter().map(|letter| letter.id).collect();
+    let letters: Vec<_> =
+        world.store.dead_letters(1_000).await.unwrap().iter().map(|letter| letter.id).collect();
     let handle = engine.start().await.unwrap();
     let begun = handle.submit(many(1_000)).await.unwrap();
     handle.revive(&letters).await.unwrap();
@@ -115,7 +122,8 @@ async fn a_call_that_hangs_is_cut_at_the_timeout_of_its_kind() {
     })
     .kind("thing", CallSpec::new(Role::Hydration).timeout(7 * SECOND));
     let retry = ExponentialBackoff::default().delays(Duration::ZERO, Duration::ZERO);
-    let report = run(&world.pipeline().retry(retry).source(api.clone()).build().unwrap(), handles(["x"])).await;
+    let report =
+        run(&world.pipeline().retry(retry).source(api.clone()).build().unwrap(), handles(["x"])).await;
     assert_eq!((report.end, report.counts.retries), (End::Complete, 1));
     let made = api.made();
     let gap = made[1].at.since(made[0].at);
@@ -216,13 +224,15 @@ async fn a_panic_of_a_policy_or_an_observer_ends_the_run_with_an_error_and_no_ha
 async fn a_vendor_that_fails_holds_nobody_else_up() {
     let world = World::of_things();
     let broken = Scripted::<Thing>::new("broken", |_: &Asked| {
-        Reply::Fail(Error::new(ErrorKind::Unavailable, "down").retry_after(10 * MINUTE))
+        Reply::Fail(Error::new(ErrorKind::Unavailable, "down").retry_after(MINUTE))
     });
     let fine = Scripted::willing("fine");
-    let one = SourceOptions { limits: Limits { in_flight: 1, ..Limits::default() }, ..SourceOptions::default() };
-    let engine = world.pipeline().source(broken).source_with(fine.clone(), one).build().unwrap();
+    let one =
+        SourceOptions { limits: Limits { in_flight: 1, ..Limits::default() }, ..SourceOptions::default() };
+    let once = ExponentialBackoff::default().attempts(1);
+    let engine = world.pipeline().retry(once).source(broken).source_with(fine.clone(), one).build().unwrap();
     let report = run(&engine, many(20)).await;
-    assert_eq!((report.counts.done, world.stored().len()), (20, 20));
+    assert_eq!((report.counts.done, report.counts.dead, world.stored().len()), (20, 20, 20));
     let last = fine.made().last().unwrap().at;
     assert!(last.since(BEGIN) < 5 * SECOND, "the other vendor's last call began at {last}");
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector_core::clock::{TokioClock, Timestamp};
+use collector_core::clock::{Timestamp, TokioClock};
 use collector_core::domain::{Domain, Keyed, LastWins};
 use collector_core::id::Id;
 use collector_core::lock::{LeaseOptions, MemoryLock};

@@ -44,7 +44,7 @@ pub(super) async fn counts(tx: &Session) -> Result<Counts> {
         sinks: balances(tx).await?,
         dead: single(tx, "SELECT COUNT(*) FROM @dead").await?,
         spent: budgets::all_spent(tx).await?.into_iter().collect(),
-        workers: single(tx, "SELECT COUNT(*) FROM @worker WHERE alive = 1").await?,
+        workers: single(tx, "SELECT COUNT(*) FROM @worker WHERE state = 1").await?,
         runs: runs::newest_first(tx, RUNS).await?,
     })
 }

@@ -7,8 +7,8 @@
 pub(super) const VERSIONS: &[&[&str]] = &[&[
     // Numbers that only grow, and totals that would be slow to count. See `counters.rs`.
     "CREATE TABLE @counter (id {serial}, n {int} NOT NULL){rows}",
-    // `alive` is 0 for one that acts without having opened the store, or after it was declared dead.
-    "CREATE TABLE @worker (id {serial}, name {name} NOT NULL UNIQUE, alive {int} NOT NULL, beat {int} NOT NULL, \
+    // For `state` see `workers.rs`.
+    "CREATE TABLE @worker (id {serial}, name {name} NOT NULL UNIQUE, state {int} NOT NULL, beat {int} NOT NULL, \
      ttl {int} NOT NULL){rows}",
     // One per source and kind, with the number of its open tasks.
     "CREATE TABLE @lane (id {serial}, source {name} NOT NULL, kind {name} NOT NULL, open {int} NOT NULL, \

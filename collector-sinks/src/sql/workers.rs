@@ -22,13 +22,22 @@ pub(super) struct TakenOver {
     pub(super) claims: u64,
 }
 
-/// How long a worker may be silent that acts without having opened the store.
+/// How long a worker may be silent that never opened the store.
 const DEFAULT_TTL: Duration = Duration::from_secs(60);
+/// How long a dead worker is remembered, with the time it may be silent, in case it comes back.
+const REMEMBERED: Duration = Duration::from_secs(86_400);
+
+/// Declared dead, and holds nothing any more.
+const DEAD: u64 = 0;
+/// Alive: it opened the store, and has not been silent for too long since.
+const ALIVE: u64 = 1;
+/// Works on without knowing that it was declared dead: its next heartbeat tells it.
+const UNAWARE: u64 = 2;
 
 /// A worker's row.
 struct Row {
     id: u64,
-    alive: bool,
+    state: u64,
 }
 
 /// Registers a worker and its sinks, and takes over from the dead.
@@ -38,12 +47,9 @@ pub(super) async fn open(
     names: &[Name],
     now: Timestamp,
 ) -> Result<(Opened, TakenOver)> {
-    let id = match find(&write.tx, &worker.id).await? {
-        Some(row) => row.id,
-        None => add(write, &worker.id, now).await?,
-    };
-    let update = "UPDATE @worker SET alive = 1, beat = ?, ttl = ? WHERE id = ?";
-    write.tx.run(update, vec![time(now), millis(worker.ttl), int(id)]).await?;
+    let Row { id, .. } = find_or_add(write, &worker.id, now).await?;
+    write.tx.run("UPDATE @worker SET ttl = ? WHERE id = ?", vec![millis(worker.ttl), int(id)]).await?;
+    seen(&write.tx, id, ALIVE, now).await?;
     let (positions, new) = sinks::register(&write.tx, names).await?;
     if new != 0 {
         outbox::owe_everything(write, new, id).await?;
@@ -54,45 +60,50 @@ pub(super) async fn open(
 
 /// Notes that a worker is alive. Gives whether it had been declared dead, and what it took over.
 pub(super) async fn beat(write: &mut Write, name: &str, now: Timestamp) -> Result<(bool, TakenOver)> {
-    let row = find(&write.tx, name).await?;
-    let was_dead = !row.as_ref().is_some_and(|row| row.alive);
-    let id = match row {
-        Some(row) => row.id,
-        None => add(write, name, now).await?,
-    };
-    write.tx.run("UPDATE @worker SET alive = 1, beat = ? WHERE id = ?", vec![time(now), int(id)]).await?;
-    Ok((was_dead, take_over(write, id, now).await?))
+    let Row { id, state } = find_or_add(write, name, now).await?;
+    seen(&write.tx, id, ALIVE, now).await?;
+    Ok((state != ALIVE, take_over(write, id, now).await?))
 }
 
-/// The number of a worker that claims or commits. One that was declared dead does not know it yet: it may go on, and
-/// its next heartbeat tells it.
+/// The number of a worker that claims or commits. One that was declared dead and does not know it may go on: what
+/// it holds comes free when it stays silent.
 pub(super) async fn acting(write: &mut Write, name: &str, now: Timestamp) -> Result<u64> {
-    match find(&write.tx, name).await? {
-        Some(row) => Ok(row.id),
-        None => add(write, name, now).await,
+    let Row { id, state } = find_or_add(write, name, now).await?;
+    if state != ALIVE {
+        seen(&write.tx, id, UNAWARE, now).await?;
     }
-}
-
-async fn find(tx: &Session, name: &str) -> Result<Option<Row>> {
-    let row = tx.one("SELECT id, alive FROM @worker WHERE name = ?", vec![text(name)]).await?;
-    row.map(|row| Ok(Row { id: row.int(0)?, alive: row.int(1)? == 1 })).transpose()
-}
-
-async fn add(write: &mut Write, name: &str, now: Timestamp) -> Result<u64> {
-    let id = write.counters.next(Counter::WorkerKey);
-    let insert = "INSERT INTO @worker (id, name, alive, beat, ttl) VALUES (?, ?, 0, ?, ?)";
-    write.tx.run(insert, vec![int(id), text(name), time(now), millis(DEFAULT_TTL)]).await?;
     Ok(id)
 }
 
+async fn find(tx: &Session, name: &str) -> Result<Option<Row>> {
+    let row = tx.one("SELECT id, state FROM @worker WHERE name = ?", vec![text(name)]).await?;
+    row.map(|row| Ok(Row { id: row.int(0)?, state: row.int(1)? })).transpose()
+}
+
+async fn find_or_add(write: &mut Write, name: &str, now: Timestamp) -> Result<Row> {
+    if let Some(row) = find(&write.tx, name).await? {
+        return Ok(row);
+    }
+    let id = write.counters.next(Counter::WorkerKey);
+    let insert = "INSERT INTO @worker (id, name, state, beat, ttl) VALUES (?, ?, ?, ?, ?)";
+    write.tx.run(insert, vec![int(id), text(name), int(DEAD), time(now), millis(DEFAULT_TTL)]).await?;
+    Ok(Row { id, state: DEAD })
+}
+
+async fn seen(tx: &Session, id: u64, state: u64, now: Timestamp) -> Result<()> {
+    tx.run("UPDATE @worker SET state = ?, beat = ? WHERE id = ?", vec![int(state), time(now), int(id)]).await
+}
+
 async fn take_over(write: &mut Write, by: u64, now: Timestamp) -> Result<TakenOver> {
-    let silent = "SELECT id FROM @worker WHERE id <> ? AND beat + ttl < ?";
-    let rows = write.tx.rows(silent, vec![int(by), time(now)]).await?;
+    let silent = "SELECT id FROM @worker WHERE id <> ? AND state <> ? AND beat + ttl < ?";
+    let rows = write.tx.rows(silent, vec![int(by), int(DEAD), time(now)]).await?;
     let dead = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
     let claims = free_claims(&write.tx, &dead).await?;
     outbox::move_owner(write, &dead, by).await?;
     let keys = ints(dead.iter().copied());
-    write.tx.run_in("DELETE FROM @worker WHERE id IN (?*)", &[], &keys).await?;
+    write.tx.run_in("UPDATE @worker SET state = ? WHERE id IN (?*)", &[int(DEAD)], &keys).await?;
+    let forgotten = "DELETE FROM @worker WHERE state = ? AND beat < ?";
+    write.tx.run(forgotten, vec![int(DEAD), time(now - REMEMBERED)]).await?;
     Ok(TakenOver { dead, claims })
 }
 

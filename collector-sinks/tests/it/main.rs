@@ -2,5 +2,7 @@
 
 #[cfg(feature = "jsonl")]
 mod jsonl;
+#[cfg(any(feature = "jsonl", feature = "sqlite"))]
+mod limited;
 #[cfg(feature = "sqlite")]
 mod sql;

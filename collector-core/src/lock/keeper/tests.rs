@@ -368,6 +368,54 @@ async fn a_lock_that_drops_an_answer_is_an_error_not_a_wrong_lease() {
     running.end().await;
 }
 
+/// Answers one call only, and as slowly as a machine that was suspended meanwhile.
+struct Suspended {
+    inner: MemoryLock,
+    asleep: Duration,
+    answered: AtomicUsize,
+}
+
+#[async_trait]
+impl Lock for Suspended {
+    async fn try_acquire_many(&self, keys: &[LockKey], options: LeaseOptions) -> Result<Vec<Acquired>> {
+        if self.answered.fetch_add(1, Ordering::Relaxed) > 0 {
+            return Err(outage());
+        }
+        let answers = self.inner.try_acquire_many(keys, options).await;
+        tokio::time::advance(self.asleep).await;
+        answers
+    }
+
+    async fn renew_many(&self, leases: &[Lease]) -> Result<Vec<Renewed>> {
+        self.inner.renew_many(leases).await
+    }
+
+    async fn release_many(&self, leases: Vec<Lease>) -> Result<Vec<Released>> {
+        self.inner.release_many(leases).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_whose_end_passed_before_it_arrived_is_none() {
+    let (inner, answered) = (MemoryLock::new(), AtomicUsize::new(0));
+    let running = Running::start(Arc::new(Suspended { inner, asleep: 2 * TTL, answered }), TTL);
+    let answers = running.keeper.acquire(vec![key(0)]).await.unwrap();
+    assert!(matches!(answers[..], [Acquired::Held { remaining: None }]));
+    assert_eq!(running.keeper.watched(), 0);
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_half_way_gives_back_what_was_granted() {
+    let (inner, answered) = (MemoryLock::new(), AtomicUsize::new(0));
+    let lock = Suspended { inner: inner.clone(), asleep: Duration::ZERO, answered };
+    let running = Running::start(Arc::new(lock), TTL);
+    let error = running.keeper.acquire((0..501).map(key).collect()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!((running.keeper.watched(), inner.kept()), (0, 0));
+    running.end().await;
+}
+
 /// One of eight processes: takes the key, works, sometimes beyond its ttl, sometimes dies without a release.
 async fn contend(lock: MemoryLock, seed: u64, inside: Arc<AtomicUsize>, turns: Arc<AtomicUsize>) {
     let ttl = Duration::from_secs(3);

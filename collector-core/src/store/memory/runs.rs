@@ -39,11 +39,12 @@ impl Row {
 }
 
 impl Runs {
-    pub(super) fn begin(&mut self, spec: &RunSpec, now: Timestamp) -> Begun {
+    /// `commits` is the number of the last commit: a run waits for what was owed when it began, too.
+    pub(super) fn begin(&mut self, spec: &RunSpec, commits: u64, now: Timestamp) -> Begun {
         if let Some((run, row)) =
             self.0.iter_mut().rev().find(|(_, row)| row.key == spec.key && row.ended.is_none())
         {
-            row.fresh_for = spec.fresh_for;
+            (row.fresh_for, row.last_commit) = (spec.fresh_for, commits);
             return Begun { run: *run, resumed: true };
         }
         let run = RunId(self.0.last_key_value().map_or(1, |(last, _)| last.0 + 1));
@@ -55,7 +56,7 @@ impl Runs {
             ended: None,
             open: 0,
             counts: RunCounts::default(),
-            last_commit: 0,
+            last_commit: commits,
         };
         self.0.insert(run, row);
         Begun { run, resumed: false }

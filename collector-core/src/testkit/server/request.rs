@@ -42,15 +42,18 @@ impl Seen {
             .map(|(_, v)| v)
     }
 
-    /// Whether path, query or body carry this text, in any of the usual encodings.
+    /// Whether path, query or body carry this text as a server would read them: a `+` in a query is a space.
     pub fn carries(&self, text: &str) -> bool {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         let body = String::from_utf8_lossy(&self.body);
+        let form = self.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded"));
+        let body = if form { decoded(&body, true) } else { body.into_owned() };
         let quoted = serde_json::Value::from(text).to_string();
-        let in_json = quoted.get(1..quoted.len() - 1).unwrap_or(text);
-        body.contains(in_json)
-            || [&*self.target, &*body].iter().any(|place| {
-                [decoded(place, false), decoded(place, true)].iter().any(|place| place.contains(text))
-            })
+        let in_json = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+        decoded(path, false).contains(text)
+            || decoded(query, true).contains(text)
+            || body.contains(text)
+            || body.contains(in_json)
     }
 }
 

@@ -113,6 +113,10 @@ impl Domain for TestDomain {
         About { ids, aspect: Cow::Borrowed(&item.aspect), as_of: None }
     }
 
+    fn carry(&self, _older: &Seen, _newer: &mut Seen) -> bool {
+        false
+    }
+
     fn merge(&self, latest: &[Sighting<Seen>], lost: &[Lost]) -> Person {
         let mut ordered: Vec<_> = latest.iter().collect();
         // Source and aspect break ties, so that the order of the slice does not matter.

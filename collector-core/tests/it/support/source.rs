@@ -178,8 +178,10 @@ impl<I> Scripted<I> {
     pub(crate) fn new(name: &str, script: impl Fn(&Asked) -> Reply<I> + Send + Sync + 'static) -> Self {
         let own: Name = name.into();
         let seed = move |query: &Query| {
-            let things = query.handles.iter().map(|handle| Task::new(Arc::clone(&own), "thing", handle.as_str()));
-            let pages = query.hashtags.iter().map(|tag| Task::new(Arc::clone(&own), "page", tag.as_str()).per_run());
+            let things =
+                query.handles.iter().map(|handle| Task::new(Arc::clone(&own), "thing", handle.as_str()));
+            let pages =
+                query.hashtags.iter().map(|tag| Task::new(Arc::clone(&own), "page", tag.as_str()).per_run());
             Ok(things.chain(pages).collect())
         };
         Self {

@@ -1,0 +1,4 @@
+//! The change log: the contract, and what is particular to a file.
+
+mod conformance;
+mod file;

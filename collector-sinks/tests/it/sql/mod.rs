@@ -1,3 +1,7 @@
 //! The SQL store: the contract, and what is particular to it.
 
+mod atomic;
 mod conformance;
+mod files;
+mod outbox;
+mod stage;
