@@ -68,7 +68,11 @@ impl Source for Catalogue {
     }
 
     fn seed(&self, query: &Query) -> Result<Vec<Task>> {
-        Ok(query.keywords.iter().map(|word| Task::new("catalogue", "shelf", word.as_str()).per_run()).collect())
+        Ok(query
+            .keywords
+            .iter()
+            .map(|word| Task::new("catalogue", "shelf", word.as_str()).per_run())
+            .collect())
     }
 
     fn lookup(&self, _ids: &Ids) -> Option<Task> {
@@ -82,21 +86,26 @@ impl Source for Catalogue {
     async fn fetch(&self, cx: &Context, tasks: &[Task]) -> Result<Payload> {
         cx.clock().sleep(Duration::from_millis(5)).await;
         let page: u32 = tasks[0].get("page").and_then(|page| page.parse().ok()).unwrap_or(0);
-        let book = |n: u32| Book { isbn: format!("978-{:09}", page * 10 + n), title: format!("Volume {n} of shelf {page}") };
-        let shelf = Shelf { books: (0..10).map(book).collect(), next: (page + 1 < self.pages).then_some(page + 1) };
+        let book = |n: u32| Book {
+            isbn: format!("978-{:09}", page * 10 + n),
+            title: format!("Volume {n} of shelf {page}"),
+        };
+        let shelf =
+            Shelf { books: (0..10).map(book).collect(), next: (page + 1 < self.pages).then_some(page + 1) };
         let body = serde_json::to_vec(&shelf)
             .map_err(|error| Error::new(ErrorKind::Unexpected, "cannot write the answer").caused_by(error))?;
         Ok(Payload::new(body, cx.now()))
     }
 
     fn parse(&self, tasks: &[Task], payload: &Payload) -> Result<Page<Book>> {
-        let shelf: Shelf = serde_json::from_slice(&payload.body)
-            .map_err(|error| Error::new(ErrorKind::Malformed, "the answer is not a shelf").caused_by(error))?;
+        let shelf: Shelf = serde_json::from_slice(&payload.body).map_err(|error| {
+            Error::new(ErrorKind::Malformed, "the answer is not a shelf").caused_by(error)
+        })?;
         let mut page = Page::answering(tasks.len(), Digest::of(&payload.body));
         page.items = shelf.books;
-        page.follow_ups.extend(
-            shelf.next.map(|next| Task::new("catalogue", "shelf", tasks[0].subject()).per_run().param("page", next.to_string())),
-        );
+        page.follow_ups.extend(shelf.next.map(|next| {
+            Task::new("catalogue", "shelf", tasks[0].subject()).per_run().param("page", next.to_string())
+        }));
         Ok(page)
     }
 }
@@ -128,7 +137,9 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let report = engine.run(Job::new("books", query), stop).await?;
     let how = if report.resumed { "went on and " } else { "" };
     match report.end {
-        End::Complete => println!("{how}collected {} books in {} answers", report.counts.items, report.counts.answers),
+        End::Complete => {
+            println!("{how}collected {} books in {} answers", report.counts.items, report.counts.answers)
+        }
         _ => println!("{how}not complete: {}", report.reasons.join("; ")),
     }
     Ok(())

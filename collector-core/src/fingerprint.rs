@@ -155,7 +155,10 @@ pub(crate) fn without_signature(text: &str) -> Cow<'_, str> {
 /// Whether a query holds a signature, an expiry or a one-time token, by the names of its parameters.
 fn is_signed(query: &str) -> bool {
     let volatile = |name: &str| ["expire", "sign", "token", "nonce"].iter().any(|part| name.contains(part));
-    query.split('&').filter_map(|pair| pair.split('=').next()).any(|name| volatile(&name.to_ascii_lowercase()))
+    query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .any(|name| volatile(&name.to_ascii_lowercase()))
 }
 
 /// Hashes one value as it is read. Its depth is bounded by `serde_json`.

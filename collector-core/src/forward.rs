@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::error::Result;
-use crate::id::{DeadId, Id, RecordKey, Ids, Name, PayloadId, RunId};
+use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, Released, Renewed};
 use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};

@@ -81,7 +81,7 @@ pub struct Settings {
     pub max_depth: u32,
     /// How long running calls may go on after a stop.
     pub drain: Duration,
-    /// How long a run waits at its end for a sink that fails.
+    /// How long a run waits at its end for a sink that fails or puts everything off.
     pub sink_patience: Duration,
     /// How long one write to a sink may take.
     pub sink_timeout: Duration,

@@ -33,7 +33,12 @@ pub struct Record<T> {
 
 impl<T> Clone for Record<T> {
     fn clone(&self) -> Self {
-        Self { key: self.key, version: self.version, entity: Arc::clone(&self.entity), facts: self.facts.clone() }
+        Self {
+            key: self.key,
+            version: self.version,
+            entity: Arc::clone(&self.entity),
+            facts: self.facts.clone(),
+        }
     }
 }
 

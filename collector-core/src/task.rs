@@ -64,9 +64,19 @@ impl Query {
     ///
     /// Search terms and `extra` stay together in the first slice.
     pub fn slices(&self) -> Vec<Query> {
-        let base = Query { regions: self.regions.clone(), max_pages: self.max_pages, hydrate: self.hydrate, ..Query::default() };
+        let base = Query {
+            regions: self.regions.clone(),
+            max_pages: self.max_pages,
+            hydrate: self.hydrate,
+            ..Query::default()
+        };
         let mut slices = Vec::new();
-        let first = Query { hashtags: self.hashtags.clone(), keywords: self.keywords.clone(), extra: self.extra.clone(), ..base.clone() };
+        let first = Query {
+            hashtags: self.hashtags.clone(),
+            keywords: self.keywords.clone(),
+            extra: self.extra.clone(),
+            ..base.clone()
+        };
         if !first.is_empty() || self.is_empty() {
             slices.push(first);
         }

@@ -20,7 +20,8 @@ use collector_core::error::Result;
 use collector_core::id::{Digest, Id, Ids, Name, RunId};
 use collector_core::sink::{Change, Facts};
 use collector_core::store::{
-    Claimed, Fate, FinishedCall, FinishedTask, LanePermit, NoLookup, RunSpec, Settled, Store, Verdict, WorkerInfo,
+    Claimed, Fate, FinishedCall, FinishedTask, LanePermit, NoLookup, RunSpec, Settled, Store, Verdict,
+    WorkerInfo,
 };
 use collector_core::task::{Cost, Payload, Task};
 use collector_sinks::sql::{SqlConfig, SqlStore};
@@ -73,10 +74,6 @@ impl Domain for Rows {
         false
     }
 
-    fn carry(&self, _older: &Row, _newer: &mut Row) -> bool {
-        false
-    }
-
     fn merge(&self, latest: &[Sighting<Row>], _lost: &[Lost]) -> Option<Row> {
         latest.iter().max_by_key(|sighting| sighting.seen_at).map(|latest| latest.item.clone())
     }
@@ -107,7 +104,8 @@ impl Load {
         store.open(&worker, &[Name::from(SINK)], now).await?;
         let spec = RunSpec { job: "speed".into(), key: Digest::of(b"1"), fresh_for: Duration::from_secs(1) };
         let run = store.begin_run(&spec, now).await?.run;
-        let spent = ["enqueue", "claim", "commit", "take_pending", "settle"].map(|name| (name, Duration::ZERO));
+        let spent =
+            ["enqueue", "claim", "commit", "take_pending", "settle"].map(|name| (name, Duration::ZERO));
         Ok(Self { store, worker, run, now, spent })
     }
 
@@ -190,8 +188,11 @@ impl Load {
         let tasks = (0..PROFILES).map(|i| Task::new("vendor", "page", format!("profile {batch} {i}")));
         let mut claims = self.claim(tasks.collect()).await?.into_iter().enumerate();
         loop {
-            let calls: Vec<_> =
-                claims.by_ref().take(batch).map(|(i, claimed)| self.call(claimed, vec![Row::number(i)])).collect();
+            let calls: Vec<_> = claims
+                .by_ref()
+                .take(batch)
+                .map(|(i, claimed)| self.call(claimed, vec![Row::number(i)]))
+                .collect();
             if calls.is_empty() {
                 return Ok(());
             }

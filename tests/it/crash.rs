@@ -13,7 +13,8 @@ const WINDOW: u64 = 16;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_anywhere_nothing_is_lost_doubled_or_bought_again_beyond_the_window() {
-    let running = simulator(SimulatorConfig { creators: CREATORS, latency_ms: 20, ..SimulatorConfig::default() }).await;
+    let running =
+        simulator(SimulatorConfig { creators: CREATORS, latency_ms: 20, ..SimulatorConfig::default() }).await;
     let url = running.url();
     let dir = tempfile::tempdir().expect("a folder");
     let handles = handles(&url, CREATORS).await;
@@ -30,7 +31,10 @@ async fn killed_anywhere_nothing_is_lost_doubled_or_bought_again_beyond_the_wind
         let mut child = start(&binary, dir.path(), &args);
         let target = u64::from(CREATORS) * kill / (KILLS + 2);
         until("the next share of the answers", async || {
-            assert!(child.try_wait().expect("a status").is_none(), "the collector ended by itself before kill {kill}");
+            assert!(
+                child.try_wait().expect("a status").is_none(),
+                "the collector ended by itself before kill {kill}"
+            );
             stats(&url).await["subjects_distinct"].as_u64().unwrap_or(0) >= target
         })
         .await;

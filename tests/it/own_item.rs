@@ -26,6 +26,10 @@ async fn an_embedders_pipeline_goes_on_after_a_kill() {
 
     let output = start(&program, dir.path(), &args).wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(said.trim(), format!("collected {} books in {PAGES} answers", PAGES * 10), "a second run is a new one");
+    assert_eq!(
+        said.trim(),
+        format!("collected {} books in {PAGES} answers", PAGES * 10),
+        "a second run is a new one"
+    );
     assert_eq!(change_log(&log).len(), PAGES * 10, "unchanged books are not written again");
 }

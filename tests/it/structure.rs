@@ -12,7 +12,19 @@ fn needs(package: &str) -> Vec<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root())
-        .args(["tree", "--offline", "--all-features", "--prefix", "none", "--format", "{p}", "--edges", "normal", "-p", package])
+        .args([
+            "tree",
+            "--offline",
+            "--all-features",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--edges",
+            "normal",
+            "-p",
+            package,
+        ])
         .output()
         .expect("cargo tree runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -32,7 +44,17 @@ fn assert_free_of(package: &str, banned: &[&str]) {
 fn core_knows_no_vendor_database_or_network_client() {
     assert_free_of(
         "collector-core",
-        &["collector-sources", "collector-sinks", "reqwest", "hyper", "sea-orm", "sqlx", "rusqlite", "object_store", "redis"],
+        &[
+            "collector-sources",
+            "collector-sinks",
+            "reqwest",
+            "hyper",
+            "sea-orm",
+            "sqlx",
+            "rusqlite",
+            "object_store",
+            "redis",
+        ],
     );
 }
 
@@ -101,7 +123,14 @@ fn nothing_is_installed_process_wide() {
 
 #[test]
 fn only_the_engine_sleeps_and_spawns() {
-    let engine = ["collector-core/src/pipeline", "collector-core/src/clock.rs", "collector-core/src/context", "collector-core/src/lock/keeper", "testkit", "simulator"];
+    let engine = [
+        "collector-core/src/pipeline",
+        "collector-core/src/clock.rs",
+        "collector-core/src/context",
+        "collector-core/src/lock/keeper",
+        "testkit",
+        "simulator",
+    ];
     assert_only_in(LIBRARIES, "time::sleep", &engine);
     assert_only_in(LIBRARIES, "tokio::spawn", &engine);
 }
@@ -110,7 +139,9 @@ fn only_the_engine_sleeps_and_spawns() {
 fn no_unsafe_anywhere() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
     assert!(manifest.contains("unsafe_code = \"forbid\""));
-    for member in ["collector-core", "collector-sources", "collector-sinks", "collector-cli", "examples", "tests"] {
+    for member in
+        ["collector-core", "collector-sources", "collector-sinks", "collector-cli", "examples", "tests"]
+    {
         let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
         assert!(manifest.contains("[lints]\nworkspace = true"), "{member} does not inherit the lints");
     }

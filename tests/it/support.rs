@@ -80,8 +80,10 @@ pub(crate) fn change_log(path: &Path) -> BTreeMap<u64, Value> {
     let mut seen = std::collections::BTreeSet::new();
     let mut latest: BTreeMap<u64, (u64, Option<Value>)> = BTreeMap::new();
     for line in text.lines() {
-        let mut row: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("torn line {line:?}: {error}"));
-        let (key, version) = (row["key"].as_u64().expect("a key"), row["version"].as_u64().expect("a version"));
+        let mut row: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("torn line {line:?}: {error}"));
+        let (key, version) =
+            (row["key"].as_u64().expect("a key"), row["version"].as_u64().expect("a version"));
         assert!(seen.insert((key, version)), "key {key} version {version} is in the log twice");
         let record = (row["op"] == "put").then(|| row["record"].take());
         if latest.get(&key).is_none_or(|(known, _)| *known < version) {

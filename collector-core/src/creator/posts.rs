@@ -58,7 +58,11 @@ pub(super) fn carry(older: &[PostSeen], newer: &mut Vec<PostSeen>) -> bool {
         }
     }
     newer.sort_by(|a, b| {
-        (a.pinned, Reverse(a.created_at), Reverse(&a.id)).cmp(&(b.pinned, Reverse(b.created_at), Reverse(&b.id)))
+        (a.pinned, Reverse(a.created_at), Reverse(&a.id)).cmp(&(
+            b.pinned,
+            Reverse(b.created_at),
+            Reverse(&b.id),
+        ))
     });
     let (mut latest, mut pinned) = (0, 0);
     newer.retain(|post| {

@@ -61,7 +61,10 @@ where
 
     fn merge(&self, latest: &[Sighting<T>], _lost: &[Lost]) -> Option<T> {
         // The source's name breaks ties, so that the order of the slice does not matter.
-        latest.iter().max_by(|a, b| (a.seen_at, &a.source).cmp(&(b.seen_at, &b.source))).map(|latest| latest.item.clone())
+        latest
+            .iter()
+            .max_by(|a, b| (a.seen_at, &a.source).cmp(&(b.seen_at, &b.source)))
+            .map(|latest| latest.item.clone())
     }
 
     fn digest(&self, entity: &Option<T>) -> Digest {

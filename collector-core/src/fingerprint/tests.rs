@@ -172,7 +172,10 @@ fn the_query_of_a_signed_link_is_left_out() {
     assert_ne!(of("http://a.example/watch?v=1"), of("http://a.example/watch?v=2"));
     assert_ne!(of("http://a.example/x#?1"), of("http://a.example/x#?2"));
     // As vendors write it.
-    assert_eq!(super::tests::of(r#"{"avatar":"https:\/\/p16.example\/a~tplv.jpeg?x-expires=1\u0026x-signature=2"}"#), signed);
+    assert_eq!(
+        super::tests::of(r#"{"avatar":"https:\/\/p16.example\/a~tplv.jpeg?x-expires=1\u0026x-signature=2"}"#),
+        signed
+    );
 }
 
 #[test]

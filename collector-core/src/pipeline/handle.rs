@@ -154,6 +154,12 @@ impl<D: Domain> Engine<D> {
     }
 }
 
+/// How a run ends that has nothing left to do; `None` while it has.
+fn over(state: &RunState) -> Option<End> {
+    let end = if state.counts.dead == 0 { End::Complete } else { End::Partial };
+    (state.open == 0 && state.pending == 0).then_some(end)
+}
+
 /// A stage that panics is a fault of ours: it stops the worker instead of leaving the others waiting.
 fn guarded<D: Domain>(
     worker: &Arc<Worker<D>>,
@@ -346,8 +352,8 @@ impl<D: Domain> Handle<D> {
         if state.open > 0 {
             return self.cannot_go_on().await;
         }
-        if state.pending == 0 {
-            return Ok(Some(if state.counts.dead == 0 { End::Complete } else { End::Partial }));
+        if let Some(end) = over(&state) {
+            return Ok(Some(end));
         }
         let patience = worker.parts.settings.sink_patience;
         let tired = |outlet: &Outlet| {
@@ -397,6 +403,11 @@ impl<D: Domain> Handle<D> {
         let state = state.ok_or_else(|| {
             Error::new(ErrorKind::Storage, "the run is not in the store any more").with("run", begun.run)
         })?;
+        let end = match end {
+            // The stop came too late to keep anything from being done.
+            End::Stopped => over(&state).unwrap_or(End::Stopped),
+            end => end,
+        };
         let counts = worker.store().counts().await?;
         let letters = match state.counts.dead {
             0 => Vec::new(),

@@ -125,3 +125,25 @@ fn put<T>(slots: &mut BTreeMap<RecordKey, Slot<T>>, change: &Change<T>) -> Wrote
     slots.insert(change.key(), Slot { version, record });
     Wrote::Stored(Facts::new())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: u64, version: u64, entity: &'static str) -> Change<&'static str> {
+        let entity = Arc::new(entity);
+        Change::Put(Record { key: RecordKey(key), version, entity, facts: Facts::new() })
+    }
+
+    #[tokio::test]
+    async fn the_newest_version_stays_and_the_rest_is_superseded() {
+        let sink = MemorySink::new();
+        let delete = Change::Delete { key: RecordKey(2), version: 5 };
+        let batch = [put(1, 2, "new"), put(1, 2, "again"), put(1, 1, "old"), delete, put(2, 5, "late")];
+        let written = sink.clone().write(&Context::detached(), &batch).await.unwrap();
+        let stored: Vec<_> = written.outcomes.iter().map(|wrote| matches!(wrote, Wrote::Stored(_))).collect();
+        assert_eq!(stored, [true, false, false, true, false]);
+        assert_eq!(sink.get(RecordKey(1)).map(|record| *record.entity), Some("new"));
+        assert_eq!((sink.len(), sink.get(RecordKey(2)).is_none()), (1, true));
+    }
+}

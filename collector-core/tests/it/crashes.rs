@@ -157,3 +157,21 @@ async fn a_crash_in_the_middle_of_pages_finds_its_way_back() {
         assert!(api.calls() <= 21, "{} calls for 20 pages", api.calls());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_do_not_pile_up_in_front_of_a_slow_store() {
+    let world = World::of_things();
+    let store = GatedStore(world.store.clone(), Gate::open().takes(SECOND));
+    let api = Scripted::willing("api").takes(Duration::from_millis(10));
+    let pipeline = world.pipeline().store(store).settings(small_window());
+    let engine = pipeline.source_with(api.clone(), in_flight()).build().unwrap();
+    let handle = engine.start().await.unwrap();
+    handle.submit(many(200)).await.unwrap();
+    let mut most = 0;
+    while world.tasks("done").await < 200 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        most = most.max(api.calls() - world.tasks("done").await as usize);
+    }
+    assert!(most <= IN_FLIGHT + WINDOW, "{most} calls would be bought again");
+    within(HOUR, handle.shutdown()).await.unwrap();
+}

@@ -1,9 +1,11 @@
 //! Two engines on one store and one lock: together they do the work of one, and one covers for the other.
 
+use std::time::Duration;
+
 use collector_core::admission::Limits;
 use collector_core::lock::LeaseOptions;
 use collector_core::pipeline::{End, Engine, SourceOptions};
-use collector_core::store::Store;
+use collector_core::store::{Budget, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::*;
@@ -100,12 +102,12 @@ async fn a_claim_whose_answer_comes_after_the_take_over_starts_nothing() {
     // The machine stops at every stage of its first steps.
     for millis in (0..1_200).step_by(70) {
         let world = World::of_things();
-        let takes = std::time::Duration::from_millis(100);
+        let takes = Duration::from_millis(100);
         let sleeper = Machine::new(&world, "late", Gate::open().takes(takes));
         let other = Machine::new(&world, "timely", Gate::open());
         let handle = sleeper.engine.start().await.unwrap();
         handle.submit(many(20)).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+        tokio::time::sleep(Duration::from_millis(millis)).await;
         sleeper.gate.shut(true);
         tokio::time::sleep(3 * MINUTE).await;
         let calls = sleeper.api.calls();
@@ -145,4 +147,20 @@ async fn what_a_dead_machine_held_is_taken_over_while_the_other_works() {
     assert!(calls <= 60 + 4, "{calls} calls for 60 subjects");
     assert_eq!(world.stored().len(), 60);
     world.assert_left_tidy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_machines_share_a_budget_and_never_exceed_it() {
+    let world = World::of_things();
+    let budget =
+        Budget { account: "".into(), units: Some(100), requests: None, window: DAY, offset: Duration::ZERO };
+    let options = SourceOptions { budget: Some(budget), ..at_once(8) };
+    let api = Scripted::willing("api");
+    let build = || world.pipeline().source_with(api.clone(), options.clone()).build().unwrap();
+    let (one, other) = (build(), build());
+    let (one, other) = tokio::join!(run(&one, many(250)), run(&other, many(250)));
+    let parked = End::Parked { until: Some(BEGIN + DAY) };
+    assert_eq!((one.end, other.end), (parked, parked));
+    assert!((90..=100).contains(&api.calls()), "{} calls for 100 units", api.calls());
+    assert_eq!(api.calls() as u64, world.tasks("done").await);
 }

@@ -92,6 +92,18 @@ async fn a_call_longer_than_the_drain_is_dropped_and_its_task_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_that_comes_with_the_last_answers_is_no_stop() {
+    let world = World::of_things();
+    let api = Scripted::willing("api").takes(SECOND);
+    let engine = world.pipeline().source(api.clone()).build().unwrap();
+    let (report, at) = stop_after(&engine, &world, 8, SECOND / 2).await;
+    assert!(api.answered() == 8 && at < BEGIN + SECOND);
+    assert_eq!((report.end, report.open, report.sinks["sink"].stored), (End::Complete, 0, 8));
+    assert!(report.reasons.is_empty(), "{:?}", report.reasons);
+    assert!(!run(&engine, many(8)).await.resumed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_before_the_beginning_asks_nothing() {
     let world = World::of_things();
     let api = Scripted::willing("api");

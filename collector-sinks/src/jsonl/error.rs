@@ -20,7 +20,9 @@ pub(super) fn storage(path: &Path, what: &'static str, error: io::Error) -> Erro
 /// Standard output refuses.
 pub(super) fn stdout(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Error::new(ErrorKind::Cancelled, "the reader of standard output has gone"),
+        io::ErrorKind::BrokenPipe => {
+            Error::new(ErrorKind::Cancelled, "the reader of standard output has gone")
+        }
         _ => Error::new(ErrorKind::Storage, "cannot write to standard output"),
     }
     .caused_by(error)

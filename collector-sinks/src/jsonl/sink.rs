@@ -96,7 +96,8 @@ impl<T: Serialize + Send + Sync + 'static> Sink<T> for JsonlSink {
     async fn write(&self, _cx: &Context, batch: &[Change<T>]) -> Result<Written> {
         let mut log = self.log.lock().await;
         let log = log.as_mut().ok_or_else(|| {
-            Error::new(ErrorKind::Unexpected, "the change log is not open").with("file", self.config.path.display())
+            Error::new(ErrorKind::Unexpected, "the change log is not open")
+                .with("file", self.config.path.display())
         })?;
         log.buffer.clear();
         log.buffer.shrink_to(KEEP_BUFFER);
@@ -139,7 +140,9 @@ impl Out {
                 Ok(None)
             }
             Self::File(file) => {
-                file.append(bytes).await.map_err(|error| storage(path, "cannot write the change log", error))?;
+                file.append(bytes)
+                    .await
+                    .map_err(|error| storage(path, "cannot write the change log", error))?;
                 Ok(Some(Position(file.length.to_string())))
             }
         }

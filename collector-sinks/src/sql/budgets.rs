@@ -6,8 +6,9 @@ use collector_core::store::{Budget, Parked, Reserved};
 use collector_core::task::Cost;
 
 use super::error::unreadable;
-use super::session::{Row, Session, int, text, time, time_or_null};
+use super::session::Session;
 use super::statements::Insert;
+use super::values::{Row, int, text, time, time_or_null};
 
 const PARK: Insert = Insert {
     table: "parked",
@@ -70,7 +71,8 @@ pub(super) async fn all_spent(tx: &Session) -> Result<Vec<(String, Cost)>> {
 /// Keeps an account out.
 pub(super) async fn park(tx: &Session, park: &Parked) -> Result<()> {
     let (kind, reason) = (text(park.kind.as_str()), text(&park.reason));
-    tx.insert(&PARK, vec![[text(&*park.account), time_or_null(park.until), kind, reason, time(park.since)]]).await
+    tx.insert(&PARK, vec![[text(&*park.account), time_or_null(park.until), kind, reason, time(park.since)]])
+        .await
 }
 
 /// Lets an account in.

@@ -10,13 +10,14 @@ use collector_core::store::ledger::{Changes, Ledger};
 use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
 
 use super::counters::Counter;
+use super::database::Database;
+use super::enqueue::{Ask, enqueue};
 use super::outbox::{self, Wish};
 use super::owed::Warm;
 use super::payloads::{self, Answer, Kept};
-use super::session::Database;
 use super::sides::Sides;
 use super::sinks::Sinks;
-use super::tasks::{self, Ask};
+use super::tasks;
 use super::verdicts::{self, Ending};
 use super::write::Write;
 use super::{budgets, entities, workers};
@@ -77,7 +78,8 @@ fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
     let put = changed.map(|change| {
         (change.key.0, Warm { version: change.version, record: Some((change.entity, change.facts)) })
     });
-    let gone = changes.joined.iter().map(|joined| (joined.key.0, Warm { version: joined.version, record: None }));
+    let gone =
+        changes.joined.iter().map(|joined| (joined.key.0, Warm { version: joined.version, record: None }));
     put.chain(gone).collect()
 }
 
@@ -128,13 +130,19 @@ async fn land<D: Domain>(
         let mut current = false;
         for task in &call.tasks {
             let claimed = &task.claimed;
-            let holds = held.get(&claimed.id).filter(|held| held.under(claimed.claim) && ended.insert(claimed.id));
+            let holds =
+                held.get(&claimed.id).filter(|held| held.under(claimed.claim) && ended.insert(claimed.id));
             let Some(held) = holds else {
                 committed.stale.push(claimed.id);
                 continue;
             };
             current = true;
-            endings.push(Ending { held: *held, task: &claimed.task, verdict: &task.verdict, payload: *payload });
+            endings.push(Ending {
+                held: *held,
+                task: &claimed.task,
+                verdict: &task.verdict,
+                payload: *payload,
+            });
         }
         if current {
             count_call(write, run, call, number);
@@ -216,7 +224,7 @@ async fn follow<D: Domain>(
             asks.extend(tasks.into_iter().map(|task| Ask { run: landed.run, depth: 0, again: false, task }));
         }
     }
-    let answers = tasks::enqueue(write, asks, now).await?;
+    let answers = enqueue(write, asks, now).await?;
     let new = answers.iter().take(followed).filter(|answer| **answer == Enqueued::New).count();
     committed.enqueued = new as u64;
     committed.skipped = (followed - new) as u64;

@@ -15,7 +15,7 @@ pub struct SqlConfig {
     /// letters, digits and `_`.
     #[serde(default)]
     pub table_prefix: String,
-    /// Page cache of the writing connection, in MiB. 16 by default; more helped nothing when it was measured.
+    /// Page cache of the writing connection, in MiB. 8 by default; more helped nothing when it was measured.
     #[serde(default = "default_cache_mib")]
     pub cache_mib: u32,
     /// Connections for reading. 2 by default.
@@ -24,7 +24,7 @@ pub struct SqlConfig {
 }
 
 fn default_cache_mib() -> u32 {
-    16
+    8
 }
 
 fn default_readers() -> u32 {

@@ -2,8 +2,9 @@
 
 use collector_core::error::Result;
 
-use super::session::{Session, int};
+use super::session::Session;
 use super::statements::Insert;
+use super::values::int;
 
 /// What is counted. The discriminant is the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +41,11 @@ pub(super) enum Counter {
     Dead,
     /// Not 0 when pending changes may belong to nobody.
     Unowned,
+    /// Aliases that are not in their large table yet; one that was written twice counts twice.
+    NewAliases,
 }
 
-const COUNTERS: usize = Counter::Unowned as usize + 1;
+const COUNTERS: usize = Counter::NewAliases as usize + 1;
 
 const SAVE: Insert = Insert { table: "counter", columns: &["id", "n"], key: &["id"], update: &["n"] };
 

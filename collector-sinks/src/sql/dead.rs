@@ -9,10 +9,11 @@ use collector_core::task::Task;
 use super::counters::Counter;
 use super::error::unreadable;
 use super::outbox::{self, Wish};
-use super::session::{Row, Session, int, int_or_null, ints, text, time};
+use super::session::Session;
 use super::sinks::Sinks;
 use super::statements::Insert;
 use super::tasks::{self, State};
+use super::values::{Row, int, int_or_null, ints, text, time};
 use super::write::Write;
 
 const ADD: Insert = Insert {
@@ -115,7 +116,8 @@ async fn read(tx: &Session, row: &Row) -> Result<DeadLetter> {
 /// Opens what was given up again: a task for its run, a refused change for its sink. Gives how many.
 pub(super) async fn revive(write: &mut Write, letters: &[DeadId]) -> Result<u64> {
     let ids = ints(letters.iter().map(|id| id.0));
-    let rows = write.tx.rows_in("SELECT id, part, task, entity FROM @dead WHERE id IN (?*)", &[], &ids).await?;
+    let rows =
+        write.tx.rows_in("SELECT id, part, task, entity FROM @dead WHERE id IN (?*)", &[], &ids).await?;
     let mut sinks = Sinks::load(&write.tx).await?;
     let mut revived = Vec::new();
     for row in rows {
@@ -135,9 +137,12 @@ pub(super) async fn revive(write: &mut Write, letters: &[DeadId]) -> Result<u64>
 
 async fn revive_task(write: &mut Write, key: u64) -> Result<bool> {
     let dead = "SELECT lane, run FROM @task WHERE id = ? AND state = ?";
-    let Some(row) = write.tx.one(dead, vec![int(key), int(State::Dead as u64)]).await? else { return Ok(false) };
+    let Some(row) = write.tx.one(dead, vec![int(key), int(State::Dead as u64)]).await? else {
+        return Ok(false);
+    };
     let (lane, run) = (row.int(0)?, row.int(1)?);
-    let open = "UPDATE @task SET state = 0, attempts = 0, first_attempt = NULL, finished_at = NULL WHERE id = ?";
+    let open =
+        "UPDATE @task SET state = 0, attempts = 0, first_attempt = NULL, finished_at = NULL WHERE id = ?";
     write.tx.run(open, vec![int(key)]).await?;
     write.tx.run("DELETE FROM @run_task WHERE task = ?", vec![int(key)]).await?;
     write.tx.run("UPDATE @run SET dead = dead - 1 WHERE id = ? AND dead > 0", vec![int(run)]).await?;

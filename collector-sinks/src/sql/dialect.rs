@@ -53,6 +53,14 @@ impl Dialect {
         }
     }
 
+    /// An aggregate that gives all rows as one JSON array of arrays. SQLite's rows cross threads one by one, and each
+    /// may wake the other side; one large value does so once.
+    pub(super) fn pack(self, columns: &[&str]) -> String {
+        match self {
+            Self::Sqlite => format!("json_group_array(json_array({}))", columns.join(", ")),
+        }
+    }
+
     /// The words of the schema: each stands in braces there.
     pub(super) fn types(self) -> &'static [(&'static str, &'static str)] {
         match self {

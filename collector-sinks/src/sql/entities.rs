@@ -6,21 +6,24 @@ use std::sync::Arc;
 use collector_core::clock::Timestamp;
 use collector_core::domain::{Domain, Sighting};
 use collector_core::error::Result;
-use collector_core::id::{Digest, IdHash, RecordKey};
+use collector_core::id::{Digest, RecordKey};
 use collector_core::sink::Record;
 use collector_core::store::Known;
 use collector_core::store::ledger::{Changes, EntityRow, Ledger};
 use sea_orm::Value;
 
+use super::aliases;
 use super::counters::Counter;
 use super::error::unreadable;
 use super::outbox::Wish;
-use super::session::{Session, hash, int, int_or_null, ints, json, signed, text, text_or_null, time};
+use super::session::Session;
 use super::sides::Sides;
 use super::statements::Insert;
+use super::values::{
+    Packed, from_json, from_json_or_none, hash, int, int_or_null, ints, json, signed, text, text_or_null,
+    time,
+};
 use super::write::Write;
-
-const ALIAS: Insert = Insert { table: "alias", columns: &["hash", "entity"], key: &["hash"], update: &["entity"] };
 
 const ENTITY: Insert = Insert {
     table: "entity",
@@ -54,10 +57,13 @@ const LINK: Insert = Insert {
 pub(super) type Loaded = HashMap<RecordKey, usize>;
 
 /// Loads into the ledger what its sightings touch.
-pub(super) async fn load<D: Domain>(tx: &Session, ledger: &mut Ledger<'_, D>, sides: &Sides) -> Result<Loaded> {
-    let hashes: Vec<Value> = ledger.identities().into_iter().map(|id| hash(id.0)).collect();
-    for row in tx.rows_in("SELECT hash, entity FROM @alias WHERE hash IN (?*)", &[], &hashes).await? {
-        ledger.load_alias(IdHash(row.hash(0)?), RecordKey(row.int(1)?));
+pub(super) async fn load<D: Domain>(
+    tx: &Session,
+    ledger: &mut Ledger<'_, D>,
+    sides: &Sides,
+) -> Result<Loaded> {
+    for (id, owner) in aliases::owners(tx, &ledger.identities()).await? {
+        ledger.load_alias(id, owner);
     }
     let rows = rows::<D>(tx, ledger.owners(), sides).await?;
     let loaded = rows.iter().map(|row| (row.key, row.sightings.len())).collect();
@@ -67,6 +73,11 @@ pub(super) async fn load<D: Domain>(tx: &Session, ledger: &mut Ledger<'_, D>, si
     Ok(loaded)
 }
 
+/// Key, version, digest, identities, lost ones, facts.
+type PackedEntity = (u64, u64, Packed, String, Option<String>, Option<String>);
+/// Entity, side, time, item.
+type PackedSighting = (u64, usize, i64, String);
+
 /// Entities with their sightings, by key; unknown ones and those that are gone are left out.
 pub(super) async fn rows<D: Domain>(
     tx: &Session,
@@ -74,28 +85,31 @@ pub(super) async fn rows<D: Domain>(
     sides: &Sides,
 ) -> Result<Vec<EntityRow<D::Item>>> {
     let keys = ints(keys.into_iter().map(|key| key.0));
-    let query = "SELECT id, version, digest, ids, lost, facts FROM @entity WHERE id IN (?*) AND merged_into IS NULL";
-    let mut entities = Vec::with_capacity(keys.len());
-    let mut at = HashMap::with_capacity(keys.len());
-    for row in tx.rows_in(query, &[], &keys).await? {
-        let key = RecordKey(row.int(0)?);
-        at.insert(key.0, entities.len());
+    let columns = ["id", "version", "hex(digest)", "ids", "lost", "facts"];
+    let from = "FROM @entity WHERE merged_into IS NULL AND id IN (?*)";
+    let found: Vec<PackedEntity> = tx.packed_in(&columns, from, &keys).await?;
+    let mut entities = Vec::with_capacity(found.len());
+    let mut at = HashMap::with_capacity(found.len());
+    for (key, version, digest, ids, lost, facts) in found {
+        at.insert(key, entities.len());
         entities.push(EntityRow {
-            key,
-            version: row.int(1)?,
-            digest: Digest(row.hash(2)?),
-            ids: row.json(3)?,
-            lost: row.json_or_none(4)?,
-            facts: row.json_or_none(5)?,
+            key: RecordKey(key),
+            version,
+            digest: Digest(digest.0),
+            ids: from_json(&ids)?,
+            lost: from_json_or_none(lost.as_deref())?,
+            facts: from_json_or_none(facts.as_deref())?,
             sightings: Vec::new(),
         });
     }
-    let query = "SELECT entity, side, seen_at, item FROM @sighting WHERE entity IN (?*)";
-    for row in tx.rows_in(query, &[], &keys).await? {
-        let Some(entity) = at.get(&row.int(0)?).and_then(|at| entities.get_mut(*at)) else { continue };
-        let side: usize = row.small(1)?;
+    let columns = ["entity", "side", "seen_at", "item"];
+    let from = "FROM @sighting WHERE entity IN (?*)";
+    let shown: Vec<PackedSighting> = tx.packed_in(&columns, from, &keys).await?;
+    for (key, side, seen_at, item) in shown {
+        let Some(entity) = at.get(&key).and_then(|at| entities.get_mut(*at)) else { continue };
         let (source, aspect) = sides.get(side).ok_or_else(|| unreadable("a sighting's side", side))?;
-        entity.sightings.push(Sighting { source, aspect, seen_at: row.time(2)?, item: row.json(3)? });
+        let seen_at = Timestamp::from_millis(seen_at);
+        entity.sightings.push(Sighting { source, aspect, seen_at, item: from_json(&item)? });
     }
     Ok(entities)
 }
@@ -119,8 +133,7 @@ pub(super) async fn save<D: Domain>(
     commit: u64,
     now: Timestamp,
 ) -> Result<Vec<Wish>> {
-    let aliases = changes.aliases.iter().map(|(id, key)| [hash(id.0), int(key.0)]).collect();
-    write.tx.insert(&ALIAS, aliases).await?;
+    aliases::save(write, &changes.aliases).await?;
     let rows = entity_rows(changes)?;
     write.tx.insert(&ENTITY, rows).await?;
     let rows = sighting_rows(changes, sides, payloads)?;

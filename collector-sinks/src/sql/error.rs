@@ -19,10 +19,7 @@ const ADVICE: &[(i32, &str)] = &[
 
 /// Wraps a database's error.
 pub(super) fn storage(file: &Path, error: DbErr) -> Error {
-    let message = match code(&error).and_then(advice) {
-        Some(advice) => advice,
-        None => "the database refuses",
-    };
+    let message = code(&error).and_then(advice).unwrap_or("the database refuses");
     Error::new(ErrorKind::Storage, message).with("file", file.display()).caused_by(error)
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use collector_core::error::Result;
 use collector_core::id::Name;
 
-use super::session::{Session, int, signed, text};
+use super::session::Session;
 use super::statements::Insert;
+use super::values::{int, signed, text};
 
-const ADD: Insert = Insert { table: "lane", columns: &["id", "source", "kind", "open"], key: &[], update: &[] };
+const ADD: Insert =
+    Insert { table: "lane", columns: &["id", "source", "kind", "open"], key: &[], update: &[] };
 
 pub(super) struct Lane {
     pub(super) id: u64,
@@ -25,7 +27,7 @@ pub(super) struct Lanes(Vec<Lane>);
 impl Lanes {
     pub(super) async fn load(tx: &Session) -> Result<Self> {
         let rows = tx.rows("SELECT id, source, kind, open FROM @lane ORDER BY id", vec![]).await?;
-        let lane = |row: &super::session::Row| {
+        let lane = |row: &super::values::Row| {
             let (source, kind) = (row.text(1)?.into(), row.text(2)?.into());
             Ok(Lane { id: row.int(0)?, source, kind, open: row.int(3)?, change: 0, is_new: false })
         };

@@ -3,7 +3,8 @@
 use collector_core::error::{Error, ErrorKind, Result};
 
 use super::schema::VERSIONS;
-use super::session::{Session, int, text};
+use super::session::Session;
+use super::values::{int, text};
 
 /// The newest schema this program knows.
 pub(super) fn newest() -> u64 {
@@ -37,7 +38,10 @@ pub(super) async fn require(tx: &Session) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::Storage,
-        format!("the database has schema version {present} and this program reads {}; open it for writing once", newest()),
+        format!(
+            "the database has schema version {present} and this program reads {}; open it for writing once",
+            newest()
+        ),
     )
     .with("file", tx.file().display()))
 }
@@ -51,6 +55,9 @@ fn check(tx: &Session, present: u64) -> Result<()> {
     if present <= newest() {
         return Ok(());
     }
-    let message = format!("the database has schema version {present} and this program knows {}; use a newer one", newest());
+    let message = format!(
+        "the database has schema version {present} and this program knows {}; use a newer one",
+        newest()
+    );
     Err(Error::new(ErrorKind::Storage, message).with("file", tx.file().display()))
 }

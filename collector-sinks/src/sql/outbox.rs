@@ -7,9 +7,10 @@ use collector_core::id::RecordKey;
 use sea_orm::Value;
 
 use super::counters::Counter;
-use super::session::{Session, int, ints};
+use super::session::Session;
 use super::sinks::Sinks;
 use super::statements::Insert;
+use super::values::{int, ints};
 use super::write::Write;
 
 const WISH: Insert = Insert {

@@ -13,15 +13,26 @@ use zstd::bulk::Compressor;
 
 use super::counters::Counter;
 use super::error::unreadable;
-use super::session::{Session, bytes, hash, int, json, text, text_or_null, time};
+use super::session::Session;
 use super::statements::Insert;
+use super::values::{bytes, hash, int, json, text, text_or_null, time};
 use super::write::Write;
 
 const ADD: Insert = Insert {
     table: "payload",
     columns: &[
-        "id", "request", "fingerprint", "source", "status", "headers", "malformed", "codec", "body", "first_at",
-        "last_at", "times",
+        "id",
+        "request",
+        "fingerprint",
+        "source",
+        "status",
+        "headers",
+        "malformed",
+        "codec",
+        "body",
+        "first_at",
+        "last_at",
+        "times",
     ],
     key: &[],
     update: &[],
@@ -107,7 +118,9 @@ async fn newest(tx: &Session, requests: &[[u8; 16]]) -> Result<HashMap<[u8; 16],
                  WHERE id IN (SELECT MAX(id) FROM @payload WHERE request IN (?*) GROUP BY request)";
     let rows = tx.rows_in(query, &[], &requests).await?;
     rows.iter()
-        .map(|row| Ok((row.hash(0)?, Newest { id: row.int(1)?, fingerprint: row.hash(2)?, last_at: row.time(3)? })))
+        .map(|row| {
+            Ok((row.hash(0)?, Newest { id: row.int(1)?, fingerprint: row.hash(2)?, last_at: row.time(3)? }))
+        })
         .collect()
 }
 
@@ -138,7 +151,8 @@ fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> (u64, Vec<u8>) {
 }
 
 fn compressor() -> Result<Compressor<'static>> {
-    let failed = |error: std::io::Error| Error::new(ErrorKind::Storage, "cannot compress answers").caused_by(error);
+    let failed =
+        |error: std::io::Error| Error::new(ErrorKind::Storage, "cannot compress answers").caused_by(error);
     Compressor::new(LEVEL).map_err(failed)
 }
 

@@ -8,19 +8,19 @@ use collector_core::id::{Id, Ids, RecordKey};
 use collector_core::store::{Counts, Known, SinkCounts};
 
 use super::counters::{Counter, Counters};
-use super::session::{Session, hash, int};
+use super::session::Session;
 use super::sides::Sides;
-use super::{budgets, entities, runs};
+use super::values::int;
+use super::{aliases, budgets, entities, runs};
 
 /// How many runs are listed.
 const RUNS: u64 = 20;
 
 /// Everything known about the thing with this identity.
 pub(super) async fn find<D: Domain>(tx: &Session, domain: &D, id: &Id) -> Result<Option<Known<D>>> {
-    let query = "SELECT entity FROM @alias WHERE hash = ?";
-    let Some(row) = tx.one(query, vec![hash(id.hash().0)]).await? else { return Ok(None) };
+    let Some((_, key)) = aliases::owners(tx, &[id.hash()]).await?.pop() else { return Ok(None) };
     let sides = Sides::load(tx).await?;
-    let found = entities::rows::<D>(tx, vec![RecordKey(row.int(0)?)], &sides).await?;
+    let found = entities::rows::<D>(tx, vec![key], &sides).await?;
     Ok(found.into_iter().next().map(|row| entities::known(domain, row)))
 }
 
@@ -63,7 +63,11 @@ async fn tasks(tx: &Session, counters: &Counters) -> Result<BTreeMap<String, u64
         ("absent", counters.get(Counter::Absent)),
         ("dead", counters.get(Counter::Dead)),
     ];
-    Ok(counted.into_iter().filter(|(_, count)| *count > 0).map(|(state, count)| (state.to_owned(), count)).collect())
+    Ok(counted
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| (state.to_owned(), count))
+        .collect())
 }
 
 async fn open(tx: &Session) -> Result<BTreeMap<String, u64>> {

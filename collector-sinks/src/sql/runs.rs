@@ -11,7 +11,8 @@ use collector_core::task::Cost;
 
 use super::counters::{Counter, Counters};
 use super::error::unreadable;
-use super::session::{Row, Session, hash, int, int_or_null, ints, millis, signed, text, time};
+use super::session::Session;
+use super::values::{Row, hash, int, int_or_null, ints, millis, signed, text, time};
 
 const COLUMNS: &str = "id, job, began, ended, ending, open, tasks, fresh, done, absent, dead, answers, retries, items, \
                        changed, unchanged, malformed, units, requests, last_commit";
@@ -42,7 +43,14 @@ impl RunBooks {
         for (run, RunChange { open, counts: c, last_commit }) in self.0 {
             let mut values = vec![signed(open), int_or_null(last_commit)];
             values.extend(ints([c.tasks, c.fresh, c.done, c.absent, c.dead, c.answers, c.retries]));
-            values.extend(ints([c.items, c.changed, c.unchanged, c.malformed, c.cost.units, c.cost.requests]));
+            values.extend(ints([
+                c.items,
+                c.changed,
+                c.unchanged,
+                c.malformed,
+                c.cost.units,
+                c.cost.requests,
+            ]));
             values.push(int(run.0));
             tx.run(SAVE, values).await?;
         }
@@ -51,7 +59,12 @@ impl RunBooks {
 }
 
 /// Begins a run, or goes on with an unfinished one of the same key.
-pub(super) async fn begin(tx: &Session, counters: &mut Counters, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
+pub(super) async fn begin(
+    tx: &Session,
+    counters: &mut Counters,
+    spec: &RunSpec,
+    now: Timestamp,
+) -> Result<Begun> {
     let unfinished = "SELECT id FROM @run WHERE spec = ? AND ended IS NULL ORDER BY id DESC LIMIT 1";
     if let Some(row) = tx.one(unfinished, vec![hash(spec.key.0)]).await? {
         let run = row.int(0)?;
@@ -70,7 +83,10 @@ pub(super) async fn begin(tx: &Session, counters: &mut Counters, spec: &RunSpec,
 /// Marks a run as ended.
 pub(super) async fn end(tx: &Session, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
     let values = vec![time(now), text(end.as_str()), int(run.0)];
-    tx.run("UPDATE @run SET ended = ?, ending = ? WHERE id = ?", values).await
+    tx.run("UPDATE @run SET ended = ?, ending = ? WHERE id = ?", values).await?;
+    // Nobody asks any more what was answered for this run.
+    let answered = "DELETE FROM @run_task WHERE run = ? AND task IN (SELECT id FROM @task WHERE state > 2)";
+    tx.run(answered, vec![int(run.0)]).await
 }
 
 /// The run begun last.
@@ -80,7 +96,10 @@ pub(super) async fn newest(tx: &Session) -> Result<Option<RunId>> {
 }
 
 /// How long answers stay fresh for each of these runs; unknown ones are left out.
-pub(super) async fn windows(tx: &Session, runs: impl IntoIterator<Item = RunId>) -> Result<BTreeMap<RunId, Duration>> {
+pub(super) async fn windows(
+    tx: &Session,
+    runs: impl IntoIterator<Item = RunId>,
+) -> Result<BTreeMap<RunId, Duration>> {
     let runs = ints(runs.into_iter().map(|run| run.0));
     let rows = tx.rows_in("SELECT id, fresh_for FROM @run WHERE id IN (?*)", &[], &runs).await?;
     rows.iter().map(|row| Ok((RunId(row.int(0)?), Duration::from_millis(row.int(1)?)))).collect()
@@ -90,7 +109,7 @@ pub(super) async fn windows(tx: &Session, runs: impl IntoIterator<Item = RunId>)
 pub(super) async fn state(tx: &Session, run: RunId) -> Result<Option<RunState>> {
     let query = format!("SELECT {COLUMNS} FROM @run WHERE id = ?");
     match tx.one(&query, vec![int(run.0)]).await? {
-        Some(row) => Ok(Some(read(tx, &row).await?)),
+        Some(row) => Ok(Some(read(tx, &row, awaited(tx).await?).await?)),
         None => Ok(None),
     }
 }
@@ -98,14 +117,15 @@ pub(super) async fn state(tx: &Session, run: RunId) -> Result<Option<RunState>> 
 /// The newest runs, newest first.
 pub(super) async fn newest_first(tx: &Session, max: u64) -> Result<Vec<RunState>> {
     let query = format!("SELECT {COLUMNS} FROM @run ORDER BY id DESC LIMIT ?");
+    let awaited = awaited(tx).await?;
     let mut states = Vec::new();
     for row in tx.rows(&query, vec![int(max)]).await? {
-        states.push(read(tx, &row).await?);
+        states.push(read(tx, &row, awaited).await?);
     }
     Ok(states)
 }
 
-async fn read(tx: &Session, row: &Row) -> Result<RunState> {
+async fn read(tx: &Session, row: &Row, awaited: u64) -> Result<RunState> {
     let ended = match (row.time_or_null(3)?, row.text_or_null(4)?.as_deref()) {
         (None, _) => None,
         (Some(at), Some("complete")) => Some((at, RunEnd::Complete)),
@@ -126,7 +146,7 @@ async fn read(tx: &Session, row: &Row) -> Result<RunState> {
         malformed: row.int(16)?,
         cost: Cost { units: row.int(17)?, requests: row.int(18)? },
     };
-    let pending = pending_since(tx, row.int(19)?).await?;
+    let pending = pending_since(tx, row.int(19)?, awaited).await?;
     Ok(RunState {
         run: RunId(row.int(0)?),
         job: row.text(1)?,
@@ -138,12 +158,19 @@ async fn read(tx: &Session, row: &Row) -> Result<RunState> {
     })
 }
 
-/// Changes wished by that commit or before that some active sink does not have.
-async fn pending_since(tx: &Session, commit: u64) -> Result<u64> {
-    let mut mask = 0;
-    for row in tx.rows("SELECT id FROM @sink WHERE active = 1", vec![]).await? {
-        mask |= 1 << row.small::<u32>(0)?;
+/// The active sinks that are owed anything, as bits: mostly none, and then nothing needs to be counted.
+async fn awaited(tx: &Session) -> Result<u64> {
+    let query = "SELECT s.id FROM @sink s WHERE s.active = 1 \
+                 AND s.wanted > s.stored + s.superseded + s.rejected";
+    let rows = tx.rows(query, vec![]).await?;
+    rows.iter().try_fold(0, |mask, row| Ok(mask | 1 << row.small::<u32>(0)?))
+}
+
+/// Changes wished by that commit or before that one of these sinks does not have.
+async fn pending_since(tx: &Session, commit: u64, sinks: u64) -> Result<u64> {
+    if sinks == 0 {
+        return Ok(0);
     }
     let query = "SELECT COUNT(*) FROM @pending WHERE since <= ? AND (owed & ?) <> 0";
-    tx.one(query, vec![int(commit), int(mask)]).await?.map_or(Ok(0), |row| row.int(0))
+    tx.one(query, vec![int(commit), int(sinks)]).await?.map_or(Ok(0), |row| row.int(0))
 }

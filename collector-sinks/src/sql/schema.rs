@@ -38,7 +38,10 @@ pub(super) const VERSIONS: &[&[&str]] = &[&[
     "CREATE INDEX @payload_by_request ON @payload (request, id)",
     "CREATE TABLE @payload_entity (payload {int} NOT NULL, entity {int} NOT NULL, \
      PRIMARY KEY (payload, entity)){clustered}",
+    // Who owns which identity. Hashes lie all over the tree, so what is new is collected in a small one first; where
+    // both have a hash, the new one is right. See `aliases.rs`.
     "CREATE TABLE @alias (hash {hash} NOT NULL PRIMARY KEY, entity {int} NOT NULL){clustered}",
+    "CREATE TABLE @alias_new (hash {hash} NOT NULL PRIMARY KEY, entity {int} NOT NULL){clustered}",
     // The merged view is not kept: it is a function of the sightings. `lost` and `facts` are mostly NULL: none.
     "CREATE TABLE @entity (id {serial}, version {int} NOT NULL, merged_into {int}, digest {hash} NOT NULL, \
      ids {text} NOT NULL, lost {text}, facts {text}){rows}",

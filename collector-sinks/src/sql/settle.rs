@@ -13,9 +13,10 @@ use sea_orm::Value;
 use super::counters::Counter;
 use super::dead::{self, Letter};
 use super::outbox::{self, Wish};
-use super::session::{Row, Session, int, ints, json, time};
+use super::session::Session;
 use super::sinks::{self, Sink, Sinks};
 use super::statements::Insert;
+use super::values::{Row, int, ints, json, time};
 use super::write::Write;
 
 const POSTPONE: Insert = Insert {
@@ -125,7 +126,8 @@ async fn special(
     now: Timestamp,
 ) -> Result<Vec<(RecordKey, Facts, Pending)>> {
     let mut pending = load(&write.tx, &specials).await?;
-    let (mut cleared, mut postponed, mut letters, mut reported) = (Keys::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut cleared, mut postponed, mut letters, mut reported) =
+        (Keys::new(), Vec::new(), Vec::new(), Vec::new());
     for Special { key, version, fate } in specials {
         let current = |row: &Pending| row.version == version && row.owed & sink.bit() != 0;
         if !pending.get(&key.0).is_some_and(current) {
@@ -162,7 +164,8 @@ async fn load(tx: &Session, specials: &[Special]) -> Result<HashMap<u64, Pending
     let query = "SELECT entity, version, owed, since, worker FROM @pending WHERE entity IN (?*)";
     let rows = tx.rows_in(query, &[], &keys).await?;
     let pending = |row: &Row| {
-        let pending = Pending { version: row.int(1)?, owed: row.int(2)?, since: row.int(3)?, worker: row.int(4)? };
+        let pending =
+            Pending { version: row.int(1)?, owed: row.int(2)?, since: row.int(3)?, worker: row.int(4)? };
         Ok((row.int(0)?, pending))
     };
     rows.iter().map(pending).collect()

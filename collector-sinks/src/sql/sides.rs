@@ -5,8 +5,9 @@ use std::sync::Arc;
 use collector_core::error::Result;
 use collector_core::id::Name;
 
-use super::session::{Session, int, text};
+use super::session::Session;
 use super::statements::Insert;
+use super::values::{int, text};
 
 const ADD: Insert = Insert { table: "side", columns: &["id", "source", "aspect"], key: &[], update: &[] };
 
@@ -27,7 +28,8 @@ impl Sides {
 
     pub(super) async fn save(&mut self, tx: &Session) -> Result<()> {
         let new = self.pairs.iter().enumerate().skip(self.saved);
-        let rows = new.map(|(id, (source, aspect))| [int(id as u64), text(&**source), text(&**aspect)]).collect();
+        let rows =
+            new.map(|(id, (source, aspect))| [int(id as u64), text(&**source), text(&**aspect)]).collect();
         self.saved = self.pairs.len();
         tx.insert(&ADD, rows).await
     }

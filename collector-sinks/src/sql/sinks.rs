@@ -4,7 +4,8 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::Name;
 use collector_core::sink::Position;
 
-use super::session::{Session, int, ints, text};
+use super::session::Session;
+use super::values::{int, ints, text};
 
 /// Sinks are bits of a signed 64-bit number.
 const MAX_SINKS: usize = 62;
@@ -32,7 +33,14 @@ impl Sinks {
     pub(super) async fn load(tx: &Session) -> Result<Self> {
         let mut sinks = Vec::new();
         for row in tx.rows("SELECT id, name FROM @sink ORDER BY id", vec![]).await? {
-            sinks.push(Sink { id: row.int(0)?, name: row.text(1)?, wanted: 0, stored: 0, superseded: 0, rejected: 0 });
+            sinks.push(Sink {
+                id: row.int(0)?,
+                name: row.text(1)?,
+                wanted: 0,
+                stored: 0,
+                superseded: 0,
+                rejected: 0,
+            });
         }
         Ok(Self(sinks))
     }
@@ -103,7 +111,14 @@ async fn add(tx: &Session, known: &mut Sinks, name: &Name) -> Result<u64> {
     }
     let insert = "INSERT INTO @sink (id, name, active, wanted, stored, superseded, rejected) VALUES (?, ?, 1, 0, 0, 0, 0)";
     tx.run(insert, vec![int(id as u64), text(&**name)]).await?;
-    known.0.push(Sink { id: id as u64, name: name.to_string(), wanted: 0, stored: 0, superseded: 0, rejected: 0 });
+    known.0.push(Sink {
+        id: id as u64,
+        name: name.to_string(),
+        wanted: 0,
+        stored: 0,
+        superseded: 0,
+        rejected: 0,
+    });
     Ok(id as u64)
 }
 

@@ -73,6 +73,18 @@ impl Texts {
         text
     }
 
+    /// An insert of what a query gives. SQLite needs a `WHERE` there to tell the query's end from the conflict's part.
+    pub(super) fn insert_from(&self, insert: &Insert, query: &str) -> String {
+        let (table, columns) = (insert.table, insert.columns.join(", "));
+        let conflict = self.dialect.on_conflict(insert.key, insert.update);
+        format!(
+            "{} {}{table} ({columns}) {}{conflict}",
+            self.dialect.insert(),
+            self.prefix,
+            self.plain(query)
+        )
+    }
+
     /// The most rows of `columns` columns in one insert: a power of two.
     pub(super) fn rows_at_once(&self, columns: usize) -> usize {
         let fit = (self.dialect.max_values() / columns.max(1)).max(1);
@@ -107,7 +119,10 @@ mod tests {
     #[test]
     fn texts_have_prefix_lists_and_rows() {
         let texts = Texts::new(Dialect::Sqlite, "x_");
-        assert_eq!(texts.list("SELECT a FROM @t WHERE b = ? AND a IN (?*)", 2), "SELECT a FROM x_t WHERE b = ? AND a IN (?,?)");
+        assert_eq!(
+            texts.list("SELECT a FROM @t WHERE b = ? AND a IN (?*)", 2),
+            "SELECT a FROM x_t WHERE b = ? AND a IN (?,?)"
+        );
         assert_eq!(
             texts.insert(&INSERT, 2),
             "INSERT OR FAIL INTO x_t (a, b) VALUES (?,?),(?,?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"

@@ -9,18 +9,19 @@ use collector_core::error::Result;
 use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known, LanePermit,
-    Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
+    LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload,
+    WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 
 use super::config::SqlConfig;
+use super::database::Database;
+use super::enqueue::Ask;
 use super::owed::{Doubt, Flight, Owed};
-use super::session::Database;
-use super::tasks::Ask;
 use super::workers::TakenOver;
 use super::write::Write;
-use super::{budgets, commit, dead, payloads, read, runs, settle, take, tasks, workers};
+use super::{budgets, claim, commit, dead, enqueue, payloads, read, runs, settle, take, tasks, workers};
 
 /// The store of record in one SQLite file. See the [module page](super).
 pub struct SqlStore<D: Domain> {
@@ -108,14 +109,14 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
         let mut write = Write::begin(&self.database).await?;
         let asks = tasks.into_iter().map(|task| Ask { run, depth: 0, again: false, task }).collect();
-        let answers = tasks::enqueue(&mut write, asks, now).await?;
+        let answers = enqueue::enqueue(&mut write, asks, now).await?;
         write.commit().await?;
         Ok(answers)
     }
 
     async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims> {
         let mut write = Write::begin(&self.database).await?;
-        let claims = tasks::claim(&mut write, worker, permits, now).await?;
+        let claims = claim::claim(&mut write, worker, permits, now).await?;
         write.commit().await?;
         Ok(claims)
     }
@@ -176,7 +177,7 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         let effects = settle::settle(&mut write, sink, settled, position.as_ref(), now).await?;
         if let Some(run) = runs::newest(&write.tx).await?.filter(|_| !effects.ask.is_empty()) {
             let asks = effects.ask.into_iter().map(|task| Ask { run, depth: 0, again: true, task }).collect();
-            tasks::enqueue(&mut write, asks, now).await?;
+            enqueue::enqueue(&mut write, asks, now).await?;
         }
         write.commit().await?;
         for (owner, key) in effects.raised {

@@ -7,10 +7,12 @@ use collector_core::id::RecordKey;
 use collector_core::sink::Change;
 use sea_orm::Value;
 
+use super::database::Database;
 use super::entities;
 use super::owed::{Doubt, Flight, Owed, Parties, Picked};
-use super::session::{Database, Row, Session, int, ints, text, time};
+use super::session::Session;
 use super::sides::Sides;
+use super::values::{Row, int, ints, text, time};
 
 /// Takes changes owed to a sink, in the order of their keys; none for a worker or sink that is not registered.
 ///
@@ -42,7 +44,12 @@ pub(super) async fn take<D: Domain>(
     Ok(changes)
 }
 
-async fn parties<E>(database: &Database, owed: &Owed<E>, worker: &str, sink: &str) -> Result<Option<Parties>> {
+async fn parties<E>(
+    database: &Database,
+    owed: &Owed<E>,
+    worker: &str,
+    sink: &str,
+) -> Result<Option<Parties>> {
     if let Some(known) = owed.parties(worker, sink) {
         return Ok(Some(known));
     }

@@ -10,8 +10,9 @@ use collector_core::task::Task;
 use sea_orm::Value;
 
 use super::dead::{self, Letter};
-use super::session::{Session, int, ints, time};
+use super::session::Session;
 use super::tasks::{Held, Reopened, State};
+use super::values::{int, ints, time};
 use super::write::Write;
 
 /// A task whose claim is current, with its verdict.
@@ -24,7 +25,12 @@ pub(super) struct Ending<'a> {
 }
 
 /// Ends or reopens tasks, and counts it for every run that waits for them.
-pub(super) async fn apply(write: &mut Write, endings: &[Ending<'_>], commit: u64, now: Timestamp) -> Result<()> {
+pub(super) async fn apply(
+    write: &mut Write,
+    endings: &[Ending<'_>],
+    commit: u64,
+    now: Timestamp,
+) -> Result<()> {
     let joined = joined(&write.tx, endings).await?;
     let mut ended: BTreeMap<State, Vec<Value>> = BTreeMap::new();
     let mut reopened = Reopened::default();

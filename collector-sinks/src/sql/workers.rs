@@ -9,8 +9,9 @@ use collector_core::store::{Opened, WorkerInfo};
 
 use super::counters::Counter;
 use super::outbox;
-use super::session::{Session, int, ints, millis, text, time};
+use super::session::Session;
 use super::sinks;
+use super::values::{int, ints, millis, text, time};
 use super::write::Write;
 
 /// What changed hands.
@@ -136,7 +137,8 @@ pub(super) async fn bury_all(tx: &Session) -> Result<()> {
         let id = row.int(0)?;
         let values = vec![text(format!("\u{0}{id}")), int(id)];
         // Far enough in the past for any clock, near enough that adding to it does not overflow.
-        tx.run("UPDATE @worker SET name = ?, ttl = 0, beat = -4611686018427387904 WHERE id = ?", values).await?;
+        tx.run("UPDATE @worker SET name = ?, ttl = 0, beat = -4611686018427387904 WHERE id = ?", values)
+            .await?;
     }
     Ok(())
 }

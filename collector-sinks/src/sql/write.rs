@@ -3,9 +3,11 @@
 use collector_core::error::Result;
 
 use super::counters::Counters;
+use super::database::Database;
 use super::lanes::Lanes;
 use super::runs::RunBooks;
-use super::session::{Database, Session, text};
+use super::session::Session;
+use super::values::text;
 
 /// See the [module page](self).
 pub(super) struct Write {

@@ -1,5 +1,7 @@
 //! Tests of the backends through their public interface.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
+
 #[cfg(feature = "jsonl")]
 mod jsonl;
 #[cfg(any(feature = "jsonl", feature = "sqlite"))]

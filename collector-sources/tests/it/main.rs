@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::string_slice, reason = "a test fails by panicking, in its helpers too")]
 
 #[cfg(feature = "ensembledata")]
+mod conformance;
+#[cfg(feature = "ensembledata")]
 mod ensembledata;
 #[cfg(feature = "http")]
 mod http;

@@ -91,7 +91,8 @@ async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
     let creators = Arc::new(Creators::default());
     let limits = Limits { in_flight: args.in_flight, per_second: args.per_second, burst: args.burst };
     let options = SourceOptions { limits, ..SourceOptions::default() };
-    let pipeline = Pipeline::new(Arc::clone(&creators)).sink(JsonlSink::new(JsonlConfig::new(args.into.join("creators.jsonl"))));
+    let pipeline = Pipeline::new(Arc::clone(&creators))
+        .sink(JsonlSink::new(JsonlConfig::new(args.into.join("creators.jsonl"))));
     let pipeline = match args.store {
         StoreKind::Memory => pipeline.store(MemoryStore::new(Arc::clone(&creators))),
         StoreKind::Sqlite => {

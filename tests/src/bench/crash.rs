@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Seed of the random moments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The binary to kill; the workspace's own is built when absent.
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 /// The binary beside this one, built if it is not there.
@@ -79,8 +82,12 @@ fn start(binary: &Path, dir: &Path) -> Result<Child, Failure> {
 }
 
 pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, Failure> {
-    let binary = binary().await?;
-    let simulator = Simulator::start(json!({ "creators": args.creators, "latency_ms": args.latency_ms })).await?;
+    let binary = match &args.binary {
+        Some(path) => std::path::absolute(path)?,
+        None => binary().await?,
+    };
+    let simulator =
+        Simulator::start(json!({ "creators": args.creators, "latency_ms": args.latency_ms })).await?;
     let handles = handles(&simulator, args.creators, dir).await?;
     std::fs::write(dir.join("collector.toml"), config(args, &simulator))?;
     let mut random = StdRng::seed_from_u64(args.seed);
@@ -98,7 +105,10 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
             tokio::time::sleep(Duration::from_millis(random.random_range(1..12))).await;
         }
         if ended {
-            return Err(format!("the collector ended by itself before kill {kill}; its message stands above").into());
+            return Err(format!(
+                "the collector ended by itself before kill {kill}; its message stands above"
+            )
+            .into());
         }
         let now = calls(&simulator).await?;
         child.kill().await?;

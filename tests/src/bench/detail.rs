@@ -32,9 +32,14 @@ pub(super) struct Args {
 }
 
 /// Handles of all creators, written to a file.
-pub(super) async fn handles(simulator: &Simulator, creators: u32, dir: &Path) -> Result<Vec<String>, Failure> {
+pub(super) async fn handles(
+    simulator: &Simulator,
+    creators: u32,
+    dir: &Path,
+) -> Result<Vec<String>, Failure> {
     let truth = simulator.truth(creators, 0).await?;
-    let handles: Vec<String> = truth.iter().filter_map(|one| one["handle"].as_str().map(str::to_owned)).collect();
+    let handles: Vec<String> =
+        truth.iter().filter_map(|one| one["handle"].as_str().map(str::to_owned)).collect();
     std::fs::write(dir.join("handles.txt"), handles.join("\n"))?;
     Ok(handles)
 }
@@ -57,10 +62,21 @@ pub(super) fn collect(dir: &Path, store: StoreKind, simulator: &Simulator, in_fl
 }
 
 /// Measures the bare loop over these addresses.
-pub(super) async fn floor(dir: &Path, urls: &[String], in_flight: usize, rows_to: Option<&Path>) -> Result<Measured, Failure> {
+pub(super) async fn floor(
+    dir: &Path,
+    urls: &[String],
+    in_flight: usize,
+    rows_to: Option<&Path>,
+) -> Result<Measured, Failure> {
     let file = dir.join("urls.txt");
     std::fs::write(&file, urls.join("\n"))?;
-    let mut args = vec!["floor".to_owned(), "--urls".into(), file.display().to_string(), "--in-flight".into(), in_flight.to_string()];
+    let mut args = vec![
+        "floor".to_owned(),
+        "--urls".into(),
+        file.display().to_string(),
+        "--in-flight".into(),
+        in_flight.to_string(),
+    ];
     if let Some(path) = rows_to {
         args.extend(["--rows-to".to_owned(), path.display().to_string()]);
     }
@@ -69,7 +85,8 @@ pub(super) async fn floor(dir: &Path, urls: &[String], in_flight: usize, rows_to
 
 pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, Failure> {
     let SinkKind::Jsonl = args.sink;
-    let simulator = Simulator::start(json!({ "creators": args.creators, "latency_ms": args.latency_ms })).await?;
+    let simulator =
+        Simulator::start(json!({ "creators": args.creators, "latency_ms": args.latency_ms })).await?;
     let handles = handles(&simulator, args.creators, dir).await?;
     let base = simulator.ensembledata();
     let urls: Vec<String> =

@@ -50,7 +50,9 @@ pub(super) async fn run(args: &Args) -> Result<Map<String, Value>, Failure> {
     let text = std::fs::read_to_string(&args.urls)?;
     let urls: Arc<Vec<String>> = Arc::new(text.lines().map(str::to_owned).collect());
     let file = match &args.rows_to {
-        Some(path) => Some(Arc::new(std::sync::Mutex::new(std::io::BufWriter::new(std::fs::File::create(path)?)))),
+        Some(path) => {
+            Some(Arc::new(std::sync::Mutex::new(std::io::BufWriter::new(std::fs::File::create(path)?))))
+        }
         None => None,
     };
     let client = client()?;

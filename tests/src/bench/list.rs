@@ -35,8 +35,9 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let SinkKind::Jsonl = args.sink;
     let pages = args.creators.div_ceil(args.page);
     let simulator = Simulator::start(json!({ "creators": args.creators })).await?;
-    let urls: Vec<String> =
-        (1..=pages).map(|page| format!("{}/list/creators?page={page}&size={}", simulator.url(), args.page)).collect();
+    let urls: Vec<String> = (1..=pages)
+        .map(|page| format!("{}/list/creators?page={page}&size={}", simulator.url(), args.page))
+        .collect();
     // The first reading renders the simulator's pages; it counts for nobody.
     floor(dir, &urls, args.in_flight, None).await?;
     let (mut rates, mut floors, mut rounds) = (Vec::new(), Vec::new(), Vec::new());
@@ -47,7 +48,12 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         let into = dir.join(format!("round-{round}"));
         std::fs::create_dir_all(&into)?;
         let mut collect = collect(&into, args.store, &simulator, args.in_flight);
-        collect.extend(["--pages".to_owned(), pages.to_string(), "--page-size".into(), args.page.to_string()]);
+        collect.extend([
+            "--pages".to_owned(),
+            pages.to_string(),
+            "--page-size".into(),
+            args.page.to_string(),
+        ]);
         let one = measured(&collect).await?;
         let log = read_log(&into.join("creators.jsonl"))?;
         delivered = delivered.min(log.keys.len());

@@ -100,7 +100,11 @@ impl Simulator {
         let answer = self.client.get(format!("{}{path}", self.url)).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
-        if status.is_success() { Ok(text) } else { Err(format!("the simulator answered {status} to {path}: {text}").into()) }
+        if status.is_success() {
+            Ok(text)
+        } else {
+            Err(format!("the simulator answered {status} to {path}: {text}").into())
+        }
     }
 
     /// What it counted.
@@ -111,7 +115,11 @@ impl Simulator {
     pub(super) async fn post(&self, path: &str, body: Value) -> Result<(), Failure> {
         let answer = self.client.post(format!("{}{path}", self.url)).body(body.to_string()).send().await?;
         let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(format!("the simulator answered {status} to {path}").into()) }
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("the simulator answered {status} to {path}").into())
+        }
     }
 
     /// The truth about its creators, one object each.
@@ -136,10 +144,12 @@ impl Simulator {
 /// A plain client without TLS: the simulator is on loopback.
 pub(super) fn client() -> Result<reqwest::Client, Failure> {
     let roots = rustls::RootCertStore::empty();
-    let tls = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()?
+    .with_root_certificates(roots)
+    .with_no_client_auth();
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
@@ -185,7 +195,12 @@ pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
         .await?;
     let wall_s = started.elapsed().as_secs_f64();
     if !output.status.success() {
-        return Err(format!("`bench {}` ended with {}", args.first().map_or("", String::as_str), output.status).into());
+        return Err(format!(
+            "`bench {}` ended with {}",
+            args.first().map_or("", String::as_str),
+            output.status
+        )
+        .into());
     }
     Ok(Measured { wall_s, printed: serde_json::from_slice(&output.stdout)? })
 }

@@ -31,7 +31,11 @@ pub(super) struct Args {
     told: bool,
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate from the command line, bounded below")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate from the command line, bounded below"
+)]
 pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, Failure> {
     let burst = args.burst.unwrap_or(args.per_second.clamp(1.0, 1e6) as u32);
     let knobs = json!({
@@ -45,7 +49,12 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let mut collect = collect(dir, StoreKind::Memory, &simulator, args.in_flight);
     collect.extend(["--handles".to_owned(), dir.join("handles.txt").display().to_string()]);
     if args.told {
-        collect.extend(["--per-second".to_owned(), args.per_second.to_string(), "--burst".into(), burst.to_string()]);
+        collect.extend([
+            "--per-second".to_owned(),
+            args.per_second.to_string(),
+            "--burst".into(),
+            burst.to_string(),
+        ]);
     }
     let one = measured(&collect).await?;
     let log = read_log(&dir.join("creators.jsonl"))?;

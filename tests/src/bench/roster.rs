@@ -58,8 +58,15 @@ struct Row<'a> {
 
 impl Roster {
     pub(super) fn new(url: &str, pages: u32, size: u32) -> Result<Self> {
-        let base = Url::parse(url).map_err(|error| Error::new(ErrorKind::ConfigInvalid, "bad address").caused_by(error))?;
-        Ok(Self { http: Http::new(&HttpOptions::default())?, base, pages, size, volatile: Volatile::new(&[]) })
+        let base = Url::parse(url)
+            .map_err(|error| Error::new(ErrorKind::ConfigInvalid, "bad address").caused_by(error))?;
+        Ok(Self {
+            http: Http::new(&HttpOptions::default())?,
+            base,
+            pages,
+            size,
+            volatile: Volatile::new(&[]),
+        })
     }
 }
 
@@ -103,9 +110,11 @@ impl Source for Roster {
         if let Some(error) = status_error(payload) {
             return Err(error);
         }
-        let rows: Rows<'_> = serde_json::from_slice(&payload.body)
-            .map_err(|error| Error::new(ErrorKind::Malformed, "the page is not a list of creators").caused_by(error))?;
-        let fingerprint = fingerprint::json(&payload.body, &self.volatile).unwrap_or_else(|| Digest::of(&payload.body));
+        let rows: Rows<'_> = serde_json::from_slice(&payload.body).map_err(|error| {
+            Error::new(ErrorKind::Malformed, "the page is not a list of creators").caused_by(error)
+        })?;
+        let fingerprint =
+            fingerprint::json(&payload.body, &self.volatile).unwrap_or_else(|| Digest::of(&payload.body));
         let mut page = Page::answering(tasks.len(), fingerprint);
         page.cost = Some(Cost::units(1));
         page.items.reserve(rows.items.len());

@@ -32,7 +32,8 @@ pub(super) fn read_log(path: &Path) -> Result<Log, Failure> {
     let mut seen = BTreeSet::new();
     let mut latest: BTreeMap<u64, (u64, Option<String>)> = BTreeMap::new();
     for (at, line) in text.lines().enumerate() {
-        let row: Value = serde_json::from_str(line).map_err(|error| format!("line {} of {}: {error}", at + 1, path.display()))?;
+        let row: Value = serde_json::from_str(line)
+            .map_err(|error| format!("line {} of {}: {error}", at + 1, path.display()))?;
         let key = row["key"].as_u64().ok_or("a line without key")?;
         let version = row["version"].as_u64().ok_or("a line without version")?;
         log.lines += 1;

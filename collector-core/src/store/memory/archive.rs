@@ -179,7 +179,8 @@ mod tests {
     use super::*;
 
     fn text(key: u64, version: u64) -> Vec<u8> {
-        format!("{{\"key\":{key},\"version\":{version},\"filling\":\"{}\"}}", "x".repeat((key % 97) as usize)).into_bytes()
+        format!("{{\"key\":{key},\"version\":{version},\"filling\":\"{}\"}}", "x".repeat((key % 97) as usize))
+            .into_bytes()
     }
 
     #[test]
@@ -198,7 +199,10 @@ mod tests {
                 model.insert(key, version);
             }
         }
-        assert_eq!(archive.keys().map(|key| key.0).collect::<Vec<_>>(), model.keys().copied().collect::<Vec<_>>());
+        assert_eq!(
+            archive.keys().map(|key| key.0).collect::<Vec<_>>(),
+            model.keys().copied().collect::<Vec<_>>()
+        );
         for key in 0..700 {
             let read = archive.get(RecordKey(key), <[u8]>::to_vec);
             assert_eq!(read, model.get(&key).map(|version| text(key, *version)), "key {key}");

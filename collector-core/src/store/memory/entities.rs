@@ -214,8 +214,14 @@ impl<D: Domain> Entities<D> {
             .iter()
             .map(|one| (self.name(&one.source), self.name(&one.aspect), one.seen_at.as_millis(), &one.item))
             .collect();
-        let cell =
-            Cell { version: change.version, digest: change.digest.0, ids, lost: change.lost, facts: change.facts, rows };
+        let cell = Cell {
+            version: change.version,
+            digest: change.digest.0,
+            ids,
+            lost: change.lost,
+            facts: change.facts,
+            rows,
+        };
         self.write(change.key, &cell);
     }
 
@@ -234,7 +240,13 @@ impl<D: Domain> Entities<D> {
 
     /// The change to offer a sink: the record as it is now, or its end. A merged entity that is still at hand, of a
     /// record without facts, saves reading it.
-    pub(super) fn change(&self, domain: &D, key: RecordKey, version: u64, entity: Option<Arc<D::Entity>>) -> Change<D::Entity> {
+    pub(super) fn change(
+        &self,
+        domain: &D,
+        key: RecordKey,
+        version: u64,
+        entity: Option<Arc<D::Entity>>,
+    ) -> Change<D::Entity> {
         if let Some(entity) = entity {
             return Change::Put(Record { key, version, entity, facts: Facts::new() });
         }
@@ -248,7 +260,9 @@ impl<D: Domain> Entities<D> {
     }
 
     pub(super) fn sighted_since(&self, source: &Name, target: &Target, after: Timestamp) -> bool {
-        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(key)) else { return false };
+        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(key)) else {
+            return false;
+        };
         let of = |one: &Sighting<D::Item>| one.source == *source && one.aspect == target.aspect;
         self.unpack(cell.rows).iter().any(|one| of(one) && one.seen_at > after)
     }

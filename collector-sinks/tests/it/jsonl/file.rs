@@ -122,7 +122,8 @@ async fn a_file_that_is_not_a_change_log_is_refused_and_not_touched() {
     let acknowledged = write(&open(&path, None).await.unwrap(), 0..1).await;
     let length: usize = acknowledged.0.parse().unwrap();
     let other = format!("{{\"key\":{}", "0".repeat(length));
-    for (contents, position) in [("my diary\n", None), ("{}\n", None), (other.as_str(), Some(&acknowledged))] {
+    for (contents, position) in [("my diary\n", None), ("{}\n", None), (other.as_str(), Some(&acknowledged))]
+    {
         std::fs::write(&path, contents).unwrap();
         let error = refused(&path, position).await;
         assert_eq!(error.kind(), ErrorKind::ConfigInvalid, "{error}");

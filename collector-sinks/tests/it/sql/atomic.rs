@@ -14,7 +14,7 @@ const WRITES: [(&str, &str); 13] = [
     ("payload", "INSERT"),
     ("task", "UPDATE"),
     ("task", "INSERT"),
-    ("alias", "INSERT"),
+    ("alias_new", "INSERT"),
     ("entity", "INSERT"),
     ("sighting", "INSERT"),
     ("history", "INSERT"),
@@ -34,8 +34,11 @@ async fn contents(stage: &Stage) -> Vec<String> {
     let mut all = Vec::new();
     for name in names {
         let table: String = name.try_get_by_index(0).unwrap();
-        let columns = format!("SELECT group_concat('quote(' || name || ')', ' || \",\" || ') FROM pragma_table_info('{table}')");
-        let columns = database.query_one_raw(Statement::from_string(DbBackend::Sqlite, columns)).await.unwrap();
+        let columns = format!(
+            "SELECT group_concat('quote(' || name || ')', ' || \",\" || ') FROM pragma_table_info('{table}')"
+        );
+        let columns =
+            database.query_one_raw(Statement::from_string(DbBackend::Sqlite, columns)).await.unwrap();
         let columns: String = columns.unwrap().try_get_by_index(0).unwrap();
         let rows = format!("SELECT {} FROM {table} ORDER BY 1", columns.replace('"', "'"));
         for row in database.query_all_raw(Statement::from_string(DbBackend::Sqlite, rows)).await.unwrap() {
@@ -63,7 +66,8 @@ async fn a_commit_that_fails_at_any_table_changes_none() {
     };
     let before = contents(&stage).await;
     for (table, verb) in WRITES {
-        let trigger = format!("CREATE TRIGGER fail BEFORE {verb} ON {table} BEGIN SELECT RAISE(FAIL, 'no'); END");
+        let trigger =
+            format!("CREATE TRIGGER fail BEFORE {verb} ON {table} BEGIN SELECT RAISE(FAIL, 'no'); END");
         execute(&stage.path, &trigger).await;
         let failed = stage.store.commit(&WORKER.into(), calls(), &NoLookup, at(3)).await;
         let kind = failed.map(|_| ()).map_err(|error| error.kind());

@@ -1,10 +1,12 @@
 //! Locks, readers, damaged and foreign files, full disks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use collector_core::error::{Error, ErrorKind};
-use collector_core::store::{LanePermit, NoLookup, RunEnd, Store};
-use collector_core::task::Task;
+use collector_core::sink::Facts;
+use collector_core::store::{Budget, Fate, LanePermit, NoLookup, Parked, Reserved, RunEnd, Store, Verdict};
+use collector_core::task::{Cost, Payload, Task};
 use collector_core::testkit::store::{Seen, TestDomain, uid};
 use collector_sinks::sql::SqlStore;
 use sea_orm::{ConnectionTrait, Statement};
@@ -111,7 +113,8 @@ async fn tables_have_the_prefix() {
     config.table_prefix = "cc_".into();
     let store = SqlStore::open(&config, Arc::new(TestDomain)).await.unwrap();
     store.counts().await.unwrap();
-    let query = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'cc\\_%' ESCAPE '\\'";
+    let query =
+        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'cc\\_%' ESCAPE '\\'";
     let database = raw(&config.path).await;
     let statement = Statement::from_string(sea_orm::DbBackend::Sqlite, query);
     let others: i64 = database.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
@@ -129,6 +132,48 @@ async fn closing_leaves_one_file_and_a_copy_of_it_is_a_copy_of_everything() {
     let copy = open(&copy).await.unwrap();
     let after = copy.counts().await.unwrap();
     assert_eq!((after.entities, after.sinks, after.runs), (before.entities, before.sinks, before.runs));
+}
+
+#[tokio::test]
+async fn everything_committed_is_there_in_the_next_process() {
+    let stage = Stage::new(&["one", "two"]).await;
+    stage.see("x", people(3), 2).await;
+    let taken = stage.take("one", 1, 2).await;
+    let facts = Fate::Stored(Facts::from([("avatar".into(), "key".into())]));
+    stage.settle("one", &taken, &facts).await;
+    let mut dead = call(stage.claim(Task::new("src", "profile", "dead")).await, vec![], 3);
+    dead.payload = Some(Payload::new(vec![0_u8, 255, 7], at(3)));
+    dead.tasks[0].verdict = Verdict::Dead { kind: ErrorKind::Malformed, message: "no sense".into() };
+    stage.store.commit(&WORKER.into(), vec![dead], &NoLookup, at(3)).await.unwrap();
+    let until = Some(at(900));
+    let park =
+        Parked { account: "a".into(), until, kind: ErrorKind::Blocked, reason: "r".into(), since: at(3) };
+    stage.store.park(&park).await.unwrap();
+    let budget = Budget {
+        account: "a".into(),
+        units: Some(10),
+        requests: None,
+        window: Duration::from_secs(86_400),
+        offset: Duration::ZERO,
+    };
+    stage.store.reserve(&budget, Cost::units(9), at(3)).await.unwrap();
+    let waiting = Task::new("src", "profile", "waiting").not_before(at(500));
+    stage.store.enqueue(stage.run, vec![waiting], at(3)).await.unwrap();
+    let before = stage.counts().await;
+
+    let stage = stage.restart(&["one", "two"]).await;
+    assert_eq!(stage.counts().await, before);
+    let known = stage.store.find(&uid("u0")).await.unwrap().unwrap();
+    assert_eq!(known.record.facts.get("avatar").and_then(|value| value.as_str()), Some("key"));
+    let letters = stage.store.dead_letters(10).await.unwrap();
+    let body = stage.store.payload(letters[0].payload.unwrap()).await.unwrap().unwrap().body;
+    assert_eq!((letters.len(), &*body), (1, [0_u8, 255, 7].as_slice()));
+    assert_eq!(stage.store.parked().await.unwrap(), [park]);
+    let over = stage.store.reserve(&budget, Cost::units(2), at(4)).await.unwrap();
+    assert_eq!(over, Reserved::Until(budget.reset_after(at(4))));
+    let permit = LanePermit { source: "src".into(), kind: "profile".into(), max: 9 };
+    let claims = stage.store.claim(&WORKER.into(), &[permit], at(499)).await.unwrap();
+    assert_eq!((claims.tasks.len(), claims.next_at), (0, Some(at(500))));
 }
 
 /// A process that died held a claim; the next one has it at once, because no other process can be alive.
@@ -153,7 +198,8 @@ async fn what_a_dead_process_held_is_free_at_once() {
 async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let test = "sql::files::a_full_disk_loses_nothing_that_was_acknowledged";
     let Some(folder) = limited::inside(test, 1_024) else { return };
-    let stage = Stage::at(folder.join("test.db"), TempDir::new_in(&folder).unwrap()).await.start(&["sink"]).await;
+    let stage =
+        Stage::at(folder.join("test.db"), TempDir::new_in(&folder).unwrap()).await.start(&["sink"]).await;
     let mut acknowledged = 0;
     let error = loop {
         match hundred_more(&stage, acknowledged).await {

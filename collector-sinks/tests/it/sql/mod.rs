@@ -3,5 +3,6 @@
 mod atomic;
 mod conformance;
 mod files;
+mod identities;
 mod outbox;
 mod stage;

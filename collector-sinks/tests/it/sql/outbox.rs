@@ -86,6 +86,10 @@ async fn a_newer_version_does_not_wait_for_what_the_older_one_waited_for() {
     stage.see("y", vec![Seen::saying("news").uid("u0")], 3).await;
     let newer = stage.take("one", 10, 4).await;
     assert_eq!(newer.first().map(Change::version), Some(2));
+    // Nor when it must be searched.
+    let stage = stage.restart(&["one"]).await;
+    let newer = stage.take("one", 10, 4).await;
+    assert_eq!(newer.first().map(Change::version), Some(2));
     stage.settle("one", &newer, &stored()).await;
     assert_eq!(keys(&stage.take("one", 10, 2_000).await), [] as [u64; 0]);
 }

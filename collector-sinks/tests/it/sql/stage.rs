@@ -9,8 +9,8 @@ use collector_core::error::Result;
 use collector_core::id::{Digest, Name, RunId};
 use collector_core::sink::{Change, Facts};
 use collector_core::store::{
-    Claimed, Counts, Fate, FinishedCall, FinishedTask, LanePermit, NoLookup, RunSpec, Settled, Store, Verdict,
-    WorkerInfo,
+    Claimed, Counts, Fate, FinishedCall, FinishedTask, LanePermit, NoLookup, RunSpec, Settled, Store,
+    Verdict, WorkerInfo,
 };
 use collector_core::task::{Cost, Payload, Task};
 use collector_core::testkit::store::{Person, Seen, TestDomain};
@@ -94,7 +94,10 @@ impl Stage {
     /// Commits an answer that shows these people.
     pub(super) async fn see(&self, subject: &str, items: Vec<Seen>, secs: i64) {
         let claimed = self.claim(Task::new("src", "profile", subject)).await;
-        self.store.commit(&WORKER.into(), vec![call(claimed, items, secs)], &NoLookup, at(secs)).await.unwrap();
+        self.store
+            .commit(&WORKER.into(), vec![call(claimed, items, secs)], &NoLookup, at(secs))
+            .await
+            .unwrap();
     }
 
     pub(super) async fn take(&self, sink: &str, max: usize, secs: i64) -> Vec<Change<Person>> {
