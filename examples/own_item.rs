@@ -7,6 +7,8 @@
 //! Kill it at any moment and start it again: it goes on where it was, asks for no page twice that was committed, and
 //! `books.jsonl` holds every book once.
 
+#![allow(clippy::print_stdout, reason = "a program for a terminal")]
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -110,7 +110,8 @@ impl<D: Domain> Engine<D> {
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
         self.plan(&job.query)?;
-        let handle = self.start().await?;
+        // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
+        let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
             let begun = handle.submit(job).await?;
             handle.settle_run(begun, &stop).await
@@ -126,7 +127,12 @@ impl<D: Domain> Engine<D> {
     /// # Errors
     /// `Storage`, or what a sink says when it is opened.
     pub async fn start(&self) -> Result<Handle<D>> {
-        let worker = Arc::new(Worker::new(Arc::clone(&self.parts)));
+        self.start_until(CancellationToken::new()).await
+    }
+
+    /// Starts working; takes no new work once `drain` fires.
+    async fn start_until(&self, drain: CancellationToken) -> Result<Handle<D>> {
+        let worker = Arc::new(Worker::new(Arc::clone(&self.parts), drain));
         let names: Vec<Name> = self.parts.sinks.iter().map(|sink| Name::from(sink.name())).collect();
         let opened = worker.store().open(&worker.info(), &names, worker.now()).await?;
         for (sink, position) in self.parts.sinks.iter().zip(opened.positions) {

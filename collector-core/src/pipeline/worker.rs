@@ -185,7 +185,8 @@ pub(super) struct Worker<D: Domain> {
 }
 
 impl<D: Domain> Worker<D> {
-    pub(super) fn new(parts: Arc<Parts<D>>) -> Self {
+    /// A worker that takes no new work once `drain` fires.
+    pub(super) fn new(parts: Arc<Parts<D>>, drain: CancellationToken) -> Self {
         let id: WorkerId = format!("{}-{:016x}", std::process::id(), rand::random::<u64>()).into();
         let abort = CancellationToken::new();
         let cx =
@@ -210,7 +211,7 @@ impl<D: Domain> Worker<D> {
                 .collect(),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
-            drain: CancellationToken::new(),
+            drain,
             abort,
             finish: CancellationToken::new(),
             alive_until: Mutex::new(parts.clock.monotonic() + parts.settings.worker_ttl),

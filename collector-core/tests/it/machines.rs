@@ -5,6 +5,7 @@ use std::time::Duration;
 use collector_core::admission::Limits;
 use collector_core::lock::LeaseOptions;
 use collector_core::pipeline::{End, Engine, SourceOptions};
+use collector_core::source::{CallSpec, Role};
 use collector_core::store::{Budget, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -125,6 +126,18 @@ async fn a_claim_whose_answer_comes_after_the_take_over_starts_nothing() {
         assert!(world.store.dead_letters(1).await.unwrap().is_empty());
         world.assert_left_tidy().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_works_for_long_is_not_taken_for_dead() {
+    let world = World::of_things();
+    let spec = CallSpec::new(Role::Hydration).timeout(HOUR);
+    let api = Scripted::willing("api").kind("thing", spec).takes(7 * MINUTE);
+    let build = || world.pipeline().source_with(api.clone(), at_once(4)).build().unwrap();
+    let (one, other) = (build(), build());
+    let (one, other) = tokio::join!(run(&one, many(20)), run(&other, many(20)));
+    assert_eq!((one.end, other.end), (End::Complete, End::Complete));
+    assert_eq!((api.calls(), api.most_asked()), (20, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use collector_core::admission::Limits;
 use collector_core::clock::{Clock, Timestamp};
 use collector_core::pipeline::{End, Engine, RunReport, Settings, SourceOptions};
+use collector_core::sink::BatchLimits;
 use collector_core::source::{CallSpec, Role};
 use collector_core::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -54,8 +55,9 @@ async fn a_stop_in_the_middle_starts_nothing_and_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_being_claimed_when_the_stop_comes_is_not_started() {
-    // Every request to the store takes half a second, so the stop comes while one is under way.
-    for millis in (0..3_000).step_by(190) {
+    // Every request to the store takes half a second, so the stop comes while one is under way; the first claim is
+    // the eighth.
+    for millis in (3_000..8_000).step_by(190) {
         let world = World::of_things();
         let store = GatedStore(world.store.clone(), Gate::open().takes(Duration::from_millis(500)));
         let api = Scripted::willing("api").takes(SECOND);
@@ -66,6 +68,18 @@ async fn what_is_being_claimed_when_the_stop_comes_is_not_started() {
         assert_eq!(report.counts.done as usize, api.calls());
         world.assert_left_tidy().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_bought_before_the_stop_is_delivered_however_many_writes_it_takes() {
+    let world = World::of_things();
+    let limits = BatchLimits { items: 2, age: MINUTE, in_flight: 1 };
+    let sink = TrickySink::new("slow", |_, _| Trick::Fine).limits(limits);
+    let api = Scripted::willing("api").takes(SECOND);
+    let engine = world.bare().sink(sink.clone()).source(api.clone()).build().unwrap();
+    let (report, _) = stop_after(&engine, &world, 100, Duration::from_millis(3_500)).await;
+    assert_eq!((report.end, report.sinks["slow"].pending), (End::Stopped, 0));
+    assert_eq!(things_in(&sink.inner).len() as u64, report.counts.done);
 }
 
 #[tokio::test(start_paused = true)]
