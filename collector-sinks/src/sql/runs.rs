@@ -68,14 +68,17 @@ pub(super) async fn begin(
     let unfinished = "SELECT id FROM @run WHERE spec = ? AND ended IS NULL ORDER BY id DESC LIMIT 1";
     if let Some(row) = tx.one(unfinished, vec![hash(spec.key.0)]).await? {
         let run = row.int(0)?;
-        tx.run("UPDATE @run SET fresh_for = ? WHERE id = ?", vec![millis(spec.fresh_for), int(run)]).await?;
+        let again = "UPDATE @run SET fresh_for = ?, last_commit = ? WHERE id = ?";
+        tx.run(again, vec![millis(spec.fresh_for), int(counters.get(Counter::Commit)), int(run)]).await?;
         return Ok(Begun { run: RunId(run), resumed: true });
     }
     let run = counters.next(Counter::RunKey);
     let insert = "INSERT INTO @run (id, job, spec, fresh_for, began, last_commit, open, tasks, fresh, done, absent, dead, \
                   answers, retries, items, changed, unchanged, malformed, units, requests) \
-                  VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)";
-    let values = vec![int(run), text(&spec.job), hash(spec.key.0), millis(spec.fresh_for), time(now)];
+                  VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)";
+    // A run also waits for what was owed when it began: it is complete when everything is everywhere.
+    let owed = int(counters.get(Counter::Commit));
+    let values = vec![int(run), text(&spec.job), hash(spec.key.0), millis(spec.fresh_for), time(now), owed];
     tx.run(insert, values).await?;
     Ok(Begun { run: RunId(run), resumed: false })
 }

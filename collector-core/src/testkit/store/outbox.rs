@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::clause::Clause;
 use super::domain::{Person, Seen, uid};
-use super::stage::{Call, Stage, W1, W2, at, facts, in_state, profile, settled, stored, subjects};
+use super::stage::{Call, HOUR, Stage, W1, W2, at, facts, in_state, profile, settled, stored, subjects};
 use super::{Case, StoreHarness};
 use crate::error::ErrorKind;
 use crate::sink::{Change, Facts};
@@ -47,6 +47,9 @@ pub(super) async fn take_pending(harness: &dyn StoreHarness) {
     clause.same("taken is still pending", owed.pending, 5);
     clause.same("replaced wishes are superseded", owed.superseded, owed.wanted - 5);
     clause.same("an unknown sink is owed nothing", stage.take("nobody", W1, 10, at(4)).await.len(), 0);
+    let later = stage.begin("later", HOUR, at(5)).await;
+    let waits_for = stage.run_state(later, clause).await.pending;
+    clause.same("a run waits for what was owed when it began", waits_for, 5);
     stage.balanced(clause).await;
 }
 
