@@ -30,7 +30,7 @@ pub struct EnsembleDataConfig {
     pub in_flight: u32,
     /// Calls per second. Default: not limited; the vendor publishes no limit.
     pub per_second: Option<f64>,
-    /// Calls that may come at once after a pause. Default: one second's worth.
+    /// Calls that may come at once after a pause. Default: a tenth of a second's worth.
     pub burst: Option<u32>,
     /// Longest call, as text such as `30s`. Default `30s`.
     #[serde(with = "crate::duration")]
