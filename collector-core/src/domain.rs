@@ -48,7 +48,7 @@ pub struct Lost {
 ///
 /// # Contract
 /// 1. All methods are pure.
-/// 2. `merge` does not depend on the order of `latest`.
+/// 2. `merge` does not depend on the order of `latest`; `merge_owned` makes the same of the same.
 /// 3. `digest` leaves out times and what changes from call to call (signatures in links); two entities with one
 ///    digest are not worth a write.
 /// 4. An item and an entity read back from JSON are what was written.
@@ -68,6 +68,11 @@ pub trait Domain: Send + Sync + 'static {
     /// The entity that these sightings make: the latest of each (source, aspect), and the weak identities that
     /// they do not show any more.
     fn merge(&self, latest: &[Sighting<Self::Item>], lost: &[Lost]) -> Self::Entity;
+
+    /// [`merge`](Self::merge) of sightings that nobody needs any more: what it moves it need not copy.
+    fn merge_owned(&self, latest: Vec<Sighting<Self::Item>>, lost: &[Lost]) -> Self::Entity {
+        self.merge(&latest, lost)
+    }
 
     /// What counts as a change of the entity.
     fn digest(&self, entity: &Self::Entity) -> Digest;

@@ -6,7 +6,8 @@
 //!
 //! Each stage has a file of its own. They overlap, joined by bounded queues:
 //!
-//! * `claim` asks admission, then the store for tasks and the lock for leases, and starts calls;
+//! * `claim` asks the store for tasks and the lock for leases, as far as there is room;
+//! * `dispatch` starts claimed calls as admission lets them;
 //! * `fetch` makes one call, reads the answer and passes judgement on each task;
 //! * `commit` writes finished calls together, in one transaction;
 //! * `project` hands changes to one sink and settles what became of them;
@@ -20,6 +21,7 @@
 
 mod claim;
 mod commit;
+mod dispatch;
 mod fetch;
 mod handle;
 mod project;

@@ -169,6 +169,13 @@ macro_rules! fields {
                 }
             }
 
+            /// Moves everything that a sighting states into a creator.
+            pub(super) fn move_all(sighting: &mut CreatorSighting, creator: &mut Creator) {
+                $(if sighting.$place.stated().is_some() {
+                    creator.$place = std::mem::take(&mut sighting.$place);
+                })*
+            }
+
             /// Copies what a sighting states into a creator.
             pub(super) fn copy(self, sighting: &CreatorSighting, creator: &mut Creator) {
                 match self {

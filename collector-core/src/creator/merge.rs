@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::Content;
+use super::content;
 use super::handles::{LostHandles, canonical_handle};
 use super::{Creator, CreatorSighting, Extra, Field, SourceAsOf, aspect, posts};
 use crate::clock::Timestamp;
@@ -95,6 +95,18 @@ impl Creators {
         max_age.is_none_or(|max_age| age <= max_age)
     }
 
+    /// The creator of whom nobody else has said anything: most are like this when they are found.
+    fn alone(&self, sighting: Sighting<CreatorSighting>) -> Creator {
+        let posts = posts::stats(&[&sighting]).map(|(stats, _)| stats);
+        let Sighting { source, aspect, seen_at, mut item } = sighting;
+        let mut creator = Creator { platform: Arc::clone(&self.platform), posts, ..Creator::default() };
+        Field::move_all(&mut item, &mut creator);
+        let stated = std::mem::take(&mut item.extra).into_iter().filter(|(_, value)| !value.is_null());
+        creator.extra = stated.map(|(name, value)| (name, Extra { value, from: 0 })).collect();
+        creator.sources = vec![SourceAsOf { source, aspect, as_of: seen_at }];
+        creator
+    }
+
     /// What these sightings and lost identities have to say.
     pub(super) fn panel<'a>(
         &'a self,
@@ -141,8 +153,16 @@ impl Domain for Creators {
         self.panel(latest, lost).merge()
     }
 
+    fn merge_owned(&self, latest: Vec<Sighting<CreatorSighting>>, lost: &[Lost]) -> Creator {
+        match <[_; 1]>::try_from(latest) {
+            Ok([only]) if lost.is_empty() => self.alone(only),
+            Ok(only) => self.merge(&only, lost),
+            Err(several) => self.merge(&several, lost),
+        }
+    }
+
     fn digest(&self, entity: &Creator) -> Digest {
-        Digest::of_json(&Content(entity))
+        content::digest(entity)
     }
 
     fn measures(&self, entity: &Creator) -> Option<Vec<Option<i64>>> {

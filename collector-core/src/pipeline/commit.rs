@@ -4,12 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::{JoinError, JoinSet};
 
 use super::worker::Worker;
 use crate::domain::Domain;
+use crate::error::{Error, ErrorKind};
 use crate::lock::Lease;
 use crate::observe::Event;
 use crate::store::{Committed, FinishedCall, Verdict};
+
+/// The most items in one transaction, unless a single call has more: larger ones save nothing, hold up the sinks and
+/// keep more in memory.
+const MOST_ITEMS: usize = 1_000;
+
+/// Transactions at once. The store writes them one after the other; while one is written the next one is prepared.
+const AT_ONCE: usize = 2;
 
 /// A finished call on its way into the store.
 pub(super) struct Landing<D: Domain> {
@@ -21,47 +30,85 @@ pub(super) struct Landing<D: Domain> {
     pub(super) slot: OwnedSemaphorePermit,
 }
 
-/// Commits until the claiming stage is gone and nothing is left.
+/// Commits until the stage that starts calls is gone and nothing is left.
 pub(super) async fn run<D: Domain>(
     worker: Arc<Worker<D>>,
     mut landings: mpsc::UnboundedReceiver<Landing<D>>,
 ) {
     let window = worker.parts.settings.commit_window;
     let mut batch = Vec::with_capacity(window);
+    let mut writes = JoinSet::new();
     while landings.recv_many(&mut batch, window).await > 0 {
-        gather(&worker, &mut landings, &mut batch, window).await;
-        let size = batch.len();
-        if !worker.has_failed() {
-            write(&worker, std::mem::take(&mut batch)).await;
+        gather(&worker, &mut landings, &mut batch, &mut writes).await;
+        while !batch.is_empty() {
+            let rest = batch.split_off(fitting(&batch));
+            let part = std::mem::replace(&mut batch, rest);
+            while writes.len() >= AT_ONCE {
+                ended(&worker, writes.join_next().await);
+            }
+            writes.spawn(land(Arc::clone(&worker), part));
         }
-        batch.clear();
-        worker.gauges.finished.fetch_sub(size, Ordering::SeqCst);
-        worker.wake.notify_one();
-        worker.progressed();
+    }
+    while let Some(write) = writes.join_next().await {
+        ended(&worker, Some(write));
     }
 }
 
-/// Waits a little for company: larger transactions cost less. Not while something waits for this one: follow-ups, a
-/// stop, or because nothing else is running.
+/// How many of these calls make one transaction: at least one.
+fn fitting<D: Domain>(batch: &[Landing<D>]) -> usize {
+    let mut items = 0;
+    let more = batch.iter().take_while(|landing| {
+        items += landing.call.items.len();
+        items <= MOST_ITEMS
+    });
+    more.count().max(1)
+}
+
+/// Waits a little for company, and longer while a transaction is running: larger ones cost less. Not while something
+/// waits for this one: follow-ups, a stop, or because nothing else is running.
 async fn gather<D: Domain>(
     worker: &Worker<D>,
     landings: &mut mpsc::UnboundedReceiver<Landing<D>>,
     batch: &mut Vec<Landing<D>>,
-    window: usize,
+    writes: &mut JoinSet<()>,
 ) {
+    let window = worker.parts.settings.commit_window;
     let deadline = worker.tick() + worker.parts.settings.commit_linger;
+    let full = |batch: &[Landing<D>]| {
+        batch.len() >= window
+            || batch.iter().map(|landing| landing.call.items.len()).sum::<usize>() >= MOST_ITEMS
+    };
     let hurry = |batch: &[Landing<D>]| {
         batch.iter().any(|landing| !landing.call.follow_ups.is_empty())
             || worker.drain.is_cancelled()
             || worker.gauges.running.load(Ordering::SeqCst) == 0
     };
-    while batch.len() < window && !hurry(batch) {
+    while !full(batch) && !(writes.is_empty() && hurry(batch)) {
         let room = window - batch.len();
         tokio::select! {
             more = landings.recv_many(batch, room) => if more == 0 { return },
-            () = tokio::time::sleep_until(deadline) => return,
+            Some(write) = writes.join_next() => ended(worker, Some(write)),
+            () = tokio::time::sleep_until(deadline), if writes.is_empty() => return,
         }
     }
+}
+
+/// A transaction that panics would be missed for ever.
+fn ended<D: Domain>(worker: &Worker<D>, write: Option<Result<(), JoinError>>) {
+    if let Some(Err(error)) = write {
+        worker.fail(Error::new(ErrorKind::Unexpected, "a commit ended abnormally").caused_by(error));
+    }
+}
+
+/// Writes a part of the window, and says that its places are free.
+async fn land<D: Domain>(worker: Arc<Worker<D>>, part: Vec<Landing<D>>) {
+    let size = part.len();
+    if !worker.has_failed() {
+        write(&worker, part).await;
+    }
+    worker.gauges.finished.fetch_sub(size, Ordering::SeqCst);
+    worker.wake.notify_one();
+    worker.progressed();
 }
 
 async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {

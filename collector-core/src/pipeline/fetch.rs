@@ -79,7 +79,8 @@ pub(super) async fn run_call<D: Domain>(
     let answer = exchange(&worker, &call).await;
     let took = worker.tick().saturating_duration_since(started);
     // The account's slot is kept until there is room for the result: otherwise results could pile up without bound.
-    let slot = Arc::clone(&worker.window).acquire_owned().await;
+    let items = answer.page.as_ref().map_or(0, |page| page.items.len());
+    let slot = Arc::clone(&worker.window).acquire_many_owned(worker.weight(items)).await;
     let judged = judge(&worker, &call, seat, answer, took).await;
     let booked = call.window.map(|_| worker.parts.slots[call.slot].account);
     let Call { leases, .. } = call;

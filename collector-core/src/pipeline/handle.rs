@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::claim::Dispatcher;
+use super::dispatch::Dispatcher;
 use super::report::{DeadGroup, End, RunReport, since};
 use super::worker::{Outlet, Parts, Slot, Worker};
 use super::{Job, commit, project};

@@ -78,9 +78,11 @@ impl Account {
     }
 }
 
-/// How much is where. The worker is idle when all three are zero.
+/// How much is where. The worker is idle when all are zero.
 #[derive(Default)]
 pub(super) struct Gauges {
+    /// Claims that are running: 1 or 0.
+    pub(super) claiming: AtomicUsize,
     /// Claimed calls that have not started.
     pub(super) waiting: AtomicUsize,
     /// Calls started and not finished, those that wait for room in the window included.
@@ -91,7 +93,9 @@ pub(super) struct Gauges {
 
 impl Gauges {
     pub(super) fn idle(&self) -> bool {
-        [&self.waiting, &self.running, &self.finished].iter().all(|gauge| gauge.load(Ordering::SeqCst) == 0)
+        [&self.claiming, &self.waiting, &self.running, &self.finished]
+            .iter()
+            .all(|gauge| gauge.load(Ordering::SeqCst) == 0)
     }
 }
 
@@ -148,6 +152,9 @@ impl Outlet {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+/// Items that weigh as much as a call.
+const ITEMS_PER_PLACE: usize = 32;
 
 /// One working process, as its stages see it.
 pub(super) struct Worker<D: Domain> {
@@ -240,6 +247,13 @@ impl<D: Domain> Worker<D> {
 
     pub(super) fn observe(&self, event: &Event) {
         self.parts.observer.event(event);
+    }
+
+    /// The places in the window of a call with so many items. A page full of people weighs as much as many profiles:
+    /// what waits for its commit is bounded in items too.
+    pub(super) fn weight(&self, items: usize) -> u32 {
+        let window = self.parts.settings.commit_window;
+        u32::try_from((1 + items / ITEMS_PER_PLACE).min(window)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn account_of(&self, slot: usize) -> &Account {

@@ -19,8 +19,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::value::RawValue;
+
 use crate::clock::Timestamp;
 use crate::domain::{Domain, Lost, Sighting};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
 use crate::sink::Facts;
 
@@ -70,10 +74,23 @@ pub struct EntityChange<D: Domain> {
     pub facts: Facts,
     /// The day's figures; only when `changed`.
     pub measures: Option<Vec<Option<i64>>>,
-    /// Every sighting that counts now.
-    pub sightings: Vec<Sighting<D::Item>>,
-    /// Which of `sightings` are to be written, by index.
-    pub written: Vec<usize>,
+    /// How many sightings count now.
+    pub sightings: usize,
+    /// Those of them that are to be written: each replaces the one of its (source, aspect).
+    pub written: Vec<Written>,
+}
+
+/// A sighting as a store keeps it.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Who said it.
+    pub source: Name,
+    /// Which side it shows.
+    pub aspect: Name,
+    /// When it was true.
+    pub seen_at: Timestamp,
+    /// What was said, as JSON.
+    pub item: Box<RawValue>,
 }
 
 impl<D: Domain> std::fmt::Debug for EntityChange<D> {
@@ -143,8 +160,23 @@ struct Working<I> {
     is_new: bool,
     touched: bool,
     identity_changed: bool,
-    written: BTreeSet<usize>,
+    /// Which of the row's sightings are to be written.
+    written: Vec<usize>,
     grown: Option<usize>,
+}
+
+impl<I> Working<I> {
+    fn of(row: EntityRow<I>, is_new: bool) -> Self {
+        Self { row, is_new, touched: is_new, identity_changed: is_new, written: Vec::new(), grown: None }
+    }
+
+    /// Marks the sighting number `at` as one to write.
+    fn write(&mut self, at: usize) {
+        if !self.written.contains(&at) {
+            self.written.push(at);
+        }
+        self.touched = true;
+    }
 }
 
 /// See the [module page](self).
@@ -154,7 +186,8 @@ pub struct Ledger<'d, D: Domain> {
     calls: usize,
     aspects: Vec<Name>,
     owners: HashMap<IdHash, RecordKey>,
-    moves: BTreeMap<IdHash, RecordKey>,
+    /// Identities with another owner than the store knows.
+    owned: Vec<IdHash>,
     entities: BTreeMap<RecordKey, Working<D::Item>>,
     joins: BTreeMap<RecordKey, RecordKey>,
     counts: Vec<CallCounts>,
@@ -177,7 +210,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             calls: 0,
             aspects: Vec::new(),
             owners: HashMap::new(),
-            moves: BTreeMap::new(),
+            owned: Vec::new(),
             entities: BTreeMap::new(),
             joins: BTreeMap::new(),
             counts: Vec::new(),
@@ -238,21 +271,14 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
     /// Adds a loaded entity.
     pub fn load_entity(&mut self, row: EntityRow<D::Item>) {
-        self.entities.insert(
-            row.key,
-            Working {
-                row,
-                is_new: false,
-                touched: false,
-                identity_changed: false,
-                written: BTreeSet::new(),
-                grown: None,
-            },
-        );
+        self.entities.insert(row.key, Working::of(row, false));
     }
 
     /// Decides. `next_key` gives surrogate keys that were never given before, in growing order.
-    pub fn close(mut self, mut next_key: impl FnMut() -> RecordKey) -> Changes<D> {
+    ///
+    /// # Errors
+    /// `Storage` when an item cannot be written as JSON.
+    pub fn close(mut self, mut next_key: impl FnMut() -> RecordKey) -> Result<Changes<D>> {
         // An alias whose entity was not loaded points nowhere; it is as good as unknown.
         let entities = &self.entities;
         self.owners.retain(|_, key| entities.contains_key(key));
@@ -315,15 +341,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             facts: Facts::new(),
             sightings: Vec::with_capacity(1),
         };
-        let new = Working {
-            row,
-            is_new: true,
-            touched: true,
-            identity_changed: true,
-            written: BTreeSet::new(),
-            grown: None,
-        };
-        self.entities.insert(key, new);
+        self.entities.insert(key, Working::of(row, true));
         key
     }
 
@@ -387,7 +405,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
                 free.insert(key);
             }
         }
-        self.moves.insert(hash, key);
+        self.owned.push(hash);
     }
 
     /// Gives a weak identity to whoever showed it last.
@@ -484,8 +502,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
         let Some(at) = known.row.sightings.iter().position(same) else {
             known.row.sightings.push(sighting);
-            known.written.insert(known.row.sightings.len() - 1);
-            known.touched = true;
+            known.write(known.row.sightings.len() - 1);
             return;
         };
         let kept = &mut known.row.sightings[at];
@@ -495,9 +512,9 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
         let old = sighting;
         if self.domain.carry(&old.item, &mut kept.item) || !late {
-            known.written.insert(at);
-            known.touched = true;
+            known.write(at);
         }
+        let Some(known) = self.entities.get(&key) else { return };
         let newer = self.domain.about(&known.row.sightings[at].item).ids.weak;
         let gone = self.domain.about(&old.item).ids.weak.into_iter().filter(|id| !newer.contains(id));
         for id in gone.collect::<Vec<_>>() {
@@ -508,12 +525,17 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
     }
 
-    fn finish(mut self) -> Changes<D> {
+    /// Every identity that has another owner now, in order.
+    fn aliases(&mut self) -> Vec<(IdHash, RecordKey)> {
+        let mut owned = std::mem::take(&mut self.owned);
+        owned.sort_unstable();
+        owned.dedup();
+        owned.into_iter().filter_map(|hash| Some((hash, self.owner(&hash)?))).collect()
+    }
+
+    fn finish(mut self) -> Result<Changes<D>> {
         let mut changes = Changes {
-            aliases: std::mem::take(&mut self.moves)
-                .into_iter()
-                .map(|(hash, key)| (hash, self.survivor(key)))
-                .collect(),
+            aliases: self.aliases(),
             entities: Vec::with_capacity(self.entities.len()),
             joined: Vec::new(),
             links: self.shown.iter().map(|(key, call)| (self.survivor(*key), *call)).collect(),
@@ -538,7 +560,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
                     });
                 }
             } else if known.touched {
-                let change = self.change(known, &mut changes.grown);
+                let change = self.change(known, &mut changes.grown)?;
                 if change.changed {
                     changed.insert(key);
                 }
@@ -552,31 +574,48 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
         changes.links.sort_unstable();
         changes.links.dedup();
-        changes
+        Ok(changes)
     }
 
-    fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> EntityChange<D> {
+    fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> Result<EntityChange<D>> {
         let Working { row, is_new, identity_changed, written, grown: grew, .. } = known;
-        let entity = self.domain.merge(&row.sightings, &row.lost);
-        let digest = self.domain.digest(&entity);
-        let changed = is_new || digest != row.digest;
+        let EntityRow { key, version, digest: before, ids, lost, facts, sightings } = row;
         if let Some(call) = grew {
-            grown.push((call, row.ids.clone()));
+            grown.push((call, ids.clone()));
         }
-        EntityChange {
-            key: row.key,
+        let written = written.into_iter().map(|at| encode(&sightings[at])).collect::<Result<_>>()?;
+        let count = sightings.len();
+        let entity = self.domain.merge_owned(sightings, &lost);
+        let digest = self.domain.digest(&entity);
+        let changed = is_new || digest != before;
+        Ok(EntityChange {
+            key,
             is_new,
             changed,
-            version: row.version + u64::from(changed),
+            version: version + u64::from(changed),
             digest,
-            ids: row.ids,
-            lost: row.lost,
+            ids,
+            lost,
             identity_changed,
             measures: if changed { self.domain.measures(&entity) } else { None },
             entity: Arc::new(entity),
-            facts: row.facts,
-            sightings: row.sightings,
-            written: written.into_iter().collect(),
-        }
+            facts,
+            sightings: count,
+            written,
+        })
     }
+}
+
+fn encode<I: Serialize>(sighting: &Sighting<I>) -> Result<Written> {
+    let item = serde_json::value::to_raw_value(&sighting.item).map_err(|error| {
+        Error::new(ErrorKind::Storage, "an item cannot be written as JSON")
+            .with("source", &sighting.source)
+            .caused_by(error)
+    })?;
+    Ok(Written {
+        source: Arc::clone(&sighting.source),
+        aspect: Arc::clone(&sighting.aspect),
+        seen_at: sighting.seen_at,
+        item,
+    })
 }

@@ -12,9 +12,10 @@ mod runs;
 mod tasks;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::{Mutex, MutexGuard};
 
 use self::entities::Entities;
 use self::outbox::Outbox;
@@ -40,6 +41,7 @@ const PAYLOAD_BYTES: usize = 2 << 20;
 /// A [`Store`] in memory. Clones share one state, like two handles on one database.
 pub struct MemoryStore<D: Domain> {
     domain: Arc<D>,
+    /// Whoever waits for a commit must not keep a thread from working meanwhile.
     state: Arc<Mutex<State<D>>>,
 }
 
@@ -81,8 +83,8 @@ impl<D: Domain> MemoryStore<D> {
         Self { domain: domain.into(), state: Arc::new(Mutex::new(state)) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<D>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn state(&self) -> MutexGuard<'_, State<D>> {
+        self.state.lock().await
     }
 }
 
@@ -137,15 +139,14 @@ impl<D: Domain> State<D> {
         call: FinishedCall<D>,
         now: Timestamp,
         done: &mut Committed,
-    ) -> Landed<D> {
+    ) -> Landed {
         let run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0);
-        let source = Arc::clone(&call.source);
         let (payload, blob) = match call.payload {
             Some(payload) => {
                 let ids = call.tasks.iter().map(|task| task.claimed.id).collect();
                 let (id, new) = self.payloads.keep(ids, &call.source, call.fingerprint, &payload);
-                (Some((id, payload.at)), new)
+                (Some(id), new)
             }
             None => (None, false),
         };
@@ -160,14 +161,7 @@ impl<D: Domain> State<D> {
             }
             current = true;
             if let Verdict::Dead { kind, message } = &task.verdict {
-                self.bury(
-                    &task.claimed.task,
-                    task.claimed.run,
-                    *kind,
-                    message,
-                    payload.map(|(id, _)| id),
-                    now,
-                );
+                self.bury(&task.claimed.task, task.claimed.run, *kind, message, payload, now);
             }
             if let Verdict::Restart(again) = &task.verdict {
                 restarts.push(again.clone());
@@ -187,14 +181,7 @@ impl<D: Domain> State<D> {
                 self.refund(&account, window, over);
             }
         }
-        Landed {
-            run,
-            current,
-            source,
-            at: payload.map_or(now, |(_, at)| at),
-            payload: payload.map(|(id, _)| id),
-            items: call.items,
-        }
+        Landed { run, current, payload }
     }
 
     fn bury(
@@ -233,20 +220,17 @@ impl<D: Domain> State<D> {
     }
 }
 
-/// A call whose tasks are dealt with; its items wait for the ledger.
-struct Landed<D: Domain> {
+/// A call whose tasks are dealt with.
+struct Landed {
     run: RunId,
     current: bool,
-    source: Name,
-    at: Timestamp,
     payload: Option<PayloadId>,
-    items: Vec<D::Item>,
 }
 
 #[async_trait]
 impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let state = &mut *state;
         state.workers.insert(Arc::clone(&worker.id), Beat { at: now, ttl: worker.ttl, dead: false });
         let keys = state.entities.keys();
@@ -256,7 +240,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn close(&self, worker: &WorkerId) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         state.workers.remove(worker);
         state.tasks.free_claims(worker);
         state.outbox.disown(worker);
@@ -264,31 +248,31 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn begin_run(&self, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let commits = state.commits;
         Ok(state.runs.begin(spec, commits, now))
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
-        self.state().runs.end(run, end, now);
+        self.state().await.runs.end(run, end, now);
         Ok(())
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunState>> {
-        let state = self.state();
+        let state = self.state().await;
         Ok(state.runs.get(run).map(|row| row.state(run, state.outbox.pending_since(row.last_commit))))
     }
 
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
-        Ok(self.state().enqueue(run, tasks, 0, now))
+        Ok(self.state().await.enqueue(run, tasks, 0, now))
     }
 
     async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims> {
-        Ok(self.state().tasks.claim(worker, permits, now))
+        Ok(self.state().await.tasks.claim(worker, permits, now))
     }
 
     async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let was_dead = match state.workers.get_mut(worker) {
             Some(beat) => {
                 beat.at = now;
@@ -304,7 +288,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         for back in tasks {
             if state.tasks.is_current(back.id, worker, back.claim) {
                 state.tasks.reopen(back.id, back.not_before, back.attempted, now);
@@ -316,24 +300,24 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn commit(
         &self,
         worker: &WorkerId,
-        calls: Vec<FinishedCall<D>>,
+        mut calls: Vec<FinishedCall<D>>,
         lookup: &dyn Lookup,
         now: Timestamp,
     ) -> Result<Committed> {
-        let mut state = self.state();
+        let mut ledger = Ledger::new(&*self.domain);
+        for call in &mut calls {
+            let at = call.payload.as_ref().map_or(now, |payload| payload.at);
+            ledger.add(&call.source, at, std::mem::take(&mut call.items));
+        }
+        let mut state = self.state().await;
         let state = &mut *state;
         state.commits += 1;
         let commit = state.commits;
         let mut done = Committed::default();
-        let mut ledger = Ledger::new(&*self.domain);
-        let mut landed = Vec::with_capacity(calls.len());
-        for call in calls {
-            let mut one = state.commit_one(worker, call, now, &mut done);
-            ledger.add(&one.source, one.at, std::mem::take(&mut one.items));
-            landed.push(one);
-        }
-        state.entities.load(&self.domain, &mut ledger);
-        let changes = ledger.close(|| state.entities.next_key());
+        let landed: Vec<Landed> =
+            calls.into_iter().map(|call| state.commit_one(worker, call, now, &mut done)).collect();
+        state.entities.load(&mut ledger);
+        let changes = ledger.close(|| state.entities.next_key())?;
         for (call, counts) in landed.iter().zip(&changes.counts) {
             done.changed += counts.changed;
             done.unchanged += counts.unchanged;
@@ -364,7 +348,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             done.versions += 1;
             state.outbox.wish(joined.key, joined.version, None, worker, commit, None);
         }
-        state.entities.keep(&self.domain, changes);
+        state.entities.keep(changes);
         Ok(done)
     }
 
@@ -375,7 +359,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         max: usize,
         now: Timestamp,
     ) -> Result<Vec<Change<D::Entity>>> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let state = &mut *state;
         let entities = &state.entities;
         Ok(state.outbox.take(sink, worker, max, now, |key, version, entity| {
@@ -391,7 +375,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         position: Option<Position>,
         now: Timestamp,
     ) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let state = &mut *state;
         let commit = state.commits;
         let mut asked = Vec::new();
@@ -418,7 +402,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn reserve(&self, budget: &Budget, cost: Cost, now: Timestamp) -> Result<Reserved> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let window = budget.window_at(now);
         let (current, spent) =
             state.budgets.entry(Arc::clone(&budget.account)).or_insert((window, Cost::none()));
@@ -438,22 +422,22 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn settle_cost(&self, account: &str, window: Timestamp, over: Cost) -> Result<()> {
-        self.state().refund(account, window, over);
+        self.state().await.refund(account, window, over);
         Ok(())
     }
 
     async fn park(&self, park: &Parked) -> Result<()> {
-        self.state().parked.insert(Arc::clone(&park.account), park.clone());
+        self.state().await.parked.insert(Arc::clone(&park.account), park.clone());
         Ok(())
     }
 
     async fn unpark(&self, account: &str) -> Result<()> {
-        self.state().parked.remove(account);
+        self.state().await.parked.remove(account);
         Ok(())
     }
 
     async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64> {
-        let mut state = self.state();
+        let mut state = self.state().await;
         let state = &mut *state;
         let mut revived = 0;
         for id in dead {
@@ -469,11 +453,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {
-        Ok(self.state().parked.values().cloned().collect())
+        Ok(self.state().await.parked.values().cloned().collect())
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let state = self.state();
+        let state = self.state().await;
         Ok(Counts {
             entities: state.entities.living(),
             versions: state.outbox.versions(),
@@ -490,19 +474,19 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
-        Ok(self.state().entities.find(&self.domain, id))
+        Ok(self.state().await.entities.find(&self.domain, id))
     }
 
     async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {
-        Ok(self.state().entities.ids(&self.domain, key))
+        Ok(self.state().await.entities.ids(key))
     }
 
     async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        Ok(self.state().dead.values().rev().take(max).cloned().collect())
+        Ok(self.state().await.dead.values().rev().take(max).cloned().collect())
     }
 
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
-        Ok(self.state().payloads.get(id))
+        Ok(self.state().await.payloads.get(id))
     }
 }
 

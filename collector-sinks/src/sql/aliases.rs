@@ -33,10 +33,14 @@ pub(super) async fn owners(tx: &Session, ids: &[IdHash]) -> Result<Vec<(IdHash, 
 }
 
 /// Writes who owns what now.
-pub(super) async fn save(write: &mut Write, owners: &[(IdHash, RecordKey)]) -> Result<()> {
+pub(super) async fn add(tx: &Session, owners: &[(IdHash, RecordKey)]) -> Result<()> {
     let rows = owners.iter().map(|(id, key)| [hash(id.0), int(key.0)]).collect();
-    write.tx.insert(&NEW, rows).await?;
-    write.counters.add(Counter::NewAliases, owners.len() as u64);
+    tx.insert(&NEW, rows).await
+}
+
+/// Counts aliases that were added, and moves the new ones when there are enough of them.
+pub(super) async fn settle(write: &mut Write, added: usize) -> Result<()> {
+    write.counters.add(Counter::NewAliases, added as u64);
     if write.counters.get(Counter::NewAliases) >= COLLECT {
         write.tx.insert_from(&ALL, "SELECT hash, entity FROM @alias_new WHERE 1 = 1 ORDER BY hash").await?;
         write.tx.run("DELETE FROM @alias_new", vec![]).await?;

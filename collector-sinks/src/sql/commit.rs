@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
 use collector_core::error::Result;
-use collector_core::id::RunId;
+use collector_core::id::{RecordKey, RunId};
 use collector_core::store::ledger::{Changes, Ledger};
 use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
 
@@ -49,20 +49,22 @@ pub(super) async fn commit<D: Domain>(
     lookup: &dyn Lookup,
     now: Timestamp,
 ) -> Result<Outcome<D::Entity>> {
+    // Before the transaction: somebody else may be writing meanwhile.
+    let mut ledger = Ledger::new(domain);
+    for call in &mut calls {
+        let at = call.payload.as_ref().map_or(now, |payload| payload.at);
+        ledger.add(&call.source, at, std::mem::take(&mut call.items));
+    }
     let mut write = Write::begin(database).await?;
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
     let payloads = answers(&mut write, &calls, &mut committed).await?;
     let landed = land(&mut write, worker, &calls, &payloads, number, now, &mut committed).await?;
     let mut sides = Sides::load(&write.tx).await?;
-    let mut ledger = Ledger::new(domain);
-    for call in &mut calls {
-        let at = call.payload.as_ref().map_or(now, |payload| payload.at);
-        ledger.add(&call.source, at, std::mem::take(&mut call.items));
-    }
     let loaded = entities::load(&write.tx, &mut ledger, &sides).await?;
-    let changes = ledger.close(|| collector_core::id::RecordKey(write.counters.next(Counter::EntityKey)));
-    let wishes = entities::save(&mut write, &changes, &loaded, &mut sides, &payloads, number, now).await?;
+    let mut changes = ledger.close(|| RecordKey(write.counters.next(Counter::EntityKey)))?;
+    let wishes =
+        entities::save(&mut write, &mut changes, &loaded, &mut sides, &payloads, number, now).await?;
     count_items(&mut write, &landed, &changes, number, &mut committed);
     let owner = workers::acting(&mut write, worker, now).await?;
     let mask = wish(&write, &wishes, owner).await?;

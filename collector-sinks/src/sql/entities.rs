@@ -126,23 +126,29 @@ pub(super) fn known<D: Domain>(domain: &D, row: EntityRow<D::Item>) -> Known<D> 
 /// `payloads` has the answer of each call.
 pub(super) async fn save<D: Domain>(
     write: &mut Write,
-    changes: &Changes<D>,
+    changes: &mut Changes<D>,
     loaded: &Loaded,
     sides: &mut Sides,
     payloads: &[Option<u64>],
     commit: u64,
     now: Timestamp,
 ) -> Result<Vec<Wish>> {
-    aliases::save(write, &changes.aliases).await?;
-    let rows = entity_rows(changes)?;
-    write.tx.insert(&ENTITY, rows).await?;
-    let rows = sighting_rows(changes, sides, payloads)?;
-    sides.save(&write.tx).await?;
-    write.tx.insert(&SIGHTING, rows).await?;
+    let written = sighting_rows(changes, sides, payloads);
+    let (changes, tx) = (&*changes, &write.tx);
     let gone = ints(changes.joined.iter().map(|joined| joined.key.0));
-    write.tx.run_in("DELETE FROM @sighting WHERE entity IN (?*)", &[], &gone).await?;
-    write.tx.insert(&HISTORY, history_rows(changes, now)?).await?;
-    write.tx.insert(&LINK, link_rows(changes, payloads)).await?;
+    // Written one after the other on the one connection; while one table is written, the rows of the next are made.
+    tokio::try_join!(
+        aliases::add(tx, &changes.aliases),
+        async { tx.insert(&ENTITY, entity_rows(changes)?).await },
+        async {
+            sides.save(tx).await?;
+            tx.insert(&SIGHTING, written).await?;
+            tx.run_in("DELETE FROM @sighting WHERE entity IN (?*)", &[], &gone).await
+        },
+        async { tx.insert(&HISTORY, history_rows(changes, now)?).await },
+        async { tx.insert(&LINK, link_rows(changes, payloads)).await },
+    )?;
+    aliases::settle(write, changes.aliases.len()).await?;
     count(write, changes, loaded);
     Ok(wishes(changes, commit))
 }
@@ -176,22 +182,22 @@ fn entity_rows<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 7]>> {
 }
 
 fn sighting_rows<D: Domain>(
-    changes: &Changes<D>,
+    changes: &mut Changes<D>,
     sides: &mut Sides,
     payloads: &[Option<u64>],
-) -> Result<Vec<[Value; 5]>> {
+) -> Vec<[Value; 5]> {
     // The last call that shows an entity; several calls of one commit seldom show the same one.
     let shown: HashMap<RecordKey, usize> = changes.links.iter().copied().collect();
     let mut rows = Vec::with_capacity(changes.entities.len());
-    for change in &changes.entities {
+    for change in &mut changes.entities {
         let payload = shown.get(&change.key).and_then(|call| payloads.get(*call).copied().flatten());
-        for sighting in change.written.iter().filter_map(|at| change.sightings.get(*at)) {
+        for sighting in change.written.drain(..) {
             let side = sides.find_or_add(&sighting.source, &sighting.aspect);
-            let seen_at = time(sighting.seen_at);
-            rows.push([int(change.key.0), int(side), seen_at, int_or_null(payload), json(&sighting.item)?]);
+            let (seen_at, item) = (time(sighting.seen_at), Box::<str>::from(sighting.item));
+            rows.push([int(change.key.0), int(side), seen_at, int_or_null(payload), text(item)]);
         }
     }
-    Ok(rows)
+    rows
 }
 
 fn history_rows<D: Domain>(changes: &Changes<D>, now: Timestamp) -> Result<Vec<[Value; 3]>> {
@@ -216,7 +222,7 @@ fn count<D: Domain>(write: &mut Write, changes: &Changes<D>, loaded: &Loaded) {
     for change in &changes.entities {
         write.counters.add(Counter::Entities, u64::from(change.is_new));
         write.counters.add(Counter::Versions, u64::from(change.changed));
-        write.counters.add(Counter::Sightings, change.sightings.len() as u64);
+        write.counters.add(Counter::Sightings, change.sightings as u64);
         write.counters.take(Counter::Sightings, had(&change.key));
     }
     for joined in &changes.joined {

@@ -5,7 +5,9 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::archive::Archive;
 use crate::clock::Timestamp;
@@ -68,9 +70,7 @@ impl Hasher for Hashed {
 struct Cell<R> {
     version: u64,
     digest: [u8; 16],
-    /// Its identities, when they are more than its sightings show.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ids: Option<Ids>,
+    ids: PackedIds,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lost: Vec<Lost>,
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
@@ -80,6 +80,10 @@ struct Cell<R> {
 }
 
 type Row<I> = (u32, u32, i64, I);
+
+/// Strong and weak identities: kind by number, value.
+#[derive(Serialize, Deserialize)]
+struct PackedIds(Vec<(u32, Arc<str>)>, Vec<(u32, Arc<str>)>);
 
 impl<D: Domain> Default for Entities<D> {
     fn default() -> Self {
@@ -113,11 +117,11 @@ impl<D: Domain> Entities<D> {
     /// Every living entity and its version.
     pub(super) fn keys(&self) -> Vec<(RecordKey, u64)> {
         let keys = self.archive.keys();
-        keys.filter_map(|key| self.cell(key).map(|cell| (key, cell.version))).collect()
+        keys.filter_map(|key| self.cell::<IgnoredAny>(key).map(|cell| (key, cell.version))).collect()
     }
 
-    fn cell(&self, key: RecordKey) -> Option<Cell<Row<D::Item>>> {
-        let read = self.archive.get(key, |bytes| serde_json::from_slice::<Cell<Row<D::Item>>>(bytes))?;
+    fn cell<I: DeserializeOwned>(&self, key: RecordKey) -> Option<Cell<Row<I>>> {
+        let read = self.archive.get(key, |bytes| serde_json::from_slice::<Cell<Row<I>>>(bytes))?;
         read.inspect_err(|error| tracing::error!(%error, "an item does not read back as it was written")).ok()
     }
 
@@ -137,66 +141,62 @@ impl<D: Domain> Entities<D> {
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 
+    fn named(&self, at: u32) -> Name {
+        self.names.get(at as usize).map_or_else(|| Name::from(""), Arc::clone)
+    }
+
     fn unpack(&self, rows: Vec<Row<D::Item>>) -> Vec<Sighting<D::Item>> {
-        let name = |at: u32| self.names.get(at as usize).map_or_else(|| Name::from(""), Arc::clone);
         rows.into_iter()
             .map(|(source, aspect, at, item)| Sighting {
-                source: name(source),
-                aspect: name(aspect),
+                source: self.named(source),
+                aspect: self.named(aspect),
                 seen_at: Timestamp::from_millis(at),
                 item,
             })
             .collect()
     }
 
-    /// The identities that the sightings themselves show.
-    fn shown(domain: &D, sightings: &[Sighting<D::Item>]) -> Ids {
-        let mut ids = Ids::none();
-        for sighting in sightings {
-            let about = domain.about(&sighting.item).ids;
-            for id in about.strong {
-                if ids.get(&id.kind).is_none() {
-                    ids.strong.push(id);
-                }
-            }
-            for id in about.weak {
-                if !ids.weak.contains(&id) {
-                    ids.weak.push(id);
-                }
-            }
-        }
-        ids
+    fn pack_ids(&mut self, ids: Ids) -> PackedIds {
+        let mut pack = |ids: Vec<Id>| ids.into_iter().map(|id| (self.name(&id.kind), id.value)).collect();
+        PackedIds(pack(ids.strong), pack(ids.weak))
     }
 
-    fn row(&self, domain: &D, key: RecordKey) -> Option<EntityRow<D::Item>> {
+    fn unpack_ids(&self, PackedIds(strong, weak): PackedIds) -> Ids {
+        let unpack = |ids: Vec<(u32, Arc<str>)>| {
+            ids.into_iter().map(|(kind, value)| Id { kind: self.named(kind), value }).collect()
+        };
+        Ids { strong: unpack(strong), weak: unpack(weak) }
+    }
+
+    fn row(&self, key: RecordKey) -> Option<EntityRow<D::Item>> {
         let Cell { version, digest, ids, lost, facts, rows } = self.cell(key)?;
         let sightings = self.unpack(rows);
-        let ids = ids.unwrap_or_else(|| Self::shown(domain, &sightings));
+        let ids = self.unpack_ids(ids);
         Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings })
     }
 
-    pub(super) fn load(&self, domain: &D, ledger: &mut Ledger<'_, D>) {
+    pub(super) fn load(&self, ledger: &mut Ledger<'_, D>) {
         for id in ledger.identities() {
             if let Some(owner) = self.owners.get(&id) {
                 ledger.load_alias(id, owner);
             }
         }
         for key in ledger.owners() {
-            if let Some(row) = self.row(domain, key) {
+            if let Some(row) = self.row(key) {
                 ledger.load_entity(row);
             }
         }
     }
 
-    pub(super) fn keep(&mut self, domain: &D, changes: Changes<D>) {
+    pub(super) fn keep(&mut self, changes: Changes<D>) {
         for (hash, key) in changes.aliases {
             self.owners.insert(&hash, key);
         }
         for change in changes.entities {
-            self.put(domain, change);
+            self.put(change);
         }
         for joined in changes.joined {
-            if let Some(gone) = self.cell(joined.key) {
+            if let Some(gone) = self.cell::<IgnoredAny>(joined.key) {
                 self.archive.remove(joined.key);
                 self.living -= 1;
                 self.sightings -= gone.rows.len() as u64;
@@ -204,30 +204,36 @@ impl<D: Domain> Entities<D> {
         }
     }
 
-    fn put(&mut self, domain: &D, change: EntityChange<D>) {
-        let before = if change.is_new { None } else { self.cell(change.key).map(|cell| cell.rows.len()) };
-        self.living += u64::from(before.is_none());
-        self.sightings = self.sightings + change.sightings.len() as u64 - before.unwrap_or(0) as u64;
-        let ids = (Self::shown(domain, &change.sightings) != change.ids).then_some(change.ids);
-        let rows = change
-            .sightings
-            .iter()
-            .map(|one| (self.name(&one.source), self.name(&one.aspect), one.seen_at.as_millis(), &one.item))
-            .collect();
+    fn put(&mut self, change: EntityChange<D>) {
+        let before = if change.is_new { None } else { self.cell::<Box<RawValue>>(change.key) };
+        let rows = before.map(|cell| cell.rows).unwrap_or_default();
+        self.living += u64::from(change.is_new);
+        self.sightings = self.sightings + change.sightings as u64 - rows.len() as u64;
+        let mut kept: Vec<Row<&RawValue>> = Vec::with_capacity(change.sightings);
+        for one in &change.written {
+            let (source, aspect) = (self.name(&one.source), self.name(&one.aspect));
+            kept.push((source, aspect, one.seen_at.as_millis(), &*one.item));
+        }
+        let replaced = kept.len();
+        for (source, aspect, at, item) in &rows {
+            if !kept[..replaced].iter().any(|new| (new.0, new.1) == (*source, *aspect)) {
+                kept.push((*source, *aspect, *at, &**item));
+            }
+        }
         let cell = Cell {
             version: change.version,
             digest: change.digest.0,
-            ids,
+            ids: self.pack_ids(change.ids),
             lost: change.lost,
             facts: change.facts,
-            rows,
+            rows: kept,
         };
         self.write(change.key, &cell);
     }
 
     /// Adds what a sink reported; gives the new version when that changed something.
     pub(super) fn add_facts(&mut self, key: RecordKey, facts: Facts) -> Option<u64> {
-        let mut cell = self.cell(key)?;
+        let mut cell = self.cell::<Box<RawValue>>(key)?;
         let before = cell.facts.clone();
         cell.facts.extend(facts);
         if cell.facts == before {
@@ -250,7 +256,7 @@ impl<D: Domain> Entities<D> {
         if let Some(entity) = entity {
             return Change::Put(Record { key, version, entity, facts: Facts::new() });
         }
-        match self.row(domain, key) {
+        match self.row(key) {
             Some(row) => {
                 let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
                 Change::Put(Record { key, version, entity, facts: row.facts })
@@ -260,19 +266,22 @@ impl<D: Domain> Entities<D> {
     }
 
     pub(super) fn sighted_since(&self, source: &Name, target: &Target, after: Timestamp) -> bool {
-        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell(key)) else {
+        let Some(cell) = self.owners.get(&target.id.hash()).and_then(|key| self.cell::<IgnoredAny>(key))
+        else {
             return false;
         };
-        let of = |one: &Sighting<D::Item>| one.source == *source && one.aspect == target.aspect;
-        self.unpack(cell.rows).iter().any(|one| of(one) && one.seen_at > after)
+        cell.rows.iter().any(|(from, aspect, at, _)| {
+            let of = self.named(*from) == *source && self.named(*aspect) == target.aspect;
+            of && Timestamp::from_millis(*at) > after
+        })
     }
 
-    pub(super) fn ids(&self, domain: &D, key: RecordKey) -> Option<Ids> {
-        self.row(domain, key).map(|row| row.ids)
+    pub(super) fn ids(&self, key: RecordKey) -> Option<Ids> {
+        self.row(key).map(|row| row.ids)
     }
 
     pub(super) fn find(&self, domain: &D, id: &Id) -> Option<Known<D>> {
-        let row = self.row(domain, self.owners.get(&id.hash())?)?;
+        let row = self.row(self.owners.get(&id.hash())?)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
         let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })
