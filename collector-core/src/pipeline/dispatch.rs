@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -24,8 +23,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Something claimed that cannot start within this is given back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-type Claiming = BoxFuture<'static, (Haul, Result<()>)>;
-
 /// The stage that starts calls.
 pub(super) struct Dispatcher<D: Domain> {
     worker: Arc<Worker<D>>,
@@ -33,8 +30,9 @@ pub(super) struct Dispatcher<D: Domain> {
     calls: JoinSet<()>,
     /// Claimed calls by slot.
     waiting: Vec<VecDeque<Call>>,
-    /// A claim that is running: calls start and end beside it.
-    claiming: Option<Claiming>,
+    /// The claim that is running, if any: calls start and end beside it. A task of its own, because one that is not
+    /// polled for a while could keep the store from everybody.
+    claims: JoinSet<(Haul, Result<()>)>,
     /// Whether something happened since the last claim that could let another one bring more.
     ask: bool,
     /// When a task that waits for its time becomes claimable.
@@ -54,7 +52,7 @@ impl<D: Domain> Dispatcher<D> {
             landings,
             calls: JoinSet::new(),
             waiting,
-            claiming: None,
+            claims: JoinSet::new(),
             ask: true,
             next_at: None,
             look_again,
@@ -71,9 +69,8 @@ impl<D: Domain> Dispatcher<D> {
                 worker.fail(error);
             }
         }
-        if self.claiming.is_some() {
-            let haul = arrived(&mut self.claiming).await;
-            if let Err(error) = self.take_in(haul) {
+        while let Some(claimed) = self.claims.join_next().await {
+            if let Err(error) = self.take_in(claimed) {
                 worker.fail(error);
             }
         }
@@ -124,7 +121,7 @@ impl<D: Domain> Dispatcher<D> {
         tokio::select! {
             biased;
             () = self.worker.drain.cancelled() => {}
-            haul = arrived(&mut self.claiming) => self.take_in(haul)?,
+            Some(claimed) = self.claims.join_next() => self.take_in(claimed)?,
             () = self.worker.wake.notified() => self.ask = true,
             () = tokio::time::sleep_until(next) => self.look(next),
         }
@@ -132,7 +129,10 @@ impl<D: Domain> Dispatcher<D> {
     }
 
     /// Queues what a claim brought. After one that brought nothing another would bring nothing either.
-    fn take_in(&mut self, (haul, claimed): (Haul, Result<()>)) -> Result<()> {
+    fn take_in(&mut self, claimed: Result<(Haul, Result<()>), JoinError>) -> Result<()> {
+        let (haul, claimed) = claimed.map_err(|error| {
+            Error::new(ErrorKind::Unexpected, "a claim ended abnormally").caused_by(error)
+        })?;
         self.ask |= !haul.calls.is_empty();
         for call in haul.calls {
             self.waiting[call.slot].push_back(call);
@@ -141,7 +141,6 @@ impl<D: Domain> Dispatcher<D> {
         if haul.lock_down {
             self.lock_down_until = Some(self.worker.tick() + LOCK_DOWN);
         }
-        self.worker.gauges.claiming.store(0, Ordering::SeqCst);
         claimed
     }
 
@@ -203,7 +202,7 @@ impl<D: Domain> Dispatcher<D> {
 
     /// Begins a claim, unless one is running or there is nothing to claim or no room.
     async fn claim(&mut self) -> Result<()> {
-        if !self.ask || self.claiming.is_some() || !self.may_claim().await? {
+        if !self.ask || !self.claims.is_empty() || !self.may_claim().await? {
             return Ok(());
         }
         self.ask = false;
@@ -214,8 +213,7 @@ impl<D: Domain> Dispatcher<D> {
         };
         let mut lanes = worker.parts.slots.iter().enumerate();
         if lanes.any(|(at, slot)| (0..slot.kinds.len()).any(|lane| wanted(at, lane))) {
-            worker.gauges.claiming.store(1, Ordering::SeqCst);
-            self.claiming = Some(Box::pin(Claim::new(Arc::clone(worker)).run(rooms)));
+            self.claims.spawn(Claim::new(Arc::clone(worker)).run(rooms));
         }
         Ok(())
     }
@@ -277,12 +275,4 @@ impl<D: Domain> Dispatcher<D> {
         }
         Ok(())
     }
-}
-
-/// What the running claim brings; never, when none is running. Nothing is lost when this is dropped.
-async fn arrived(claiming: &mut Option<Claiming>) -> (Haul, Result<()>) {
-    let Some(claim) = claiming else { return std::future::pending().await };
-    let haul = claim.await;
-    *claiming = None;
-    haul
 }

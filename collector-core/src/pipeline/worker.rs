@@ -78,11 +78,9 @@ impl Account {
     }
 }
 
-/// How much is where. The worker is idle when all are zero.
+/// How much is where. The worker is idle when all three are zero.
 #[derive(Default)]
 pub(super) struct Gauges {
-    /// Claims that are running: 1 or 0.
-    pub(super) claiming: AtomicUsize,
     /// Claimed calls that have not started.
     pub(super) waiting: AtomicUsize,
     /// Calls started and not finished, those that wait for room in the window included.
@@ -93,9 +91,7 @@ pub(super) struct Gauges {
 
 impl Gauges {
     pub(super) fn idle(&self) -> bool {
-        [&self.claiming, &self.waiting, &self.running, &self.finished]
-            .iter()
-            .all(|gauge| gauge.load(Ordering::SeqCst) == 0)
+        [&self.waiting, &self.running, &self.finished].iter().all(|gauge| gauge.load(Ordering::SeqCst) == 0)
     }
 }
 

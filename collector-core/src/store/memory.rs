@@ -22,11 +22,11 @@ use self::outbox::Outbox;
 use self::payloads::Payloads;
 use self::runs::Runs;
 use self::tasks::Tasks;
-use super::ledger::Ledger;
+use super::ledger::{Changes, EntityChange, Ledger};
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload,
-    Verdict, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Fate, FinishedCall, GiveBack, Heartbeat,
+    Known, LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
+    StoredPayload, Verdict, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::Domain;
@@ -41,14 +41,15 @@ const PAYLOAD_BYTES: usize = 2 << 20;
 /// A [`Store`] in memory. Clones share one state, like two handles on one database.
 pub struct MemoryStore<D: Domain> {
     domain: Arc<D>,
-    /// Whoever waits for a commit must not keep a thread from working meanwhile.
+    /// Most of a commit needs only these; the rest of the store goes on meanwhile. Who needs both takes these first.
+    entities: Arc<Mutex<Entities<D>>>,
     state: Arc<Mutex<State<D>>>,
 }
 
+/// Everything but the entities.
 struct State<D: Domain> {
     tasks: Tasks,
     runs: Runs,
-    entities: Entities<D>,
     outbox: Outbox<D>,
     payloads: Payloads,
     dead: BTreeMap<DeadId, DeadLetter>,
@@ -71,7 +72,6 @@ impl<D: Domain> MemoryStore<D> {
         let state = State {
             tasks: Tasks::default(),
             runs: Runs::default(),
-            entities: Entities::default(),
             outbox: Outbox::default(),
             payloads: Payloads::bounded(PAYLOAD_BYTES),
             dead: BTreeMap::new(),
@@ -80,17 +80,25 @@ impl<D: Domain> MemoryStore<D> {
             parked: BTreeMap::new(),
             commits: 0,
         };
-        Self { domain: domain.into(), state: Arc::new(Mutex::new(state)) }
+        Self { domain: domain.into(), entities: Arc::default(), state: Arc::new(Mutex::new(state)) }
     }
 
     async fn state(&self) -> MutexGuard<'_, State<D>> {
         self.state.lock().await
     }
+
+    async fn entities(&self) -> MutexGuard<'_, Entities<D>> {
+        self.entities.lock().await
+    }
 }
 
 impl<D: Domain> Clone for MemoryStore<D> {
     fn clone(&self) -> Self {
-        Self { domain: Arc::clone(&self.domain), state: Arc::clone(&self.state) }
+        Self {
+            domain: Arc::clone(&self.domain),
+            entities: Arc::clone(&self.entities),
+            state: Arc::clone(&self.state),
+        }
     }
 }
 
@@ -107,7 +115,14 @@ impl<D: Domain> State<D> {
     }
 
     /// Adds tasks that follow from others: `depth` follow-ups below a root.
-    fn enqueue(&mut self, run: RunId, tasks: Vec<Task>, depth: u32, now: Timestamp) -> Vec<Enqueued> {
+    fn enqueue(
+        &mut self,
+        entities: &Entities<D>,
+        run: RunId,
+        tasks: Vec<Task>,
+        depth: u32,
+        now: Timestamp,
+    ) -> Vec<Enqueued> {
         let Some(fresh_for) = self.runs.get(run).map(|row| row.fresh_for) else {
             return vec![Enqueued::Fresh; tasks.len()];
         };
@@ -116,8 +131,7 @@ impl<D: Domain> State<D> {
             .map(|task| {
                 let after = now - fresh_for;
                 let sighted = |task: &Task| {
-                    task.target()
-                        .is_some_and(|target| self.entities.sighted_since(task.source(), target, after))
+                    task.target().is_some_and(|target| entities.sighted_since(task.source(), target, after))
                 };
                 let answer = self.tasks.enqueue(run, task, depth, now, after, sighted);
                 self.runs.count_enqueued(run, answer);
@@ -135,6 +149,7 @@ impl<D: Domain> State<D> {
 
     fn commit_one(
         &mut self,
+        entities: &Entities<D>,
         worker: &WorkerId,
         call: FinishedCall<D>,
         now: Timestamp,
@@ -173,7 +188,9 @@ impl<D: Domain> State<D> {
             self.runs.count_call(run, payload.is_some(), call.malformed.len() as u64, call.cost);
             let restarted =
                 restarts.into_iter().map(|task| self.restart(run, task, depth + 1, now)).collect::<Vec<_>>();
-            for enqueued in restarted.into_iter().chain(self.enqueue(run, call.follow_ups, depth + 1, now)) {
+            for enqueued in
+                restarted.into_iter().chain(self.enqueue(entities, run, call.follow_ups, depth + 1, now))
+            {
                 if enqueued == Enqueued::New { done.enqueued += 1 } else { done.skipped += 1 }
             }
             // Only once: the same commit again is stale, and must not give back what was given back.
@@ -220,6 +237,23 @@ impl<D: Domain> State<D> {
     }
 }
 
+/// What sinks are to have. A merged view that needs no facts is kept at hand for them.
+fn wishes<D: Domain>(changes: &Changes<D>) -> Vec<(RecordKey, u64, Option<Arc<D::Entity>>)> {
+    let at_hand = |change: &EntityChange<D>| change.facts.is_empty().then(|| Arc::clone(&change.entity));
+    let changed = changes.entities.iter().filter(|change| change.changed);
+    let put = changed.map(|change| (change.key, change.version, at_hand(change)));
+    put.chain(changes.joined.iter().map(|joined| (joined.key, joined.version, None))).collect()
+}
+
+/// Whether a sink reports facts or asks for more: most only say that they have stored something.
+fn tells_more(settled: &[Settled]) -> bool {
+    settled.iter().any(|settled| match &settled.fate {
+        Fate::Stored(facts) => !facts.is_empty(),
+        Fate::Owed { ask, .. } => !ask.is_empty(),
+        Fate::Superseded | Fate::Rejected(_) => false,
+    })
+}
+
 /// A call whose tasks are dealt with.
 struct Landed {
     run: RunId,
@@ -230,11 +264,11 @@ struct Landed {
 #[async_trait]
 impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened> {
+        let entities = self.entities().await;
         let mut state = self.state().await;
         let state = &mut *state;
         state.workers.insert(Arc::clone(&worker.id), Beat { at: now, ttl: worker.ttl, dead: false });
-        let keys = state.entities.keys();
-        let positions = state.outbox.register(sinks, &worker.id, state.commits, keys);
+        let positions = state.outbox.register(sinks, &worker.id, state.commits, entities.keys());
         let taken_over = state.take_over_dead(&worker.id, now);
         Ok(Opened { positions, taken_over })
     }
@@ -264,7 +298,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
-        Ok(self.state().await.enqueue(run, tasks, 0, now))
+        let entities = self.entities().await;
+        Ok(self.state().await.enqueue(&entities, run, tasks, 0, now))
     }
 
     async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims> {
@@ -309,46 +344,40 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             let at = call.payload.as_ref().map_or(now, |payload| payload.at);
             ledger.add(&call.source, at, std::mem::take(&mut call.items));
         }
+        let mut entities = self.entities().await;
+        entities.load(&mut ledger);
+        let changes = ledger.close(|| entities.next_key())?;
+        let wishes = wishes(&changes);
+        let Changes { aliases, entities: changed, joined, links, counts, moved, grown } = changes;
+        entities.keep(aliases, changed, joined);
+
         let mut state = self.state().await;
         let state = &mut *state;
         state.commits += 1;
         let commit = state.commits;
-        let mut done = Committed::default();
+        let mut done = Committed { versions: wishes.len() as u64, ..Committed::default() };
         let landed: Vec<Landed> =
-            calls.into_iter().map(|call| state.commit_one(worker, call, now, &mut done)).collect();
-        state.entities.load(&mut ledger);
-        let changes = ledger.close(|| state.entities.next_key())?;
-        for (call, counts) in landed.iter().zip(&changes.counts) {
+            calls.into_iter().map(|call| state.commit_one(&entities, worker, call, now, &mut done)).collect();
+        for (call, counts) in landed.iter().zip(&counts) {
             done.changed += counts.changed;
             done.unchanged += counts.unchanged;
             if call.current {
                 state.runs.count_items(call.run, *counts, commit);
             }
         }
-        for (key, call) in &changes.links {
-            if let Some(payload) = landed[*call].payload {
-                state.payloads.link(payload, *key);
+        for (key, call) in links {
+            if let Some(payload) = landed[call].payload {
+                state.payloads.link(payload, key);
             }
         }
-        for (call, ids) in changes.moved.iter().map(|(call, ids)| (call, lookup.moved(ids))) {
-            state.enqueue(landed[*call].run, ids, 0, now);
+        let moved = moved.iter().map(|(call, ids)| (call, lookup.moved(ids)));
+        let grown = grown.iter().map(|(call, ids)| (call, lookup.grown(ids)));
+        for (call, tasks) in moved.chain(grown).filter(|(_, tasks)| !tasks.is_empty()) {
+            state.enqueue(&entities, landed[*call].run, tasks, 0, now);
         }
-        for (call, tasks) in changes.grown.iter().map(|(call, ids)| (call, lookup.grown(ids))) {
-            state.enqueue(landed[*call].run, tasks, 0, now);
+        for (key, version, warm) in wishes {
+            state.outbox.wish(key, version, warm, worker, commit, None);
         }
-        for change in &changes.entities {
-            if change.changed {
-                done.versions += 1;
-                // A record with facts is read again when it is projected.
-                let warm = change.facts.is_empty().then(|| Arc::clone(&change.entity));
-                state.outbox.wish(change.key, change.version, warm, worker, commit, None);
-            }
-        }
-        for joined in &changes.joined {
-            done.versions += 1;
-            state.outbox.wish(joined.key, joined.version, None, worker, commit, None);
-        }
-        state.entities.keep(changes);
         Ok(done)
     }
 
@@ -359,12 +388,13 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         max: usize,
         now: Timestamp,
     ) -> Result<Vec<Change<D::Entity>>> {
+        if let Some(at_hand) = self.state().await.outbox.take(sink, worker, max, now, None) {
+            return Ok(at_hand);
+        }
+        let entities = self.entities().await;
         let mut state = self.state().await;
-        let state = &mut *state;
-        let entities = &state.entities;
-        Ok(state.outbox.take(sink, worker, max, now, |key, version, entity| {
-            entities.change(&self.domain, key, version, entity)
-        }))
+        let read = |key, version| entities.change(&self.domain, key, version);
+        Ok(state.outbox.take(sink, worker, max, now, Some(&read)).unwrap_or_default())
     }
 
     async fn settle(
@@ -375,6 +405,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         position: Option<Position>,
         now: Timestamp,
     ) -> Result<()> {
+        let mut entities = if tells_more(&settled) { Some(self.entities().await) } else { None };
         let mut state = self.state().await;
         let state = &mut *state;
         let commit = state.commits;
@@ -386,7 +417,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
                 let id = DeadId(state.dead.last_key_value().map_or(1, |(last, _)| last.0 + 1));
                 state.dead.insert(id, DeadLetter { id, at: now, ..letter });
             }
-            if let Some(version) = effect.facts.take().and_then(|facts| state.entities.add_facts(key, facts))
+            if let (Some(facts), Some(entities)) = (effect.facts.take(), entities.as_deref_mut())
+                && let Some(version) = entities.add_facts(key, facts)
             {
                 state.outbox.wish(key, version, None, worker, commit, Some(sink));
             }
@@ -395,8 +427,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         if let Some(position) = position {
             state.outbox.keep_position(sink, position);
         }
-        if let Some(run) = state.runs.newest() {
-            state.enqueue(run, asked, 0, now);
+        if let (Some(run), Some(entities)) = (state.runs.newest(), &entities) {
+            state.enqueue(entities, run, asked, 0, now);
         }
         Ok(())
     }
@@ -457,11 +489,12 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn counts(&self) -> Result<Counts> {
+        let entities = self.entities().await;
         let state = self.state().await;
         Ok(Counts {
-            entities: state.entities.living(),
+            entities: entities.living(),
             versions: state.outbox.versions(),
-            sightings: state.entities.sightings(),
+            sightings: entities.sightings(),
             payloads: state.payloads.blobs(),
             tasks: state.tasks.by_state(),
             open: state.tasks.by_lane(),
@@ -474,11 +507,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
-        Ok(self.state().await.entities.find(&self.domain, id))
+        Ok(self.entities().await.find(&self.domain, id))
     }
 
     async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {
-        Ok(self.state().await.entities.ids(key))
+        Ok(self.entities().await.ids(key))
     }
 
     async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {

@@ -145,6 +145,18 @@ fn the_order_of_sightings_does_not_matter() {
 }
 
 #[test]
+fn moving_makes_the_same_creator_as_copying() {
+    let random = &mut StdRng::seed_from_u64(15);
+    for case in 0..CASES {
+        let (creators, mut latest) = (creators(random), sightings(random));
+        latest.truncate(if case % 2 == 0 { 1 } else { 12 });
+        let lost = if case % 3 == 0 { lost_handles(random) } else { Vec::new() };
+        let copied = creators.merge(&latest, &lost);
+        assert_eq!(creators.merge_owned(latest, &lost), copied);
+    }
+}
+
+#[test]
 fn sightings_and_creators_survive_json() {
     let random = &mut StdRng::seed_from_u64(12);
     for _ in 0..CASES {

@@ -15,7 +15,7 @@ use crate::domain::{Domain, Lost, Sighting};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
 use crate::sink::{Change, Facts, Record};
 use crate::store::Known;
-use crate::store::ledger::{Changes, EntityChange, EntityRow, Ledger};
+use crate::store::ledger::{EntityChange, EntityRow, Joined, Ledger};
 use crate::task::Target;
 
 pub(super) struct Entities<D: Domain> {
@@ -188,14 +188,19 @@ impl<D: Domain> Entities<D> {
         }
     }
 
-    pub(super) fn keep(&mut self, changes: Changes<D>) {
-        for (hash, key) in changes.aliases {
+    pub(super) fn keep(
+        &mut self,
+        aliases: Vec<(IdHash, RecordKey)>,
+        changes: Vec<EntityChange<D>>,
+        joined: Vec<Joined>,
+    ) {
+        for (hash, key) in aliases {
             self.owners.insert(&hash, key);
         }
-        for change in changes.entities {
+        for change in changes {
             self.put(change);
         }
-        for joined in changes.joined {
+        for joined in joined {
             if let Some(gone) = self.cell::<IgnoredAny>(joined.key) {
                 self.archive.remove(joined.key);
                 self.living -= 1;
@@ -244,21 +249,11 @@ impl<D: Domain> Entities<D> {
         Some(cell.version)
     }
 
-    /// The change to offer a sink: the record as it is now, or its end. A merged entity that is still at hand, of a
-    /// record without facts, saves reading it.
-    pub(super) fn change(
-        &self,
-        domain: &D,
-        key: RecordKey,
-        version: u64,
-        entity: Option<Arc<D::Entity>>,
-    ) -> Change<D::Entity> {
-        if let Some(entity) = entity {
-            return Change::Put(Record { key, version, entity, facts: Facts::new() });
-        }
+    /// The change to offer a sink: the record as it is now, or its end.
+    pub(super) fn change(&self, domain: &D, key: RecordKey, version: u64) -> Change<D::Entity> {
         match self.row(key) {
             Some(row) => {
-                let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
+                let entity = Arc::new(domain.merge_owned(row.sightings, &row.lost));
                 Change::Put(Record { key, version, entity, facts: row.facts })
             }
             None => Change::Delete { key, version },

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::ErrorKind;
 use crate::id::{DeadId, Name, RecordKey};
-use crate::sink::{Change, Facts, Position};
+use crate::sink::{Change, Facts, Position, Record};
 use crate::store::{DeadLetter, Fate, Settled, SinkCounts, WorkerId};
 use crate::task::Task;
 
@@ -156,15 +156,16 @@ impl<D: Domain> Outbox<D> {
         self.sinks.iter().position(|known| &*known.name == sink)
     }
 
+    /// Takes what a sink is owed, in order of the keys; `None` when that takes reading records and there is no way to.
     pub(super) fn take(
         &mut self,
         sink: &str,
         worker: &WorkerId,
         max: usize,
         now: Timestamp,
-        change: impl Fn(RecordKey, u64, Option<Arc<D::Entity>>) -> Change<D::Entity>,
-    ) -> Vec<Change<D::Entity>> {
-        let Some(at) = self.index(sink) else { return Vec::new() };
+        read: Option<&dyn Fn(RecordKey, u64) -> Change<D::Entity>>,
+    ) -> Option<Vec<Change<D::Entity>>> {
+        let Some(at) = self.index(sink) else { return Some(Vec::new()) };
         let sink = &mut self.sinks[at];
         let due: Vec<RecordKey> =
             sink.waiting.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
@@ -173,17 +174,21 @@ impl<D: Domain> Outbox<D> {
             sink.ready.insert(key);
         }
         let rows = &self.rows;
-        let mine = |key: &RecordKey| rows.get(key).is_some_and(|row| row.owner.as_ref() == Some(worker));
-        let keys: Vec<RecordKey> = sink.ready.iter().filter(|key| mine(key)).take(max).copied().collect();
-        let mut changes = Vec::with_capacity(keys.len());
-        for key in keys {
-            sink.ready.remove(&key);
-            if let Some(row) = rows.get(&key) {
-                sink.taken.insert(key, (Arc::clone(worker), row.version));
-                changes.push(change(key, row.version, row.entity.clone()));
-            }
+        let mine = |key: &RecordKey| rows.get(key).filter(|row| row.owner.as_ref() == Some(worker));
+        let mut changes = Vec::new();
+        let due = sink.ready.iter().filter_map(|key| Some((*key, mine(key)?)));
+        for (key, row) in due.take(max) {
+            let (version, entity) = (row.version, row.entity.as_ref().map(Arc::clone));
+            changes.push(match (entity, read) {
+                (Some(entity), _) => Change::Put(Record { key, version, entity, facts: Facts::new() }),
+                (None, read) => read?(key, version),
+            });
         }
-        changes
+        for change in &changes {
+            sink.ready.remove(&change.key());
+            sink.taken.insert(change.key(), (Arc::clone(worker), change.version()));
+        }
+        Some(changes)
     }
 
     pub(super) fn settle(&mut self, sink: &str, settled: Settled) -> Effect {
