@@ -83,7 +83,7 @@ async fn gather<D: Domain>(
             || worker.drain.is_cancelled()
             || worker.gauges.running.load(Ordering::SeqCst) == 0
     };
-    while !full(batch) && !(writes.is_empty() && hurry(batch)) {
+    while !full(batch) && (!writes.is_empty() || !hurry(batch)) {
         let room = window - batch.len();
         tokio::select! {
             more = landings.recv_many(batch, room) => if more == 0 { return },

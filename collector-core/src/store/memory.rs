@@ -237,8 +237,11 @@ impl<D: Domain> State<D> {
     }
 }
 
+/// Key, version, and the merged view if it is at hand.
+type Wish<D> = (RecordKey, u64, Option<Arc<<D as Domain>::Entity>>);
+
 /// What sinks are to have. A merged view that needs no facts is kept at hand for them.
-fn wishes<D: Domain>(changes: &Changes<D>) -> Vec<(RecordKey, u64, Option<Arc<D::Entity>>)> {
+fn wishes<D: Domain>(changes: &Changes<D>) -> Vec<Wish<D>> {
     let at_hand = |change: &EntityChange<D>| change.facts.is_empty().then(|| Arc::clone(&change.entity));
     let changed = changes.entities.iter().filter(|change| change.changed);
     let put = changed.map(|change| (change.key, change.version, at_hand(change)));
