@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 use serde::de::DeserializeOwned;
 
 use super::error::storage;
-use super::statements::{CHUNK, Insert, Texts, powers};
+use super::statements::{CHUNK, Insert, Texts, cuts};
 use super::values::Row;
 
 /// One transaction. Dropped without [`commit`](Self::commit), it leaves nothing behind.
@@ -100,11 +100,16 @@ impl Session {
     pub(super) async fn insert<const N: usize>(&self, insert: &Insert, rows: Vec<[Value; N]>) -> Result<()> {
         debug_assert_eq!(N, insert.columns.len());
         let most = self.texts.rows_at_once(N);
-        let cuts = powers(rows.len(), most);
+        // A row that meets itself changes nothing.
+        let cuts = cuts(rows.len(), most, !insert.key.is_empty());
         let mut rows = rows.into_iter();
-        for count in cuts {
-            let values: Vec<Value> = rows.by_ref().take(count).flatten().collect();
-            self.execute(self.texts.insert(insert, count), values).await?;
+        for (take, size) in cuts {
+            let mut values: Vec<Value> = Vec::with_capacity(size * N);
+            values.extend(rows.by_ref().take(take).flatten());
+            while values.len() < size * N {
+                values.extend_from_within((take - 1) * N..take * N);
+            }
+            self.execute(self.texts.insert(insert, size), values).await?;
         }
         Ok(())
     }

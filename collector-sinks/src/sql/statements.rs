@@ -5,7 +5,8 @@
 
 use super::dialect::Dialect;
 
-/// The most keys in one list and rows in one insert: larger ones gain nothing and cost memory per prepared text.
+/// The most keys in one list and rows in one insert. Every statement wakes the connection's thread and is waited for,
+/// which takes longer than most statements; larger ones cost memory per prepared text.
 pub(super) const CHUNK: usize = 256;
 
 /// A many-row insert.
@@ -101,12 +102,19 @@ fn push_list(text: &mut String, count: usize) {
     text.push(')');
 }
 
-/// Cuts `len` rows into powers of two, none above `most`.
-pub(super) fn powers(mut len: usize, most: usize) -> impl Iterator<Item = usize> {
+/// Cuts `len` rows into statements of powers of two, none above `most`: the rows each takes, and how many it has. When
+/// `fill` is set the last ones may have up to a quarter more than they take: one statement costs more than some rows.
+pub(super) fn cuts(mut len: usize, most: usize, fill: bool) -> impl Iterator<Item = (usize, usize)> {
     std::iter::from_fn(move || {
-        let take = if len == 0 { return None } else { (1 << len.ilog2()).min(most) };
+        if len == 0 {
+            return None;
+        }
+        let above = len.next_power_of_two();
+        let filled = fill && above <= most && (above - len) * 4 <= above;
+        let size = if filled { above } else { (1 << len.ilog2()).min(most) };
+        let take = size.min(len);
         len -= take;
-        Some(take)
+        Some((take, size))
     })
 }
 
@@ -134,9 +142,17 @@ mod tests {
     }
 
     #[test]
-    fn powers_add_up_and_stay_below_the_most() {
-        assert_eq!(powers(1_000, 256).collect::<Vec<_>>(), [256, 256, 256, 128, 64, 32, 8]);
-        assert_eq!(powers(0, 256).count(), 0);
+    fn cuts_take_every_row_once_in_few_sizes() {
+        let sizes = |len, fill| cuts(len, 256, fill).map(|(_, size)| size).collect::<Vec<_>>();
+        assert_eq!(sizes(1_000, false), [256, 256, 256, 128, 64, 32, 8]);
+        assert_eq!(sizes(1_000, true), [256, 256, 256, 256]);
+        assert_eq!(sizes(300, true), [256, 32, 16], "44 would waste more than a quarter of 64");
+        for (len, fill) in (0..700).flat_map(|len| [(len, false), (len, true)]) {
+            let all: Vec<_> = cuts(len, 256, fill).collect();
+            assert_eq!(all.iter().map(|(take, _)| take).sum::<usize>(), len);
+            assert!(all.iter().all(|(take, size)| take <= size && *size <= 256 && size.is_power_of_two()));
+            assert!(fill || all.iter().all(|(take, size)| take == size));
+        }
     }
 
     #[test]

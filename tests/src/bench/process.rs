@@ -55,9 +55,18 @@ impl Usage {
         Ok(Self {
             user_s: seconds(usage.user_time()),
             sys_s: seconds(usage.system_time()),
-            rss_mb: usage.max_rss() as f64 / 1024.0,
+            rss_mb: peak_rss_kib()? / 1024.0,
         })
     }
+}
+
+/// The most memory this process has had resident. Not what `getrusage` says: that counts what the process which started
+/// this one had at that moment.
+fn peak_rss_kib() -> Result<f64, Failure> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|rest| rest.split_whitespace().next());
+    Ok(kib.ok_or("/proc/self/status has no VmHWM: memory is measured on Linux only")?.parse()?)
 }
 
 /// A simulator in a process of its own; killed when dropped.
