@@ -20,8 +20,10 @@
 
 mod claim;
 mod commit;
+mod estimate;
 mod fetch;
 mod handle;
+mod listed;
 mod project;
 mod report;
 mod worker;
@@ -30,7 +32,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use estimate::{Estimate, LaneEstimate};
 pub use handle::{Engine, Handle};
+pub use listed::Roots;
 pub use report::{DeadGroup, End, RunReport};
 
 use crate::admission::{Admission, HostHold, Limits};

@@ -6,6 +6,7 @@
 
 mod archive;
 mod entities;
+mod lists;
 mod outbox;
 mod payloads;
 mod runs;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use self::entities::Entities;
+use self::lists::Lists;
 use self::outbox::Outbox;
 use self::payloads::Payloads;
 use self::runs::Runs;
@@ -24,8 +26,8 @@ use self::tasks::Tasks;
 use super::ledger::Ledger;
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload,
-    Verdict, WorkerId, WorkerInfo,
+    LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled,
+    Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::Domain;
@@ -53,6 +55,7 @@ struct State<D: Domain> {
     workers: BTreeMap<WorkerId, Beat>,
     budgets: HashMap<Name, (Timestamp, Cost)>,
     parked: BTreeMap<Name, Parked>,
+    lists: Lists,
     commits: u64,
 }
 
@@ -76,6 +79,7 @@ impl<D: Domain> MemoryStore<D> {
             workers: BTreeMap::new(),
             budgets: HashMap::new(),
             parked: BTreeMap::new(),
+            lists: Lists::default(),
             commits: 0,
         };
         Self { domain: domain.into(), state: Arc::new(Mutex::new(state)) }
@@ -468,6 +472,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         Ok(revived)
     }
 
+    async fn discard(&self, dead: &[DeadId]) -> Result<u64> {
+        let mut state = self.state();
+        Ok(dead.iter().filter(|id| state.dead.remove(id).is_some()).count() as u64)
+    }
+
     async fn parked(&self) -> Result<Vec<Parked>> {
         Ok(self.state().parked.values().cloned().collect())
     }
@@ -503,6 +512,32 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
         Ok(self.state().payloads.get(id))
+    }
+
+    async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
+        self.state().lists.put(name, members, now)
+    }
+
+    async fn lists(&self) -> Result<Vec<ListInfo>> {
+        Ok(self.state().lists.all())
+    }
+
+    async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
+        Ok(self.state().lists.get(name))
+    }
+
+    async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
+        let state = self.state();
+        Ok(ids.iter().map(|id| state.entities.owner(id)).collect())
+    }
+
+    async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
+        Ok(self.state().entities.keys_after(after, max))
+    }
+
+    async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
+        let state = self.state();
+        Ok(keys.iter().filter_map(|key| state.entities.known(&self.domain, *key)).collect())
     }
 }
 
