@@ -111,6 +111,7 @@ pub mod id;
 pub mod lock;
 pub mod observe;
 pub mod pipeline;
+pub mod replay;
 pub mod retry;
 pub mod sheet;
 pub mod sink;

@@ -7,11 +7,15 @@ use serde::Serialize;
 
 use super::Engine;
 use super::worker::{Account, Slot};
-use crate::domain::Domain;
-use crate::id::Name;
+use crate::domain::{Domain, Sighting};
+use crate::error::Result;
+use crate::id::{Ids, Name};
 use crate::source::{CallSpec, Role};
-use crate::store::Budget;
+use crate::store::{Budget, known_of};
 use crate::task::{Cost, Task};
+
+/// Tasks that are looked up together.
+const CHUNK: usize = 500;
 
 /// What tasks of one source and kind would cost at most.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -119,4 +123,34 @@ fn time(account: &Account, calls: u64, call: Duration) -> Duration {
     let by_number = call.as_secs_f64() * (calls / limits.in_flight.max(1) as f64).ceil();
     let by_rate = limits.per_second.map_or(0.0, |rate| calls / rate);
     Duration::try_from_secs_f64(by_number.max(by_rate)).unwrap_or(Duration::MAX)
+}
+
+impl<D: Domain> Engine<D> {
+    /// Those of the tasks whose answer the store does not have yet, or has only from before `fresh_for` ago. What is
+    /// fresh for another reason than a sighting of the task's target is not seen here, so this is at most what is asked.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn not_fresh(&self, tasks: Vec<Task>, fresh_for: Duration) -> Result<Vec<Task>> {
+        let after = self.parts.clock.now() - fresh_for;
+        let mut asked = Vec::with_capacity(tasks.len());
+        for chunk in tasks.chunks(CHUNK) {
+            let ids = chunk.iter().map(|task| {
+                task.target()
+                    .map_or_else(Ids::none, |target| Ids { strong: vec![target.id.clone()], weak: vec![] })
+            });
+            let known = known_of(&*self.parts.store, &ids.collect::<Vec<_>>()).await?;
+            for (task, known) in chunk.iter().zip(known) {
+                let answers = |one: &Sighting<D::Item>| {
+                    one.source == *task.source()
+                        && task.target().is_some_and(|target| target.aspect == one.aspect)
+                        && one.seen_at > after
+                };
+                if !known.is_some_and(|known| known.sightings.iter().any(answers)) {
+                    asked.push(task.clone());
+                }
+            }
+        }
+        Ok(asked)
+    }
 }

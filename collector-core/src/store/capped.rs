@@ -1,6 +1,6 @@
 //! A store that lets one process spend only so much, and ask for only so many.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -58,6 +58,8 @@ pub struct Capped<D: Domain> {
 struct Book {
     used: Used,
     people: HashSet<IdHash>,
+    /// Accounts that this process keeps out.
+    parked: BTreeMap<Name, Parked>,
 }
 
 impl<D: Domain> std::fmt::Debug for Capped<D> {
@@ -164,6 +166,7 @@ impl<D: Domain> Store<D> for Capped<D> {
     async fn park(&self, park: &Parked) -> Result<()> {
         // Our own limit is nobody else's: the account is not out of units, this process is.
         if park.kind == ErrorKind::QuotaExhausted && self.used().out_of_units {
+            self.book().parked.insert(Name::clone(&park.account), park.clone());
             return Ok(());
         }
         self.inner.park(park).await
@@ -223,6 +226,7 @@ impl<D: Domain> Store<D> for Capped<D> {
     }
 
     async fn unpark(&self, account: &str) -> Result<()> {
+        self.book().parked.remove(account);
         self.inner.unpark(account).await
     }
 
@@ -235,7 +239,17 @@ impl<D: Domain> Store<D> for Capped<D> {
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {
-        self.inner.parked().await
+        let mut parked = self.inner.parked().await?;
+        let known: HashSet<Name> = parked.iter().map(|park| Name::clone(&park.account)).collect();
+        let own = self
+            .book()
+            .parked
+            .values()
+            .filter(|park| !known.contains(&park.account))
+            .cloned()
+            .collect::<Vec<_>>();
+        parked.extend(own);
+        Ok(parked)
     }
 
     async fn counts(&self) -> Result<Counts> {
