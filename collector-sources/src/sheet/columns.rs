@@ -4,8 +4,8 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::sheet::Cell;
 use serde::Serialize;
 
-use super::recognise::recognise;
-use super::table::{Sheet, SheetRow, column, letters};
+use super::recognise::{SEC_UID_PREFIX, recognise};
+use super::table::{Form, Sheet, SheetRow, column, letters};
 
 /// What a column says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -187,12 +187,15 @@ const SAMPLE: usize = 500;
 /// # Errors
 /// `ConfigInvalid` when a chosen column is not there, or no column names a creator.
 pub(super) fn find(sheet: &Sheet, choice: &Choice) -> Result<Columns> {
-    let by_words = if sheet.names.is_empty() { header_by_words(sheet) } else { None };
+    // Lines of JSON name their columns themselves, and a plain list of names has none.
+    let may_have = sheet.names.is_empty() && !matches!(sheet.form, Form::Words { .. });
+    let by_words = if may_have { header_by_words(sheet) } else { None };
     let mut names = names(sheet, by_words);
     if !choice.columns.is_empty() {
         let used = choice.columns.iter().map(|(role, name)| Ok((*role, chosen(name, &names)?)));
         let used: Vec<_> = used.collect::<Result<_>>()?;
-        let header = by_words.or_else(|| header_by_contents(sheet, &used));
+        let by_contents = || may_have.then(|| header_by_contents(sheet, &used)).flatten();
+        let header = by_words.or_else(by_contents);
         return Ok(Columns { names: self::names(sheet, header), header, used, guessed: false });
     }
     let used = guess(sheet, by_words, &names);
@@ -201,7 +204,7 @@ pub(super) fn find(sheet: &Sheet, choice: &Choice) -> Result<Columns> {
         let message = "no column names creators; name it, such as --column handle=B";
         return Err(invalid(message.to_owned()).with("columns", known));
     }
-    let header = match sheet.names.is_empty() {
+    let header = match may_have {
         true => by_words.or_else(|| header_by_contents(sheet, &used)),
         false => None,
     };
@@ -241,13 +244,13 @@ fn header_by_words(sheet: &Sheet) -> Option<usize> {
     sheet.rows.iter().take(HEADER_WITHIN).position(is_header)
 }
 
-/// Whether a cell can only be somebody's name: a handle with `@`, a link, a key, a long number.
+/// Whether a cell can only be somebody's name: a handle with `@`, a link, a key, a long number. Bare words never are.
 fn is_telling(cell: &Cell) -> bool {
     let text = cell.shown();
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b' '));
-    !plain
-        && recognise(cell, Role::Any).is_ok()
-        && (text.contains(['@', '＠', '/']) || !text.is_ascii() || text.len() > 12)
+    let text = text.trim();
+    let is_number = text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let telling = is_number || text.contains(['@', '＠', '/']) || text.starts_with(SEC_UID_PREFIX);
+    telling && recognise(cell, Role::Any).is_ok()
 }
 
 /// A first row that names nobody, or says so less clearly than the rows below it.
@@ -359,6 +362,7 @@ mod tests {
             ("2026 spring\n\nno,influencer,followers\n1,mina.k,10\n2,jo,20\n", Some(2), vec![(Role::Any, 1)]),
             ("@mina\n@jo\n", None, vec![(Role::Any, 0)]),
             ("mina\njo.e\n", None, vec![(Role::Any, 0)]),
+            ("mina\n@jo_2041_kim\nkim_min_2041\nlee_min_2042\nkim_jun_2043\n", None, vec![(Role::Any, 0)]),
             ("Compte,Ville\n@mina,Paris\n@jo,Lyon\n@eve,Nice\n", Some(0), vec![(Role::Any, 0)]),
             ("handle,uid\nmina,6784512345\njo,6784512346\n", Some(0), vec![(Role::Any, 0), (Role::Uid, 1)]),
         ];

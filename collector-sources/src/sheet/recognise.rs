@@ -15,7 +15,7 @@ const HANDLE: std::ops::RangeInclusive<usize> = 2..=64;
 /// A row of digits of this length in a column of unknown meaning is the platform's number for an account.
 const UID: std::ops::RangeInclusive<usize> = 5..=20;
 /// What second keys begin with.
-const SEC_UID_PREFIX: &str = "MS4wLjAB";
+pub(super) const SEC_UID_PREFIX: &str = "MS4wLjAB";
 /// What people write where they have no name; as a handle it has to be written with `@`.
 const PLACEHOLDERS: [&str; 12] =
     ["none", "null", "nan", "na", "n.a.", "nil", "tbd", "unknown", "false", "true", "undefined", "test"];
