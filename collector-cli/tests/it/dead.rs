@@ -21,7 +21,10 @@ async fn leave(sandbox: &Sandbox, simulator: &Simulator, handles: &[String]) {
     let store = SqlStore::open(&SqlConfig::new(path), Arc::new(Creators::default())).await.unwrap();
     let now = Timestamp::from_secs(1_790_000_000);
     let worker: WorkerId = "before".into();
-    store.open(&WorkerInfo { id: worker.clone(), ttl: Duration::from_secs(30) }, &[], now).await.unwrap();
+    store
+        .open(&WorkerInfo { id: Arc::clone(&worker), ttl: Duration::from_secs(30) }, &[], now)
+        .await
+        .unwrap();
     let spec =
         RunSpec { job: "before".into(), key: Digest::of(b"before"), fresh_for: Duration::from_secs(60) };
     let run = store.begin_run(&spec, now).await.unwrap().run;

@@ -75,12 +75,12 @@ fn a_dry_run_tells_tasks_units_and_time_and_writes_nothing() {
 
 #[test]
 fn a_script_is_not_left_waiting_and_nothing_is_spent_unasked() {
-    let simulator = Simulator::start(&["--creators", "60"]);
+    let simulator = Simulator::start(&["--creators", "120"]);
     let sandbox = Sandbox::with_config(&simulator);
     let toml = std::fs::read_to_string(sandbox.path().join("collector.toml")).unwrap();
-    let toml = toml.replace("[[jobs]]", "units_per_day = 20\n[[jobs]]");
+    let toml = toml.replace("[[jobs]]", "units_per_day = 250\n[[jobs]]");
     sandbox.write("collector.toml", &toml);
-    let handles = simulator.handles(10);
+    let handles = simulator.handles(60);
     let one = ["run", "--handles", &handles[0]];
     let done = unasked(&sandbox, &one).refuses(2, &["first run", "--yes", "--dry-run", "1 task"]);
     assert_eq!(
@@ -90,7 +90,7 @@ fn a_script_is_not_left_waiting_and_nothing_is_spent_unasked() {
     unasked(&sandbox, &[&one[..], &["--yes"]].concat()).expect(0);
     unasked(&sandbox, &["run", "--handles", &handles[1]]).expect(0);
     let many = handles[2..].join(",");
-    unasked(&sandbox, &["run", "--handles", &many]).refuses(2, &["8 of the 20 units", "--yes"]);
+    unasked(&sandbox, &["run", "--handles", &many]).refuses(2, &["58 of the 250 units", "--yes"]);
     unasked(&sandbox, &["run", "--handles", &many, "--max-units", "4"]).expect(1);
     unasked(&sandbox, &["run", "--hashtag", &simulator.hashtag()]).refuses(2, &["leads on", "--max-units"]);
     assert!(simulator.stat("units_charged") <= 6);

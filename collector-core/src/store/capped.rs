@@ -296,3 +296,104 @@ impl<D: Domain> Store<D> for Capped<D> {
         self.inner.known(keys).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::time::Duration;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::domain::{Keyed, LastWins};
+    use crate::id::Digest;
+    use crate::store::MemoryStore;
+
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Word(String);
+
+    impl Keyed for Word {
+        fn key(&self) -> Cow<'_, str> {
+            Cow::Borrowed(&self.0)
+        }
+    }
+
+    type Words = LastWins<Word>;
+
+    fn capped(caps: Caps) -> Capped<Words> {
+        Capped::new(Arc::new(MemoryStore::new(Words::new())), caps)
+    }
+
+    fn budget(units: Option<u64>) -> Budget {
+        Budget {
+            account: "a".into(),
+            units,
+            requests: None,
+            window: Duration::from_secs(86_400),
+            offset: Duration::ZERO,
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    #[tokio::test]
+    async fn reservations_at_once_never_exceed_the_cap() {
+        let store = capped(Caps { units: Some(25), people: None });
+        let budget = budget(None);
+        let asks = (0..40).map(|_| store.reserve(&budget, Cost { units: 2, requests: 1 }, NOW));
+        let answers = futures_util::future::join_all(asks).await;
+        let granted = answers.iter().filter(|answer| matches!(answer, Ok(Reserved::Granted { .. }))).count();
+        assert_eq!((granted, store.used().units, store.used().out_of_units), (12, 24, true));
+        store.settle_cost("a", Timestamp::from_secs(0), Cost { units: 4, requests: 2 }).await.unwrap();
+        let again = store.reserve(&budget, Cost::units(5), NOW).await.unwrap();
+        assert!(matches!(again, Reserved::Granted { .. }), "what was not spent can be spent");
+        assert_eq!(store.used().units, 25);
+    }
+
+    #[tokio::test]
+    async fn what_the_account_refuses_is_not_booked_here() {
+        let store = capped(Caps { units: Some(100), people: None });
+        for _ in 0..50 {
+            let answer = store.reserve(&budget(Some(3)), Cost::units(2), NOW).await.unwrap();
+            drop(answer);
+        }
+        assert_eq!((store.used().units, store.used().out_of_units), (2, false));
+    }
+
+    #[tokio::test]
+    async fn an_account_out_of_our_units_is_parked_for_us_alone() {
+        let inner: Arc<dyn Store<Words>> = Arc::new(MemoryStore::new(Words::new()));
+        let store = Capped::new(Arc::clone(&inner), Caps { units: Some(0), people: None });
+        let park =
+            |kind| Parked { account: "a".into(), until: None, kind, reason: String::new(), since: NOW };
+        store.park(&park(ErrorKind::QuotaExhausted)).await.unwrap();
+        assert_eq!(
+            inner.parked().await.unwrap().len(),
+            1,
+            "as long as nothing was held back it is the vendor's word"
+        );
+        store.unpark("a").await.unwrap();
+        store.reserve(&budget(None), Cost::units(1), NOW).await.unwrap();
+        store.park(&park(ErrorKind::QuotaExhausted)).await.unwrap();
+        assert_eq!((inner.parked().await.unwrap().len(), store.parked().await.unwrap().len()), (0, 1));
+        store.park(&park(ErrorKind::Unauthorized)).await.unwrap();
+        assert_eq!((inner.parked().await.unwrap().len(), store.parked().await.unwrap().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn enough_people_are_enough_and_nobody_counts_twice() {
+        let store = capped(Caps { units: None, people: Some(2) });
+        let spec = RunSpec { job: "j".into(), key: Digest::of(b"j"), fresh_for: Duration::from_secs(1) };
+        let run = store.begin_run(&spec, NOW).await.unwrap().run;
+        let about = |who: &str| Task::new("s", "profile", who).about(Id::new("handle", who), "profile");
+        let tasks =
+            vec![Task::new("s", "page", "1"), about("a"), about("a"), about("b"), about("c"), about("b")];
+        let answers = store.enqueue(run, tasks, NOW).await.unwrap();
+        use Enqueued::{Fresh, Joined, New};
+        assert_eq!(answers, [New, New, Joined, New, Fresh, Joined]);
+        let page = store.enqueue(run, vec![Task::new("s", "page", "2")], NOW).await.unwrap();
+        assert_eq!(page, [Fresh], "nobody more is looked for");
+        assert_eq!((store.used().people, store.used().left_out), (2, 2));
+        assert_eq!(store.counts().await.unwrap().tasks["ready"], 3);
+    }
+}

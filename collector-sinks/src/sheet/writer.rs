@@ -62,7 +62,7 @@ impl Column {
 
 enum Inner<W: Write + Seek + Send> {
     Xlsx(Box<Workbook<W>>),
-    Text(Text<W>),
+    Text(Box<Text<W>>),
     Json(JsonLines<W>),
 }
 
@@ -86,7 +86,7 @@ impl<W: Write + Seek + Send> SheetWriter<W> {
     pub fn new(format: Format, out: W, columns: Vec<Column>, temporary: &Path) -> Result<Self> {
         let inner = match format {
             Format::Xlsx => Inner::Xlsx(Box::new(Workbook::new(out, &columns, temporary)?)),
-            Format::Csv { delimiter } => Inner::Text(Text::new(out, delimiter)?),
+            Format::Csv { delimiter } => Inner::Text(Box::new(Text::new(out, delimiter)?)),
             Format::JsonLines => Inner::Json(JsonLines::new(out)),
         };
         Ok(Self { columns, inner })
