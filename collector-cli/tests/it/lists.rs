@@ -242,6 +242,9 @@ fn what_cannot_be_imported_says_why_and_writes_nothing() {
     sandbox.write("old.xls", "x");
     std::fs::write(sandbox.path().join("old.xls"), [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]).unwrap();
     workbook(&sandbox.path().join("list.xlsx"), 3, &[]);
+    let mut corner = Workbook::new();
+    corner.add_worksheet().write_string(1_048_575, 16_383, "@mina").unwrap();
+    corner.save(sandbox.path().join("corner.xlsx")).unwrap();
     let before = sandbox.files();
     sandbox.run(&["import", "cities.csv"]).refuses(2, &["cities.csv", "--column", "도시"]);
     sandbox.run(&["import", "cities.csv", "--column", "handel=B"]).refuses(2, &["handel", "handle"]);
@@ -250,6 +253,7 @@ fn what_cannot_be_imported_says_why_and_writes_nothing() {
     sandbox.run(&["import", "cut.xlsx"]).refuses(2, &["cut.xlsx", "damaged"]);
     sandbox.run(&["import", "old.xls"]).refuses(2, &["old.xls", ".xlsx"]);
     sandbox.run(&["import", "list.xlsx", "--sheet", "가을"]).refuses(2, &["가을", "봄"]);
+    sandbox.run(&["import", "corner.xlsx"]).refuses(2, &["1048576", "columns"]);
     sandbox.run(&["import", "gone.csv"]).refuses(2, &["gone.csv"]);
     sandbox.run(&["import", "list.xlsx", "--store", "memory:"]).refuses(2, &["memory"]);
     assert_eq!(sandbox.files(), before);

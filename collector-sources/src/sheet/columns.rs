@@ -1,11 +1,12 @@
 //! Which row is the header and which columns say who is meant: chosen by the caller, or guessed.
 
+mod guess;
+mod header;
+
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::sheet::Cell;
 use serde::Serialize;
 
-use super::recognise::{SEC_UID_PREFIX, recognise};
-use super::table::{Form, Sheet, SheetRow, column, letters};
+use super::table::{Form, Sheet, column, letters};
 
 /// What a column says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -90,98 +91,6 @@ impl Columns {
     }
 }
 
-/// Words in headers of columns that name creators, without blanks and lines.
-const CREATOR_WORDS: &[&str] = &[
-    "handle",
-    "username",
-    "account",
-    "accountid",
-    "accountname",
-    "tiktok",
-    "tiktokid",
-    "tiktokhandle",
-    "tiktoklink",
-    "tiktokurl",
-    "tiktokaccount",
-    "profile",
-    "profileurl",
-    "profilelink",
-    "link",
-    "url",
-    "creator",
-    "creatorid",
-    "creatorhandle",
-    "influencer",
-    "channel",
-    "uniqueid",
-    "author",
-    "id",
-    "핸들",
-    "아이디",
-    "계정",
-    "계정명",
-    "계정id",
-    "계정링크",
-    "유저명",
-    "사용자명",
-    "프로필",
-    "프로필링크",
-    "링크",
-    "주소",
-    "채널",
-    "채널명",
-    "채널링크",
-    "크리에이터",
-    "인플루언서",
-    "틱톡",
-    "틱톡id",
-    "틱톡아이디",
-    "틱톡계정",
-    "틱톡링크",
-    "アカウント",
-    "ユーザー名",
-    "账号",
-    "達人",
-];
-const UID_WORDS: &[&str] = &["uid", "userid", "tiktokuid", "고유번호", "고유id"];
-const SEC_UID_WORDS: &[&str] = &["secuid", "secuserid"];
-/// Words in headers of other columns: they show that a row is a header.
-const OTHER_WORDS: &[&str] = &[
-    "name",
-    "nickname",
-    "country",
-    "region",
-    "followers",
-    "follower",
-    "email",
-    "memo",
-    "note",
-    "notes",
-    "category",
-    "no",
-    "no.",
-    "date",
-    "이름",
-    "성명",
-    "닉네임",
-    "국가",
-    "팔로워",
-    "팔로워수",
-    "이메일",
-    "메모",
-    "비고",
-    "카테고리",
-    "번호",
-    "날짜",
-    "구분",
-    "상태",
-];
-
-/// How far down a header may stand, under titles and blank rows.
-const HEADER_WITHIN: usize = 12;
-/// How many rows are looked at to tell what a column says.
-const SAMPLE: usize = 500;
-
 /// Finds header and columns.
 ///
 /// # Errors
@@ -189,23 +98,23 @@ const SAMPLE: usize = 500;
 pub(super) fn find(sheet: &Sheet, choice: &Choice) -> Result<Columns> {
     // Lines of JSON name their columns themselves, and a plain list of names has none.
     let may_have = sheet.names.is_empty() && !matches!(sheet.form, Form::Words { .. });
-    let by_words = if may_have { header_by_words(sheet) } else { None };
+    let by_words = if may_have { header::by_words(sheet) } else { None };
     let mut names = names(sheet, by_words);
     if !choice.columns.is_empty() {
         let used = choice.columns.iter().map(|(role, name)| Ok((*role, chosen(name, &names)?)));
         let used: Vec<_> = used.collect::<Result<_>>()?;
-        let by_contents = || may_have.then(|| header_by_contents(sheet, &used)).flatten();
+        let by_contents = || may_have.then(|| header::by_contents(sheet, &used)).flatten();
         let header = by_words.or_else(by_contents);
         return Ok(Columns { names: self::names(sheet, header), header, used, guessed: false });
     }
-    let used = guess(sheet, by_words, &names);
+    let used = guess::columns(sheet, by_words, &names);
     if used.is_empty() {
         let known = names.join(", ");
         let message = "no column names creators; name it, such as --column handle=B";
         return Err(invalid(message.to_owned()).with("columns", known));
     }
     let header = match may_have {
-        true => by_words.or_else(|| header_by_contents(sheet, &used)),
+        true => by_words.or_else(|| header::by_contents(sheet, &used)),
         false => None,
     };
     if header != by_words {
@@ -216,65 +125,6 @@ pub(super) fn find(sheet: &Sheet, choice: &Choice) -> Result<Columns> {
 
 fn invalid(message: String) -> Error {
     Error::new(ErrorKind::ConfigInvalid, message)
-}
-
-/// A header's text, so that spellings compare.
-fn word(text: &str) -> String {
-    let kept = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '\u{feff}' | '\u{200b}' | '*'));
-    kept.flat_map(char::to_lowercase).take(40).collect()
-}
-
-fn header_by_words(sheet: &Sheet) -> Option<usize> {
-    let is_known = |cell: &Cell| match cell {
-        Cell::Text(text) => {
-            let word = word(text);
-            let lists = [CREATOR_WORDS, UID_WORDS, SEC_UID_WORDS, OTHER_WORDS];
-            lists.iter().any(|words| words.contains(&word.as_str()))
-        }
-        _ => false,
-    };
-    // One word of a row with several cells may be anybody's; a row that names somebody is no header.
-    let is_header = |row: &SheetRow| {
-        let filled = row.cells.iter().filter(|cell| !cell.is_blank()).count();
-        let known = row.cells.iter().filter(|cell| is_known(cell)).count();
-        known > 0 && known * 3 >= filled && !row.cells.iter().any(is_telling)
-    };
-    sheet.rows.iter().take(HEADER_WITHIN).position(is_header)
-}
-
-/// Whether a cell can only be somebody's name: a handle with `@`, a link, a key, a long number. Bare words never are.
-fn is_telling(cell: &Cell) -> bool {
-    let text = cell.shown();
-    let text = text.trim();
-    let is_number = text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let telling = is_number || text.contains(['@', '＠', '/']) || text.starts_with(SEC_UID_PREFIX);
-    telling && recognise(cell, Role::Any).is_ok()
-}
-
-/// A first row that names nobody, or says so less clearly than the rows below it.
-fn header_by_contents(sheet: &Sheet, used: &[(Role, usize)]) -> Option<usize> {
-    let (role, at) = *used.first()?;
-    let first = sheet.rows.iter().position(|row| !row.is_blank())?;
-    let cell = sheet.rows[first].cell(at);
-    let below = || {
-        sheet.rows.iter().skip(first + 1).take(SAMPLE).map(|row| row.cell(at)).filter(|cell| !cell.is_blank())
-    };
-    let (mut telling, mut good, mut all) = (0, 0, 0);
-    for cell in below() {
-        all += 1;
-        telling += usize::from(is_telling(cell));
-        good += usize::from(recognise(cell, role).is_ok());
-    }
-    let header = match recognise(cell, role) {
-        // A number or an error is no header, only a bad row.
-        Err(_) => {
-            matches!(cell, Cell::Text(_)) && good * 2 > all && !cell.shown().contains(['@', '/', '+', '#'])
-        }
-        Ok(_) => !is_telling(cell) && all > 0 && telling * 5 >= all * 4,
-    };
-    header.then_some(first)
 }
 
 fn names(sheet: &Sheet, header: Option<usize>) -> Vec<String> {
@@ -289,7 +139,7 @@ fn names(sheet: &Sheet, header: Option<usize>) -> Vec<String> {
 
 /// The column a caller means: by header, by letters, by number.
 fn chosen(name: &str, names: &[String]) -> Result<usize> {
-    let same = |known: &String| word(known) == word(name);
+    let same = |known: &String| header::word(known) == header::word(name);
     let by_number = || name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let at = names.iter().position(|known| known == name).or_else(|| names.iter().position(same));
     let at = at.or_else(|| column(name)).or_else(by_number).filter(|at| *at < names.len());
@@ -298,47 +148,6 @@ fn chosen(name: &str, names: &[String]) -> Result<usize> {
             names.iter().enumerate().map(|(at, name)| format!("{} {name:?}", letters(at))).collect();
         invalid(format!("there is no column {name:?}; there are: {}", all.join(", ")))
     })
-}
-
-fn guess(sheet: &Sheet, header: Option<usize>, names: &[String]) -> Vec<(Role, usize)> {
-    let rows: Vec<&SheetRow> = sheet
-        .rows
-        .iter()
-        .skip(header.map_or(0, |at| at + 1))
-        .filter(|row| !row.is_blank())
-        .take(SAMPLE)
-        .collect();
-    let mut scored: Vec<(usize, Role, usize)> = Vec::new();
-    for (at, name) in names.iter().enumerate() {
-        let word = word(name);
-        let is = |words: &[&str]| words.contains(&word.as_str());
-        let role = match () {
-            () if is(UID_WORDS) => Role::Uid,
-            () if is(SEC_UID_WORDS) => Role::SecUid,
-            () => Role::Any,
-        };
-        let good = rows.iter().filter(|row| recognise(row.cell(at), role).is_ok()).count();
-        let telling = rows.iter().filter(|row| is_telling(row.cell(at))).count();
-        let called = is(CREATOR_WORDS);
-        let named = called || role != Role::Any;
-        // A name in the header counts as much as three rows in four; bare words count least.
-        let bonus = if called { rows.len() * 3 } else { usize::from(named) * rows.len() };
-        if good > 0 && (named || good * 2 >= rows.len() || telling > 0) {
-            scored.push((good + 4 * telling + bonus, role, at));
-        }
-    }
-    scored.sort_by_key(|(score, _, at)| (std::cmp::Reverse(*score), *at));
-    let Some((_, role, first)) = scored.first().copied() else { return Vec::new() };
-    let mut used = vec![(role, first)];
-    for (_, role, at) in scored.into_iter().skip(1) {
-        let called = names.get(at).is_some_and(|name| CREATOR_WORDS.contains(&word(name).as_str()));
-        let telling = rows.iter().filter(|row| is_telling(row.cell(at))).count();
-        // Further columns complete the first where they are named so, or hold nothing but links and keys.
-        if role != Role::Any || (called && telling * 2 >= rows.len()) {
-            used.push((role, at));
-        }
-    }
-    used
 }
 
 #[cfg(test)]
@@ -364,6 +173,7 @@ mod tests {
             ("mina\njo.e\n", None, vec![(Role::Any, 0)]),
             ("mina\n@jo_2041_kim\nkim_min_2041\nlee_min_2042\nkim_jun_2043\n", None, vec![(Role::Any, 0)]),
             ("Compte,Ville\n@mina,Paris\n@jo,Lyon\n@eve,Nice\n", Some(0), vec![(Role::Any, 0)]),
+            ("전화,별명\n01012345678,mina.k\n01012345679,jo.e\n", Some(0), vec![(Role::Any, 1)]),
             ("handle,uid\nmina,6784512345\njo,6784512346\n", Some(0), vec![(Role::Any, 0), (Role::Uid, 1)]),
         ];
         for (text, header, used) in table {
