@@ -1,5 +1,9 @@
 //! What was typed.
 
+mod dead;
+mod lists;
+mod setup;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -7,6 +11,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
+
+pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
+pub(crate) use lists::{Export, Import, SheetChoice};
+pub(crate) use setup::{Completions, Init};
 
 use crate::config::parse_duration;
 use crate::ids;
@@ -55,6 +63,17 @@ pub(crate) enum Command {
     Show(Show),
     /// Show what the store holds, what is open, and what is wrong
     Status(StoreChoice),
+    /// Read a list of creators from a file into the store; every row is accounted for
+    Import(Import),
+    /// Write creators to a file people open in a spreadsheet
+    Export(Export),
+    /// Look into what was given up, and mend or forget it
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// Write a configuration to begin with
+    Init(Init),
+    /// Print completions for a shell
+    Completions(Completions),
     /// Collect from a made-up vendor on this machine; needs no account
     Demo(Demo),
     /// Serve a made-up vendor until a signal
@@ -66,7 +85,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Show it with every default filled in; secrets are never shown
+    /// Show every value and where it comes from; secrets are never shown
     Show(ConfigFile),
 }
 
@@ -90,22 +109,37 @@ pub(crate) struct StoreChoice {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The job's name in the configuration
-    #[arg(required_unless_present_any = ["handles", "file", "hashtags"], conflicts_with_all = ["handles", "file", "hashtags"])]
+    #[arg(required_unless_present_any = ["handles", "file", "list", "hashtags"], conflicts_with_all = ["handles", "file", "list", "hashtags"])]
     pub(crate) job: Option<String>,
     #[command(flatten)]
     pub(crate) store: StoreChoice,
     /// Fetch these creators
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = ids::handle)]
     pub(crate) handles: Vec<String>,
-    /// Fetch the creators in this file: one handle or link a line; - reads standard input
+    /// Fetch the creators in this file, whatever `import` reads; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Fetch the creators on this list of the store
+    #[arg(long, value_name = "NAME")]
+    pub(crate) list: Option<String>,
     /// Find creators under this hashtag; may be given several times
     #[arg(long = "hashtag", value_name = "TAG", value_delimiter = ',', value_parser = ids::hashtag)]
     pub(crate) hashtags: Vec<String>,
     /// Read at most this many pages of each search
     #[arg(long, value_name = "N")]
     pub(crate) max_pages: Option<NonZeroU32>,
+    /// Ask for at most this many creators
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroUsize>,
+    /// Spend at most this many units, whatever happens
+    #[arg(long, value_name = "N")]
+    pub(crate) max_units: Option<u64>,
+    /// Show what would be asked and what it costs at most; write nothing and ask nobody
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask before something is spent: for scripts
+    #[arg(long, env = "COLLECTOR_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) yes: bool,
     /// Ask only this source; may be given several times
     #[arg(long = "source", value_name = "NAME", conflicts_with = "job")]
     pub(crate) sources: Vec<String>,

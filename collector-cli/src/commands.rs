@@ -1,8 +1,15 @@
 //! One file per command, and what they share.
 
 mod check;
+mod completions;
 mod config;
+mod consent;
+mod dead;
 mod demo;
+mod export;
+mod files;
+mod import;
+mod init;
 mod run;
 mod show;
 mod simulate;
@@ -39,6 +46,11 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
         Command::Demo(args) => demo::execute(&session, args).await,
         Command::Check(file) => check::execute(&session, &file).await,
         Command::Simulate(args) => simulate::execute(&session, *args).await,
+        Command::Import(args) => import::execute(&session, &args).await,
+        Command::Export(args) => export::execute(&session, &args).await,
+        Command::Dead(command) => dead::execute(&session, command).await,
+        Command::Init(args) => init::execute(&session, &args).await,
+        Command::Completions(args) => completions::execute(&args),
         Command::Config(ConfigCommand::Show(file)) => config::execute(&session, &file),
     }
 }
@@ -56,11 +68,11 @@ impl Session {
 
     /// Reads the configuration; without an environment its secrets are left alone.
     fn read_config(&self, path: &Path, env: Option<Environment<'_>>) -> Result<Config> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("cannot read the configuration {}: {error}", path.display()))
-                .advise("name the file with --config FILE; `collector demo` needs none")
-        })?;
-        Ok(Config::parse(path, &text, &self.registry, env)?)
+        self.parse_config(path, &read_text(path)?, env)
+    }
+
+    fn parse_config(&self, path: &Path, text: &str, env: Option<Environment<'_>>) -> Result<Config> {
+        Ok(Config::parse(path, text, &self.registry, env)?)
     }
 
     /// The store a reading command looks into; a configuration is only needed when it is not named.
@@ -73,4 +85,13 @@ impl Session {
             None => Ok(self.read_config(&choice.file.config, None)?.store),
         }
     }
+}
+
+/// The text of a configuration.
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("cannot read the configuration {}: {error}", path.display())).advise(
+            "make one with `collector init`, or name it with --config FILE; `collector demo` needs none",
+        )
+    })
 }

@@ -8,6 +8,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::lock::{LeaseOptions, MemoryLock};
 use collector_core::observe::{Observer, Silent};
 use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
+use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::store::{Budget, MemoryStore, Store};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
@@ -27,12 +28,32 @@ pub(crate) fn creators() -> Creators {
     Creators::default()
 }
 
+/// What differs from an ordinary run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setup {
+    /// Stored answers that are served instead of being bought.
+    pub(crate) answers: Option<Arc<Answers>>,
+    /// Book every call in the store, also those of accounts without a budget: a cap counts what is booked.
+    pub(crate) book_calls: bool,
+}
+
 /// The engine for one job.
 pub(crate) fn engine(
     config: &Config,
     job: &Job,
     store: &AnyStore,
     observer: impl Observer,
+) -> Result<Engine<Creators>> {
+    engine_with(config, job, store, observer, &Setup::default())
+}
+
+/// The engine for one job that is not quite ordinary.
+pub(crate) fn engine_with(
+    config: &Config,
+    job: &Job,
+    store: &AnyStore,
+    observer: impl Observer,
+    setup: &Setup,
 ) -> Result<Engine<Creators>> {
     let mut pipeline = Pipeline::new(creators())
         .store(Arc::clone(store))
@@ -46,11 +67,11 @@ pub(crate) fn engine(
         pipeline = pipeline.sink(jsonl(place));
     }
     for name in &job.discover {
-        let (source, options) = source(config, name)?;
+        let (source, options) = source_for(config, name, store, setup)?;
         pipeline = pipeline.source_with(source, options);
     }
     for name in job.enrich.iter().filter(|name| !job.discover.contains(name)) {
-        let (source, options) = source(config, name)?;
+        let (source, options) = source_for(config, name, store, setup)?;
         pipeline = pipeline.enrich_with(source, options);
     }
     pipeline.build()
@@ -99,7 +120,26 @@ fn jsonl(place: &JsonlPlace) -> JsonlSink {
     JsonlSink::new(JsonlConfig::new(place.as_path()))
 }
 
-fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
+fn source_for(
+    config: &Config,
+    name: &str,
+    store: &AnyStore,
+    setup: &Setup,
+) -> Result<(AnySource, SourceOptions)> {
+    let (mut source, mut options) = source(config, name)?;
+    if let Some(answers) = &setup.answers {
+        source = Arc::new(Replayed::<Creators>::new(source, Arc::clone(store), Arc::clone(answers)));
+    }
+    if setup.book_calls && options.budget.is_none() {
+        let account = options.account.clone().unwrap_or_else(|| name.into());
+        options.budget =
+            Some(Budget { account, units: None, requests: None, window: DAY, offset: Duration::ZERO });
+    }
+    Ok((source, options))
+}
+
+/// One source as it is configured.
+pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
     let Some(entry) = config.sources.get(name) else {
         return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
     };

@@ -2,6 +2,7 @@
 
 mod duration;
 mod fault;
+mod origin;
 mod places;
 mod read;
 mod secret;
@@ -19,10 +20,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
 
 pub use fault::{Fault, Faults};
+pub use origin::Setting;
 pub use places::{JsonlPlace, LockPlace, StorePlace};
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
+pub(crate) use origin::settings;
 pub(crate) use tree::{Environment, Node};
 
 use crate::registry::{Registry, SourceBuilder};

@@ -30,28 +30,6 @@ pub fn handle(text: &str) -> Result<String, String> {
     Ok(name.to_lowercase())
 }
 
-/// Reads a list of handles: separated by commas or white space, lines may end in a `#` comment.
-///
-/// # Errors
-/// Names the line and what is wrong with it.
-pub fn handles(text: &str) -> Result<Vec<String>, String> {
-    let mut all = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split(" #").next().unwrap_or_default().trim();
-        if line.starts_with('#') {
-            continue;
-        }
-        for word in line.split([',', ' ', '\t', ';']).filter(|word| !word.is_empty()) {
-            let name = handle(word.trim_matches('\u{feff}'))
-                .map_err(|wrong| format!("line {}: {wrong}", number + 1))?;
-            all.push(name);
-        }
-    }
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|name| seen.insert(name.clone()));
-    Ok(all)
-}
-
 /// Reads a hashtag, with or without `#`.
 ///
 /// # Errors
@@ -123,14 +101,6 @@ mod tests {
             assert!(handle(text).is_err(), "{text:?}");
         }
         assert_eq!(handle("뷰티_지은").as_deref(), Ok("뷰티_지은"));
-    }
-
-    #[test]
-    fn a_list_keeps_order_drops_repeats_and_names_the_bad_line() {
-        let list = "\u{feff}@one, two\r\n# a comment\n\nTWO three # said twice\n";
-        assert_eq!(handles(list), Ok(vec!["one".to_owned(), "two".into(), "three".into()]));
-        assert!(handles("ok\nnot/ok").unwrap_err().starts_with("line 2: \"not/ok\""));
-        assert_eq!(handles(""), Ok(vec![]));
     }
 
     #[test]

@@ -3,14 +3,20 @@
 //! Times are RFC 3339 in UTC; counts are whole numbers; a key whose value is unknown is left out or `null`.
 
 mod check;
+mod dead;
 mod demo;
+mod import;
+mod plan;
 mod run;
 mod show;
 mod status;
 mod text;
 
 pub use check::{CheckReport, PartCheck};
+pub use dead::{DeadLetters, LetterReport, ReplayReport};
 pub use demo::DemoReport;
+pub use import::{ImportReport, ListReport, RowExample};
+pub use plan::{BudgetReport, PlanReport};
 pub use run::RunOutcome;
 pub use show::ShowReport;
 pub use status::{ParkedAccount, StatusReport};

@@ -132,6 +132,11 @@ impl Admission {
         }
     }
 
+    /// What the account may do at most.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The present in-flight limit.
     pub fn limit(&self) -> usize {
         match self.breaker.state() {

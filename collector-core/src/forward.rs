@@ -20,8 +20,8 @@ use crate::sink::{BatchLimits, Change, Position, Sink, Written};
 use crate::source::{CallSpec, Source};
 use crate::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload,
-    WorkerId, WorkerInfo,
+    LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled,
+    Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -210,6 +210,10 @@ macro_rules! forward {
                 (**self).revive(dead, now).await
             }
 
+            async fn discard(&self, dead: &[DeadId]) -> Result<u64> {
+                (**self).discard(dead).await
+            }
+
             async fn parked(&self) -> Result<Vec<Parked>> {
                 (**self).parked().await
             }
@@ -231,6 +235,30 @@ macro_rules! forward {
 
             async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
                 (**self).payload(id).await
+            }
+
+            async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
+                (**self).put_list(name, members, now).await
+            }
+
+            async fn lists(&self) -> Result<Vec<ListInfo>> {
+                (**self).lists().await
+            }
+
+            async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
+                (**self).list(name).await
+            }
+
+            async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
+                (**self).owners(ids).await
+            }
+
+            async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
+                (**self).keys(after, max).await
+            }
+
+            async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
+                (**self).known(keys).await
             }
         }
     };

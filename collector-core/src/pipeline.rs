@@ -22,8 +22,10 @@
 mod claim;
 mod commit;
 mod dispatch;
+mod estimate;
 mod fetch;
 mod handle;
+mod listed;
 mod project;
 mod report;
 mod worker;
@@ -32,7 +34,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use estimate::{Estimate, LaneEstimate};
 pub use handle::{Engine, Handle};
+pub use listed::Roots;
 pub use report::{DeadGroup, End, RunReport};
 
 use crate::admission::{Admission, HostHold, Limits};

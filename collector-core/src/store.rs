@@ -1,11 +1,15 @@
 //! The store of record: tasks, answers, sightings, entities, outbox, budgets, dead letters.
 
+mod capped;
 pub mod ledger;
+mod lists;
 mod memory;
 mod types;
 
 use async_trait::async_trait;
 
+pub use capped::{Capped, Caps, Used};
+pub use lists::{ListInfo, ListMember, MAX_LIST_NAME, MAX_MEMBERS, check_list, dated, known_of, owners_of};
 pub use memory::MemoryStore;
 pub use types::*;
 
@@ -69,8 +73,13 @@ impl Lookup for NoLookup {
 ///    sink, always: `wanted = stored + superseded + rejected + pending` \[`Balance`\].
 /// 10. `reserve` never grants beyond a budget, not by 1, and says until when to wait; `settle_cost` corrects it
 ///     \[`Budget`, `BudgetReset`\]. `park` keeps an account out until its time \[`Park`\].
-/// 11. `revive` makes dead letters open tasks again \[`Revive`\].
+/// 11. `revive` makes dead letters open tasks again \[`Revive`\]; `discard` forgets them, and the next run may ask
+///     again \[`Discard`\].
 /// 12. Everything committed is there after the store is opened again \[`Reopen`, stores that persist\].
+/// 13. `put_list` makes a list exactly these members, in this order; whoever stays on it keeps the time; without
+///     members there is no list. `lists` and `list` give them back \[`Lists`\].
+/// 14. `owners` tells whose an identity is, `keys` goes through all records in order, `known` reads many
+///     \[`Many`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -194,6 +203,12 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64>;
 
+    /// Forgets dead letters; gives how many there were. A task stays given up until a run asks for it again.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn discard(&self, dead: &[DeadId]) -> Result<u64>;
+
     /// Accounts that are parked.
     ///
     /// # Errors
@@ -229,4 +244,40 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>>;
+
+    /// Writes a named list.
+    ///
+    /// # Errors
+    /// `Storage`, or what [`check_list`] says.
+    async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()>;
+
+    /// All lists, by name.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn lists(&self) -> Result<Vec<ListInfo>>;
+
+    /// The members of a list, in order; `None` when there is no such list.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>>;
+
+    /// The records that identities belong to, one answer each, in order.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>>;
+
+    /// The keys of living records behind `after`, in order, at most `max`.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>>;
+
+    /// Everything known about these records, in the order asked; those that are gone are left out.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>>;
 }

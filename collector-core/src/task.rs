@@ -23,6 +23,9 @@ pub struct Query {
     /// Strong identities to fetch, as `kind:value` (for example `tiktok:sec_uid:MS4wLj…`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
+    /// A list in the store whose members are fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
     /// Hashtags to search, without `#`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hashtags: Vec<String>,
@@ -54,6 +57,7 @@ impl Query {
     pub fn is_empty(&self) -> bool {
         self.handles.is_empty()
             && self.ids.is_empty()
+            && self.list.is_none()
             && self.hashtags.is_empty()
             && self.keywords.is_empty()
             && self.posts.is_empty()
@@ -62,7 +66,7 @@ impl Query {
 
     /// Cuts long lists so that no slice seeds more than [`MAX_ROOTS`](Self::MAX_ROOTS) roots.
     ///
-    /// Search terms and `extra` stay together in the first slice.
+    /// Search terms and `extra` stay together in the first slice. A list is in none: its members are in the store.
     pub fn slices(&self) -> Vec<Query> {
         let base = Query {
             regions: self.regions.clone(),

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `sqlite` | [`sql`] | [`Store`](collector_core::store::Store) in one SQLite file |
 //! | `jsonl` | [`jsonl`] | [`Sink`](collector_core::sink::Sink) that appends changes as JSON Lines |
+//! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
 //!
 //! No feature is on by default; `full` turns all on. Nothing here spawns tasks, retries, waits for a clock or reads
 //! the environment.
@@ -12,5 +13,7 @@
 mod file_lock;
 #[cfg(feature = "jsonl")]
 pub mod jsonl;
+#[cfg(feature = "sheet")]
+pub mod sheet;
 #[cfg(feature = "sqlite")]
 pub mod sql;

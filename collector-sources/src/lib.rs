@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | `ensembledata` | `ensembledata` | profiles, hashtag search and posts of EnsembleData's TikTok API |
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
+//! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |
 //! | `full` | | all of them |
 //!
@@ -19,5 +20,7 @@ pub mod duration;
 pub mod ensembledata;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "sheet")]
+pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;

@@ -67,6 +67,7 @@ pub(crate) fn start(program: &Path, dir: &Path, args: &[&str]) -> Child {
         .args(args)
         .current_dir(dir)
         .env("COLLECTOR_TEST_TOKEN", TOKEN)
+        .env("COLLECTOR_YES", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,26 +1,29 @@
 //! `collector run`: collect what a job, or the command line, asks for.
 
-use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
+use collector_core::creator::id_kind;
 use collector_core::error::{Error, ErrorKind};
-use collector_core::pipeline::{Job as Task, RunReport};
+use collector_core::id::Ids;
+use collector_core::pipeline::{End, Job as Task, RunReport};
+use collector_core::store::{Capped, Caps, Used};
 use collector_core::task::Query;
+use collector_sources::sheet::{Choice, SheetRow, Verdict, import};
 use tokio_util::sync::CancellationToken;
 
-use super::Session;
-use crate::args::Run;
-use crate::compose;
+use super::{Session, consent, files};
+use crate::args::{Run, SheetChoice};
+use crate::compose::{self, AnyStore, Setup};
 use crate::config::{Config, Job, JsonlPlace, StorePlace, not_known};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::ids;
 use crate::output::Output;
 use crate::progress::{Progress, RunWatch};
-use crate::report::RunOutcome;
+use crate::report::{PlanReport, RunOutcome, number};
 
-/// The longest list of handles that is read from a file.
-const MAX_LIST: u64 = 64 << 20;
+/// How many rows of a file are named that nobody is recognised in.
+const EXAMPLES: usize = 3;
 
 pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
     let mut config = session.config(&args.store.file)?;
@@ -30,13 +33,28 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
             .advise("leave one of them out, or write JSON Lines to a file with --jsonl PATH"));
     }
     let job = job(&config, &args)?;
-    let report = match collect(&config, &job, &session.output, session.stop.clone()).await {
+    let caps = Caps { units: args.max_units, people: args.limit.map(std::num::NonZeroUsize::get) };
+    let plan = plan(&config, &job, args.max_units, args.dry_run).await?;
+    if args.dry_run {
+        session.output.print(&plan, PlanReport::text)?;
+        return Ok(Exit::Complete);
+    }
+    consent::agreed(session, &plan, args.yes).await?;
+    let collected = collect_within(&config, &job, &session.output, session.stop.clone(), caps).await;
+    let (mut report, used) = match collected {
         // Who read standard output has seen enough and closed it: the sink calls that cancelled.
         Err(error) if error.kind() == ErrorKind::Cancelled && config.jsonl == Some(JsonlPlace::Stdout) => {
             return Ok(Exit::Partial);
         }
-        report => report?,
+        collected => collected?,
     };
+    account_for(&mut report, &plan, caps, used);
+    if used.left_out > 0 {
+        let people = number(used.people as u64);
+        session.output.note(&format!(
+            "--limit: {people} creators were asked for; what would lead to more was left out"
+        ));
+    }
     let outcome = RunOutcome::new(report, job.fresh_for, &again(&args));
     print(session, &config, &outcome)?;
     Ok(outcome.exit())
@@ -49,15 +67,69 @@ pub(super) async fn collect(
     output: &Output,
     stop: CancellationToken,
 ) -> Result<RunReport, Error> {
+    Ok(collect_within(config, job, output, stop, Caps::default()).await?.0)
+}
+
+/// The same within limits, with what was used of them.
+async fn collect_within(
+    config: &Config,
+    job: &Job,
+    output: &Output,
+    stop: CancellationToken,
+    caps: Caps,
+) -> Result<(RunReport, Used), Error> {
     compose::rehearse(config, job)?;
-    let store = compose::open_store(&config.store).await?;
+    let opened = compose::open_store(&config.store).await?;
+    let limited = caps != Caps::default();
+    let capped = Arc::new(Capped::new(Arc::clone(&opened), caps));
+    let store: AnyStore = if limited { Arc::clone(&capped) as AnyStore } else { opened };
+    let setup = Setup { book_calls: caps.units.is_some(), ..Setup::default() };
     let watch = RunWatch::default();
-    let engine = compose::engine(config, job, &store, watch.clone())?;
+    let engine = compose::engine_with(config, job, &store, watch.clone(), &setup)?;
     let progress = Progress::new(output, &job.name, watch);
     let task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
-    tokio::select! {
-        report = engine.run(task, stop) => report,
+    let report = tokio::select! {
+        report = engine.run(task, stop) => report?,
         never = progress.follow(&store) => match never {},
+    };
+    Ok((report, capped.used()))
+}
+
+/// What the run would ask: planned beside whoever writes to the store, so that nothing is made before somebody agrees.
+async fn plan(config: &Config, job: &Job, max_units: Option<u64>, dry: bool) -> Result<PlanReport> {
+    compose::rehearse(config, job)?;
+    let store = match &config.store {
+        StorePlace::Sqlite(path) if path.is_file() => match compose::open_reader(&config.store).await {
+            // One of an older program: opened for writing it is brought up to date.
+            Err(_) if !dry => compose::open_store(&config.store).await?,
+            store => store?,
+        },
+        _ => compose::in_memory(),
+    };
+    consent::plan(config, job, &store, max_units).await
+}
+
+/// Says in the report what the limits and the list left undone.
+fn account_for(report: &mut RunReport, plan: &PlanReport, caps: Caps, used: Used) {
+    if let (Some(most), true, true) = (caps.units, used.out_of_units, report.open > 0) {
+        if matches!(report.end, End::Parked { .. }) {
+            report.end = End::Partial;
+        }
+        report.parked.retain(|park| park.kind != ErrorKind::QuotaExhausted);
+        report.reasons.retain(|reason| !reason.starts_with("parked"));
+        let units = number(used.units);
+        report.reasons.push(format!(
+            "--max-units {most}: {units} units were spent, and the next call may cost more than is left"
+        ));
+    }
+    if plan.unreachable > 0 {
+        let left_out = number(plan.unreachable);
+        report.reasons.push(format!(
+            "left out {left_out}: of these members of the list no source finds anybody by what is known"
+        ));
+        if report.end == End::Complete {
+            report.end = End::Partial;
+        }
     }
 }
 
@@ -107,35 +179,62 @@ fn sources(config: &Config, names: &[String]) -> Result<Vec<String>> {
 }
 
 fn query(args: &Run) -> Result<Query> {
-    let mut handles = args.handles.clone();
-    if let Some(path) = &args.file {
-        handles.extend(read_handles(path)?);
-    }
-    let query = Query {
-        handles,
+    let mut query = Query {
+        handles: args.handles.clone(),
+        list: args.list.clone(),
         hashtags: args.hashtags.clone(),
         max_pages: args.max_pages.map(std::num::NonZeroU32::get),
         ..Query::default()
     };
+    if let Some(path) = &args.file {
+        for ids in read_people(path)? {
+            add(&mut query, &ids);
+        }
+    }
     if query.is_empty() {
         return Err(Failure::usage("nothing to collect: the list of handles is empty"));
     }
     Ok(query)
 }
 
-fn read_handles(path: &Path) -> Result<Vec<String>> {
-    let shown = path.display();
-    let cannot = |error: std::io::Error| Failure::usage(format!("--file: cannot read {shown}: {error}"));
-    let input: Box<dyn Read> = match path.as_os_str() == "-" {
-        true => Box::new(std::io::stdin().lock()),
-        false => Box::new(std::fs::File::open(path).map_err(cannot)?),
-    };
-    let mut text = String::new();
-    let length = input.take(MAX_LIST + 1).read_to_string(&mut text).map_err(cannot)?;
-    if length as u64 > MAX_LIST {
-        return Err(Failure::usage(format!("--file: {shown} is longer than {MAX_LIST} bytes; split it")));
+/// Asks for somebody: by the second key, which never moves, else by handle, else by whatever is known.
+fn add(query: &mut Query, ids: &Ids) {
+    let by_key = ids.strong.iter().find(|id| &*id.kind == id_kind::TIKTOK_SEC_UID);
+    match (by_key, ids.get(id_kind::TIKTOK_HANDLE)) {
+        (None, Some(handle)) => query.handles.push(handle.to_owned()),
+        (id, _) => query.ids.extend(id.or(ids.strongest()).map(ToString::to_string)),
     }
-    ids::handles(&text).map_err(|wrong| Failure::usage(format!("--file: {shown}: {wrong}")))
+}
+
+/// Everybody a file names. Money is spent on them, so a row that names nobody is refused.
+fn read_people(path: &Path) -> Result<Vec<Ids>> {
+    let sheet = files::sheet(path, &SheetChoice { sheet: None, columns: Vec::new() })?;
+    if sheet.rows.iter().all(SheetRow::is_blank) {
+        return Ok(Vec::new());
+    }
+    let imported = import(&sheet, &Choice::default()).map_err(|error| files::wrong(path, error))?;
+    let refused: Vec<String> = imported
+        .rows
+        .iter()
+        .zip(&sheet.rows)
+        .filter_map(|(report, row)| match &report.verdict {
+            Verdict::NotRecognised { reason } => {
+                let shown =
+                    imported.columns.used.first().map(|(_, at)| row.cell(*at).shown()).unwrap_or_default();
+                let shown: String = shown.chars().take(60).collect();
+                Some(format!("row {}: {shown:?}: {reason}", report.row))
+            }
+            _ => None,
+        })
+        .collect();
+    if refused.is_empty() {
+        return Ok(imported.members);
+    }
+    let examples = refused.iter().take(EXAMPLES).map(String::as_str).collect::<Vec<_>>().join("\n  ");
+    let shown = path.display();
+    let message = format!("--file: {shown}: rows that name nobody: {}\n  {examples}", refused.len());
+    Err(Failure::usage(message)
+        .advise(format!("correct them, or keep what is recognised as a list: collector import {shown}")))
 }
 
 /// The command that goes on with this run.

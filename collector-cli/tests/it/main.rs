@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
 
+mod dead;
 mod harness;
+mod limits;
+mod lists;
 mod run;
+mod setup;
 mod simulate;
 mod usage;

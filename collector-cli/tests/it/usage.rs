@@ -16,7 +16,20 @@ fn help_and_version_are_data() {
     let sandbox = Sandbox::new();
     let help = sandbox.run(&["--help"]).expect(0);
     assert!(help.stdout.contains("Exit codes: 0 complete, 1 partial") && help.stderr.is_empty(), "{help:?}");
-    for command in ["run", "check", "show", "status", "demo", "simulate", "config"] {
+    for command in [
+        "run",
+        "check",
+        "show",
+        "status",
+        "import",
+        "export",
+        "dead",
+        "init",
+        "completions",
+        "demo",
+        "simulate",
+        "config",
+    ] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
         let help = sandbox.run(&[command, "--help"]).expect(0);
         assert!(help.stdout.contains("--json"), "{help:?}");
@@ -98,7 +111,9 @@ fn a_list_of_handles_names_its_bad_line() {
     sandbox.write("collector.toml", &config("http://127.0.0.1:9"));
     sandbox.write("handles.txt", "@fine\nnot/fine\n");
     sandbox.write("empty.txt", "# nobody\n");
-    sandbox.run(&["run", "--file", "handles.txt"]).refuses(2, &["handles.txt", "line 2", "not/fine"]);
+    sandbox
+        .run(&["run", "--file", "handles.txt"])
+        .refuses(2, &["handles.txt", "row 2", "not/fine", "collector import"]);
     sandbox.run(&["run", "--file", "empty.txt"]).refuses(2, &["nothing to collect"]);
     sandbox.run(&["run", "--file", "gone.txt"]).refuses(2, &["gone.txt"]);
     assert_eq!(sandbox.files(), ["collector.toml", "empty.txt", "handles.txt"]);

@@ -98,6 +98,8 @@ impl<D: Domain> Claim<D> {
                 None if worker.booked[worker.parts.slots[slot].account].load(Ordering::SeqCst) > 0 => {
                     return Ok(0);
                 }
+                // Nobody waits for a call that dear: cheaper ones may still fit.
+                None if !self.is_open(slot, lane).await? => return Ok(0),
                 None => {
                     let spent = Error::new(
                         ErrorKind::QuotaExhausted,
@@ -139,6 +141,21 @@ impl<D: Domain> Claim<D> {
             worker.store().settle_cost(&account.name, window, spec.worst_cost.times(unused)).await?;
         }
         Ok(started)
+    }
+
+    /// Whether a lane has tasks at all. If not, it is dry until somebody adds one.
+    async fn is_open(&self, slot: usize, lane: usize) -> Result<bool> {
+        let worker = &self.worker;
+        let slot_of = &worker.parts.slots[slot];
+        let (source, kind) = (Arc::clone(&slot_of.name), Arc::clone(&slot_of.kinds[lane].1));
+        let permit = LanePermit { source, kind, max: 0 };
+        worker.wet[slot][lane].store(false, Ordering::SeqCst);
+        let claims = worker.store().claim(&worker.id, std::slice::from_ref(&permit), worker.now()).await?;
+        let open = claims.open.first().copied().unwrap_or(0);
+        if open > 0 {
+            worker.wet[slot][lane].store(true, Ordering::SeqCst);
+        }
+        Ok(open > 0)
     }
 
     /// Books as many calls as fit, at most `calls`; `None` when not even one does.

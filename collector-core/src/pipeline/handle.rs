@@ -31,7 +31,7 @@ const LETTERS: usize = 10_000;
 
 /// A pipeline that was checked and can run.
 pub struct Engine<D: Domain> {
-    parts: Arc<Parts<D>>,
+    pub(super) parts: Arc<Parts<D>>,
 }
 
 impl<D: Domain> std::fmt::Debug for Engine<D> {
@@ -65,7 +65,8 @@ impl<D: Domain> Engine<D> {
         answers
     }
 
-    /// The tasks a query begins with; asks nobody and writes nothing.
+    /// The tasks a query begins with; asks nobody and writes nothing. A list of the store is not looked into: see
+    /// [`roots`](Self::roots).
     ///
     /// # Errors
     /// `ConfigInvalid` when a source cannot honour its part of the query, or none can do anything with it.
@@ -93,7 +94,7 @@ impl<D: Domain> Engine<D> {
                 roots.extend(tasks);
             }
         }
-        if roots.is_empty() {
+        if roots.is_empty() && query.list.is_none() {
             return Err(Error::new(
                 ErrorKind::ConfigInvalid,
                 "no source can do anything with this query: it asks for nothing they know",
@@ -200,11 +201,11 @@ impl<D: Domain> Handle<D> {
     /// Begins a run, or goes on with an unfinished one of the same job.
     ///
     /// # Errors
-    /// As for [`Engine::plan`], and `Storage`.
+    /// As for [`Engine::roots`].
     pub async fn submit(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.plan(&job.query)?;
+        let roots = engine.roots(&job.query).await?.tasks;
         let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });

@@ -6,6 +6,7 @@
 
 mod archive;
 mod entities;
+mod lists;
 mod outbox;
 mod payloads;
 mod runs;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::entities::Entities;
+use self::lists::Lists;
 use self::outbox::Outbox;
 use self::payloads::Payloads;
 use self::runs::Runs;
@@ -25,8 +27,8 @@ use self::tasks::Tasks;
 use super::ledger::{Changes, EntityChange, Ledger};
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Fate, FinishedCall, GiveBack, Heartbeat,
-    Known, LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
-    StoredPayload, Verdict, WorkerId, WorkerInfo,
+    Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState,
+    Settled, Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::Domain;
@@ -56,6 +58,7 @@ struct State<D: Domain> {
     workers: BTreeMap<WorkerId, Beat>,
     budgets: HashMap<Name, (Timestamp, Cost)>,
     parked: BTreeMap<Name, Parked>,
+    lists: Lists,
     commits: u64,
 }
 
@@ -78,6 +81,7 @@ impl<D: Domain> MemoryStore<D> {
             workers: BTreeMap::new(),
             budgets: HashMap::new(),
             parked: BTreeMap::new(),
+            lists: Lists::default(),
             commits: 0,
         };
         Self { domain: domain.into(), entities: Arc::default(), state: Arc::new(Mutex::new(state)) }
@@ -487,6 +491,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         Ok(revived)
     }
 
+    async fn discard(&self, dead: &[DeadId]) -> Result<u64> {
+        let mut state = self.state().await;
+        Ok(dead.iter().filter(|id| state.dead.remove(id).is_some()).count() as u64)
+    }
+
     async fn parked(&self) -> Result<Vec<Parked>> {
         Ok(self.state().await.parked.values().cloned().collect())
     }
@@ -523,6 +532,32 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
         Ok(self.state().await.payloads.get(id))
+    }
+
+    async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
+        self.state().await.lists.put(name, members, now)
+    }
+
+    async fn lists(&self) -> Result<Vec<ListInfo>> {
+        Ok(self.state().await.lists.all())
+    }
+
+    async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
+        Ok(self.state().await.lists.get(name))
+    }
+
+    async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
+        let entities = self.entities().await;
+        Ok(ids.iter().map(|id| entities.owner(id)).collect())
+    }
+
+    async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
+        Ok(self.entities().await.keys_after(after, max))
+    }
+
+    async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
+        let entities = self.entities().await;
+        Ok(keys.iter().filter_map(|key| entities.known(&self.domain, *key)).collect())
     }
 }
 

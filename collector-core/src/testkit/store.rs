@@ -36,6 +36,7 @@ mod clause;
 mod commit;
 mod domain;
 mod identity;
+mod lists;
 mod model;
 mod outbox;
 mod recovery;
@@ -153,9 +154,12 @@ macro_rules! __store_cases {
             10 SettleCost budgets::settle_cost "What was not spent can be spent in its window.";
             10 Park budgets::park "A parked account is kept with its reason until let out.";
             11 Revive recovery::revive "Dead letters become open tasks, once.";
+            11 Discard lists::discard "Discarded letters are gone, once; the next run asks again.";
             12 Reopen recovery::reopen "Everything committed is there after a kill.";
             12 Killed recovery::killed "A job killed at every step ends as if nothing had happened.";
             12 Model model::model "Random sequences agree with a naive model after each step.";
+            13 Lists lists::lists "A list is its members in order; who stays keeps the time.";
+            14 Many lists::many "Owners, keys and records of many at once.";
         }
     };
 }

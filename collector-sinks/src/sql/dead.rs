@@ -135,6 +135,14 @@ pub(super) async fn revive(write: &mut Write, letters: &[DeadId]) -> Result<u64>
     Ok(revived.len() as u64)
 }
 
+/// Forgets letters; gives how many.
+pub(super) async fn discard(tx: &Session, letters: &[DeadId]) -> Result<u64> {
+    let mut ids: Vec<u64> = letters.iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    tx.run_in("DELETE FROM @dead WHERE id IN (?*)", &[], &ints(ids)).await
+}
+
 async fn revive_task(write: &mut Write, key: u64) -> Result<bool> {
     let dead = "SELECT lane, run FROM @task WHERE id = ? AND state = ?";
     let Some(row) = write.tx.one(dead, vec![int(key), int(State::Dead as u64)]).await? else {

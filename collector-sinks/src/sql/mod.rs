@@ -50,6 +50,7 @@ mod enqueue;
 mod entities;
 mod error;
 mod lanes;
+mod lists;
 mod migration;
 mod outbox;
 mod owed;

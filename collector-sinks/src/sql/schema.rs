@@ -4,7 +4,9 @@
 //! the epoch, hashes 16 bytes, structures JSON.
 
 /// What each version of the schema adds to the one before; version 1 is the first entry.
-pub(super) const VERSIONS: &[&[&str]] = &[&[
+pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS];
+
+const FIRST: &[&str] = &[
     // Numbers that only grow, and totals that would be slow to count. See `counters.rs`.
     "CREATE TABLE @counter (id {serial}, n {int} NOT NULL){rows}",
     // For `state` see `workers.rs`.
@@ -69,4 +71,11 @@ pub(super) const VERSIONS: &[&[&str]] = &[&[
     "CREATE TABLE @dead (id {serial}, part {name} NOT NULL, what {text} NOT NULL, task {int}, entity {int}, \
      kind {name} NOT NULL, message {text} NOT NULL, payload {int}, run {int}, died_at {int} NOT NULL){rows}",
     "CREATE INDEX @dead_by_task ON @dead (task)",
-]];
+];
+
+/// Named lists of people: who, as JSON, in order.
+const LISTS: &[&str] = &[
+    "CREATE TABLE @list (name {name} NOT NULL PRIMARY KEY, changed {int} NOT NULL){clustered}",
+    "CREATE TABLE @list_member (list {name} NOT NULL, place {int} NOT NULL, ids {text} NOT NULL, \
+     since {int} NOT NULL, PRIMARY KEY (list, place)){clustered}",
+];

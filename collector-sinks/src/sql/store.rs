@@ -10,8 +10,8 @@ use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload,
-    WorkerId, WorkerInfo,
+    LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled,
+    Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 
@@ -21,7 +21,9 @@ use super::enqueue::Ask;
 use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
 use super::write::Write;
-use super::{budgets, claim, commit, dead, enqueue, payloads, read, runs, settle, take, tasks, workers};
+use super::{
+    budgets, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
+};
 
 /// The store of record in one SQLite file. See the [module page](super).
 pub struct SqlStore<D: Domain> {
@@ -223,6 +225,13 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         Ok(revived)
     }
 
+    async fn discard(&self, dead: &[DeadId]) -> Result<u64> {
+        let tx = self.database.write().await?;
+        let discarded = dead::discard(&tx, dead).await?;
+        tx.commit().await?;
+        Ok(discarded)
+    }
+
     async fn parked(&self) -> Result<Vec<Parked>> {
         budgets::parked(&self.database.read().await?).await
     }
@@ -245,5 +254,31 @@ impl<D: Domain> Store<D> for SqlStore<D> {
 
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
         payloads::get(&self.database.read().await?, id).await
+    }
+
+    async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
+        let tx = self.database.write().await?;
+        lists::put(&tx, name, members, now).await?;
+        tx.commit().await
+    }
+
+    async fn lists(&self) -> Result<Vec<ListInfo>> {
+        lists::all(&self.database.read().await?).await
+    }
+
+    async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
+        lists::get(&self.database.read().await?, name).await
+    }
+
+    async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
+        lists::owners(&self.database.read().await?, ids).await
+    }
+
+    async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
+        lists::keys(&self.database.read().await?, after, max).await
+    }
+
+    async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
+        lists::known(&self.database.read().await?, &*self.domain, keys).await
     }
 }

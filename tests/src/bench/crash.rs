@@ -74,6 +74,7 @@ fn start(binary: &Path, dir: &Path) -> Result<Child, Failure> {
         .args(["run", "--config", "collector.toml", "--file", "handles.txt", "--json"])
         .current_dir(dir)
         .env("BENCH_TOKEN", TOKEN)
+        .env("COLLECTOR_YES", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())

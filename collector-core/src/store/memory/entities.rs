@@ -276,7 +276,22 @@ impl<D: Domain> Entities<D> {
     }
 
     pub(super) fn find(&self, domain: &D, id: &Id) -> Option<Known<D>> {
-        let row = self.row(self.owners.get(&id.hash())?)?;
+        self.known(domain, self.owners.get(&id.hash())?)
+    }
+
+    /// The living record an identity belongs to.
+    pub(super) fn owner(&self, id: &Id) -> Option<RecordKey> {
+        self.owners.get(&id.hash()).filter(|key| self.archive.get(*key, |_| ()).is_some())
+    }
+
+    /// The keys of living records behind `after`.
+    pub(super) fn keys_after(&self, after: Option<RecordKey>, max: usize) -> Vec<RecordKey> {
+        self.archive.keys().filter(|key| after.is_none_or(|after| *key > after)).take(max).collect()
+    }
+
+    /// Everything known about a record.
+    pub(super) fn known(&self, domain: &D, key: RecordKey) -> Option<Known<D>> {
+        let row = self.row(key)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
         let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })

@@ -184,6 +184,15 @@ faults! {
     RevivesInWords => Revive, MixedRuns;
     RevivesTwice => Revive;
     LosesAllWhenKilled => Reopen, Killed;
+    DiscardsInWords => Discard;
+    // Lists and reading many.
+    AddsToLists => Lists;
+    SortsLists => Lists;
+    RedatesMembers => Lists;
+    KeepsEmptyLists => Lists;
+    OwnersOfNobody => Many;
+    KeysBeyondMax => Many;
+    KnownInKeyOrder => Many;
 }
 
 /// What a case says about a store; `None` when it is content.

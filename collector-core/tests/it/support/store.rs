@@ -13,8 +13,8 @@ use collector_core::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, MemoryL
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, Lookup, MemoryStore, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
-    StoredPayload, WorkerId, WorkerInfo,
+    LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened, Parked, Reserved, RunEnd, RunSpec,
+    RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -124,4 +124,11 @@ gated! {
     ids(key: RecordKey) -> Option<Ids>;
     dead_letters(max: usize) -> Vec<DeadLetter>;
     payload(id: PayloadId) -> Option<StoredPayload>;
+    discard(dead: &[DeadId]) -> u64;
+    put_list(name: &str, members: &[Ids], now: Timestamp) -> ();
+    lists() -> Vec<ListInfo>;
+    list(name: &str) -> Option<Vec<ListMember>>;
+    owners(ids: &[Id]) -> Vec<Option<RecordKey>>;
+    keys(after: Option<RecordKey>, max: usize) -> Vec<RecordKey>;
+    known(keys: &[RecordKey]) -> Vec<Known<D>>;
 }

@@ -14,8 +14,8 @@ use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, Ru
 use crate::sink::{Change, Facts, Position};
 use crate::store::{
     Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Fate, FinishedCall, GiveBack,
-    Heartbeat, Known, LanePermit, Lookup, MemoryStore, NoLookup, Opened, Parked, Reserved, RunEnd, RunSpec,
-    RunState, Settled, Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
+    Heartbeat, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, NoLookup, Opened, Parked,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -499,6 +499,53 @@ impl Store<TestDomain> for Broken {
         let revived = self.inner.revive(dead, now).await?;
         let again = dead.iter().filter(|id| !self.notes().revived.insert(**id)).count() as u64;
         Ok(if self.is(Fault::RevivesTwice) { revived + again } else { revived })
+    }
+
+    async fn discard(&self, dead: &[DeadId]) -> Result<u64> {
+        if self.is(Fault::DiscardsInWords) { Ok(dead.len() as u64) } else { self.inner.discard(dead).await }
+    }
+
+    async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
+        let mut members = members.to_vec();
+        match self.fault {
+            Some(Fault::AddsToLists) => {
+                let before = self.inner.list(name).await?.unwrap_or_default();
+                members.extend(before.into_iter().map(|member| member.ids));
+            }
+            Some(Fault::SortsLists) => members.sort_by_key(|ids| ids.strongest().cloned()),
+            Some(Fault::RedatesMembers) => self.inner.put_list(name, &[], now).await?,
+            Some(Fault::KeepsEmptyLists) if members.is_empty() => return Ok(()),
+            _ => {}
+        }
+        self.inner.put_list(name, &members, now).await
+    }
+
+    async fn lists(&self) -> Result<Vec<ListInfo>> {
+        self.inner.lists().await
+    }
+
+    async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
+        self.inner.list(name).await
+    }
+
+    async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
+        let mut owners = self.inner.owners(ids).await?;
+        if self.is(Fault::OwnersOfNobody) {
+            owners.retain(Option::is_some);
+        }
+        Ok(owners)
+    }
+
+    async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
+        self.inner.keys(after, if self.is(Fault::KeysBeyondMax) { max + 1 } else { max }).await
+    }
+
+    async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<TestDomain>>> {
+        let mut known = self.inner.known(keys).await?;
+        if self.is(Fault::KnownInKeyOrder) {
+            known.sort_by_key(|known| known.record.key);
+        }
+        Ok(known.into_iter().map(straightened).collect())
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {
