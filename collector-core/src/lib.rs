@@ -112,6 +112,7 @@ pub mod lock;
 pub mod observe;
 pub mod pipeline;
 pub mod retry;
+pub mod search;
 pub mod sink;
 pub mod source;
 pub mod store;
