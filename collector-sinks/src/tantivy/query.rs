@@ -3,26 +3,30 @@
 use std::ops::Bound;
 use std::path::Path;
 
-use collector_core::error::Result;
+use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::RecordKey;
 use collector_core::search::tokens::Phrase;
 use collector_core::search::{Condition, Match, Part, Plan, SearchField};
-use tantivy::Term;
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, ExistsQuery, Occur,
     PhrasePrefixQuery, PhraseQuery, Query, RangeQuery, TermQuery, TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{Searcher, Term};
 
-use super::error::damaged;
+use super::error::{damaged, index as refused};
 use super::mapping::{GONE_VALUE, Mapping};
 
 /// Behind every token that begins with the text before it: tokens hold no such character.
 const LAST: char = char::MAX;
 
+/// The most words the end of a phrase may stand for; each takes memory while the phrase is looked for.
+const MAX_ENDS: u32 = 50_000;
+
 /// Builds queries on one index.
 pub(super) struct Builder<'a> {
     pub(super) mapping: &'a Mapping,
+    pub(super) searcher: &'a Searcher,
     pub(super) path: &'a Path,
 }
 
@@ -80,7 +84,7 @@ impl Builder<'_> {
         Ok(match comparison {
             Match::Keyword(field, value) => term(self.field(*field)?, value),
             Match::Prefix(field, start) => prefix(self.field(*field)?, start),
-            Match::Phrase(field, words) => phrase(self.field(*field)?, words),
+            Match::Phrase(field, words) => self.phrase(self.field(*field)?, words)?,
         })
     }
 
@@ -88,6 +92,54 @@ impl Builder<'_> {
         self.mapping
             .field(field)
             .ok_or_else(|| damaged(self.path, &format!("the index has no field `{field}`")))
+    }
+}
+
+impl Builder<'_> {
+    fn phrase(&self, field: Field, phrase: &Phrase) -> Result<Box<dyn Query>> {
+        let (last, before) = match phrase.tokens.split_last() {
+            None => return Ok(Box::new(EmptyQuery)),
+            Some((token, [])) if phrase.prefix => return Ok(prefix(field, token)),
+            Some((token, [])) => return Ok(term(field, token)),
+            Some(tokens) => tokens,
+        };
+        let terms = before.iter().chain([last]).map(|token| Term::from_field_text(field, token)).collect();
+        if !phrase.prefix {
+            return Ok(Box::new(PhraseQuery::new(terms)));
+        }
+        let mut query = PhrasePrefixQuery::new(terms);
+        // All of them, or some creators would not be found; and no more, because room is made for each.
+        query.set_max_expansions(self.ends(field, last)?);
+        Ok(Box::new(query))
+    }
+
+    /// How many words of a field begin like this.
+    fn ends(&self, field: Field, start: &str) -> Result<u32> {
+        let failed = |error| refused(self.path, "cannot read the words of the search index", error);
+        let end = format!("{start}{LAST}");
+        let mut most = 1;
+        for segment in self.searcher.segment_readers() {
+            let index = segment.inverted_index(field).map_err(failed)?;
+            let mut words = index
+                .terms()
+                .range()
+                .ge(start)
+                .lt(&end)
+                .into_stream()
+                .map_err(|error| failed(error.into()))?;
+            let mut count = 0;
+            while words.advance() {
+                count += 1;
+                if count > MAX_ENDS {
+                    let message = format!(
+                        "more than {MAX_ENDS} words begin with {start:?}; write more of the last one"
+                    );
+                    return Err(Error::new(ErrorKind::ConfigInvalid, message));
+                }
+            }
+            most = most.max(count);
+        }
+        Ok(most)
     }
 }
 
@@ -103,22 +155,4 @@ fn prefix(field: Field, start: &str) -> Box<dyn Query> {
     let from = Term::from_field_text(field, start);
     let to = Term::from_field_text(field, &format!("{start}{LAST}"));
     Box::new(RangeQuery::new(Bound::Included(from), Bound::Excluded(to)))
-}
-
-fn phrase(field: Field, phrase: &Phrase) -> Box<dyn Query> {
-    match (phrase.tokens.as_slice(), phrase.prefix) {
-        ([], _) => Box::new(EmptyQuery),
-        ([token], true) => prefix(field, token),
-        ([token], false) => term(field, token),
-        (tokens, prefix) => {
-            let terms = tokens.iter().map(|token| Term::from_field_text(field, token)).collect();
-            if !prefix {
-                return Box::new(PhraseQuery::new(terms));
-            }
-            let mut query = PhrasePrefixQuery::new(terms);
-            // All, or some creators would not be found.
-            query.set_max_expansions(u32::MAX);
-            Box::new(query)
-        }
-    }
 }

@@ -71,7 +71,7 @@ impl TantivySearch {
     pub fn answer(&self, query: &Query, now: Timestamp) -> Result<Results> {
         let plan = Plan::new(query, now)?;
         let (searcher, path) = self.0.latest()?;
-        let asked = Builder { mapping: &self.0.mapping, path: &path }.plan(&plan)?;
+        let asked = Builder { mapping: &self.0.mapping, searcher: &searcher, path: &path }.plan(&plan)?;
         let failed = |error| refused(&path, "cannot search the index", error);
         let page = searcher.search(&asked, &Pager(&plan)).map_err(failed)?;
         let next = page.first.get(plan.limit).and_then(|_| page.first.get(plan.limit - 1));
