@@ -5,6 +5,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod search;
+
+pub(crate) use search::Search;
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
@@ -53,6 +57,8 @@ pub(crate) enum Command {
     Check(ConfigFile),
     /// Show one creator: the merged view, or who said what and when
     Show(Show),
+    /// Find creators: words, filters, ranges, orders, counts
+    Search(Box<Search>),
     /// Show what the store holds, what is open, and what is wrong
     Status(StoreChoice),
     /// Collect from a made-up vendor on this machine; needs no account

@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod demo;
 mod run;
+mod search;
 mod show;
 mod simulate;
 mod status;
@@ -35,6 +36,7 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
     match command {
         Command::Run(args) => run::execute(&session, args).await,
         Command::Show(args) => show::execute(&session, &args).await,
+        Command::Search(args) => search::execute(&session, &args).await,
         Command::Status(choice) => status::execute(&session, &choice).await,
         Command::Demo(args) => demo::execute(&session, args).await,
         Command::Check(file) => check::execute(&session, &file).await,

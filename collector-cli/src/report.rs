@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod run;
+mod search;
 mod show;
 mod status;
 mod text;
@@ -12,6 +13,7 @@ mod text;
 pub use check::{CheckReport, PartCheck};
 pub use demo::DemoReport;
 pub use run::RunOutcome;
+pub use search::SearchReport;
 pub use show::ShowReport;
 pub use status::{ParkedAccount, StatusReport};
 

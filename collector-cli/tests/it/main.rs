@@ -4,5 +4,6 @@
 
 mod harness;
 mod run;
+mod search;
 mod simulate;
 mod usage;

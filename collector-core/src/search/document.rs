@@ -38,7 +38,7 @@ impl Document {
         for field in SearchField::ALL {
             document.add(*field, &record.entity);
         }
-        document.add_tags(&record.entity);
+        document.add_hashtag_words();
         document.keywords.sort_unstable();
         document.keywords.dedup();
         document.note_known(&record.entity);
@@ -66,7 +66,7 @@ impl Document {
                 read(creator, &mut |text| {
                     if left > 0 {
                         left -= 1;
-                        self.add_text(field, &Tokens::of(text).joined);
+                        self.add_words(field, Tokens::of(text));
                     }
                 });
             }
@@ -88,12 +88,6 @@ impl Document {
         }
     }
 
-    fn add_text(&mut self, field: SearchField, tokens: &str) {
-        if !tokens.is_empty() {
-            self.texts.push((field, tokens.to_owned()));
-        }
-    }
-
     fn add_keyword(&mut self, field: SearchField, text: &str) {
         let value = keyword(text.trim_start_matches(['#', '@']));
         if !value.is_empty() {
@@ -101,14 +95,27 @@ impl Document {
         }
     }
 
-    /// What the biography names, and the words of all hashtags.
-    fn add_tags(&mut self, creator: &Creator) {
-        let named = creator.bio.as_deref().map(Tokens::of).unwrap_or_default();
-        named.tags.iter().take(MAX_VALUES).for_each(|tag| self.add_keyword(SearchField::Hashtag, tag));
-        named.mentions.iter().take(MAX_VALUES).for_each(|name| self.add_keyword(SearchField::Mention, name));
+    /// The tokens of a text; of the biography also whom and what it names.
+    fn add_words(&mut self, field: SearchField, tokens: Tokens) {
+        if field == SearchField::Bio {
+            tokens.tags.iter().take(MAX_VALUES).for_each(|tag| self.add_keyword(SearchField::Hashtag, tag));
+            tokens
+                .mentions
+                .iter()
+                .take(MAX_VALUES)
+                .for_each(|name| self.add_keyword(SearchField::Mention, name));
+        }
+        if !tokens.joined.is_empty() {
+            self.texts.push((field, tokens.joined));
+        }
+    }
+
+    /// The words of all hashtags.
+    fn add_hashtag_words(&mut self) {
         let tags = self.keywords.iter().filter(|(field, _)| *field == SearchField::Hashtag);
         let tags: BTreeSet<String> = tags.map(|(_, tag)| Tokens::of(tag).joined).collect();
-        tags.iter().for_each(|words| self.add_text(SearchField::HashtagWords, words));
+        let tags = tags.into_iter().filter(|words| !words.is_empty());
+        self.texts.extend(tags.map(|words| (SearchField::HashtagWords, words)));
     }
 
     fn note_known(&mut self, creator: &Creator) {

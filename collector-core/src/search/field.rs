@@ -27,10 +27,13 @@ pub enum FieldKind {
     List,
 }
 
+/// Puts each text of a field.
+type ReadTexts = fn(&Creator, &mut dyn FnMut(&str));
+
 /// Where a field's value is in a creator.
 pub(super) enum Read {
     /// Any number of texts.
-    Texts(fn(&Creator, &mut dyn FnMut(&str))),
+    Texts(ReadTexts),
     /// Yes, no, or not known.
     Flag(fn(&Creator) -> Option<bool>),
     /// A number, or not known.

@@ -75,7 +75,11 @@ impl Sink<Creator> for TantivySink {
     async fn open(&self, _cx: &Context, _position: Option<Position>) -> Result<()> {
         let slot = Arc::clone(&self.opened);
         // Opened again: the lock of the first time must go before it can be taken anew.
-        blocking(&self.config.path, move || Ok(drop(opened(&slot).take()))).await?;
+        blocking(&self.config.path, move || {
+            *opened(&slot) = None;
+            Ok(())
+        })
+        .await?;
         make_parent(&self.config.path).await?;
         let lock = FileLock::acquire(&self.config.path).await?;
         let (slot, config) = (Arc::clone(&self.opened), self.config.clone());

@@ -221,27 +221,27 @@ fn text_scope(name: &str) -> Option<Scope> {
 }
 
 fn apply(query: &mut Query, named: &Named<'_>, values: &[Value]) -> Result<()> {
-    let lower = named.name.to_ascii_lowercase();
-    let filter = |field, any, excluded| Filter { field, any, excluded };
-    match lower.as_str() {
+    let found = match named.name.to_ascii_lowercase().as_str() {
         "sort" => return sort(query, named, values),
-        "has" => each(values, |value| Ok(filter_has(value)?)).map(|found| push(query, found, named.excluded)),
-        "is" => each(values, |value| Ok((flag_field(value)?, Test::from(true))))
-            .map(|found| push(query, found, named.excluded)),
-        "known" => each(values, |value| Ok((field(value)?, Test::Known)))
-            .map(|found| push(query, found, named.excluded)),
-        "unknown" => each(values, |value| Ok((field(value)?, Test::Known)))
-            .map(|found| push(query, found, !named.excluded)),
-        _ => {
-            let Some(field) = SearchField::from_name(named.name) else {
-                let message = not_known("field", named.name, names(|_| true).chain(WORDS));
-                return Err(SyntaxError::new(named.span.clone(), message + "; quote what is no field"));
-            };
-            let any = values.iter().map(|value| value::test(field, value)).collect::<Result<_>>()?;
-            query.filters.push(filter(field, any, named.excluded));
-            Ok(())
-        }
-    }
+        "has" => (each(values, has)?, named.excluded),
+        "is" => (each(values, |value| Ok((flag_field(value)?, Test::from(true))))?, named.excluded),
+        "known" => (each(values, |value| Ok((field(value)?, Test::Known)))?, named.excluded),
+        "unknown" => (each(values, |value| Ok((field(value)?, Test::Known)))?, !named.excluded),
+        _ => return compare(query, named, values),
+    };
+    push(query, found.0, found.1);
+    Ok(())
+}
+
+/// A condition on one field: one of the values must hold.
+fn compare(query: &mut Query, named: &Named<'_>, values: &[Value]) -> Result<()> {
+    let Some(field) = SearchField::from_name(named.name) else {
+        let message = not_known("field", named.name, names(|_| true).chain(WORDS));
+        return Err(SyntaxError::new(named.span.clone(), message + "; quote what is no field"));
+    };
+    let any = values.iter().map(|value| value::test(field, value)).collect::<Result<_>>()?;
+    query.filters.push(Filter { field, any, excluded: named.excluded });
+    Ok(())
 }
 
 fn each(
@@ -258,7 +258,7 @@ fn push(query: &mut Query, found: Vec<(SearchField, Test)>, excluded: bool) {
 }
 
 /// `has:email` is the flag `has_email`; `has:bio` asks whether it is known.
-fn filter_has(value: &Value) -> Result<(SearchField, Test)> {
+fn has(value: &Value) -> Result<(SearchField, Test)> {
     if let Some(flag) = SearchField::from_name(&format!("has_{}", value.text)) {
         return Ok((flag, Test::from(true)));
     }

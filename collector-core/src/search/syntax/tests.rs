@@ -128,7 +128,7 @@ fn options_and_text_are_one_query() {
 fn faults_point_at_the_character() {
     let points = |text: &str| {
         let error = Query::parse(text).unwrap_err();
-        (text[error.start..error.end].to_owned(), error.message)
+        (text.get(error.start..error.end).unwrap().to_owned(), error.message)
     };
     let (at, message) = points("뷰티 folowers:10k");
     assert_eq!((at.as_str(), message.contains("did you mean `followers`?")), ("folowers", true), "{message}");
