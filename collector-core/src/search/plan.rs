@@ -207,7 +207,7 @@ fn condition(field: SearchField, test: &Test, now: Timestamp) -> Result<Conditio
             Condition::Range(field, bound(from, i64::MIN), bound(to, i64::MAX))
         }
         Test::Known => Condition::Known(field),
-        Test::Among(keys) => Condition::Among(Arc::clone(keys)),
+        Test::Among(_, keys) => Condition::Among(Arc::clone(keys)),
     })
 }
 

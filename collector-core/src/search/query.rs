@@ -72,8 +72,8 @@ pub enum Test {
     Within(Option<Bound>, Option<Bound>),
     /// Any value.
     Known,
-    /// One of these creators.
-    Among(Arc<BTreeSet<RecordKey>>),
+    /// One of the members of the list with this name.
+    Among(String, Arc<BTreeSet<RecordKey>>),
 }
 
 /// A condition on one field.
@@ -177,7 +177,7 @@ impl Query {
         })
     }
 
-    /// The same with each list's name replaced by its members. Lists are kept elsewhere and change by themselves, so
+    /// The same with the members of each list it asks for. Lists are kept elsewhere and change by themselves, so
     /// no index knows them.
     ///
     /// # Errors
@@ -189,7 +189,7 @@ impl Query {
         for filter in self.filters.iter_mut().filter(|filter| filter.field.kind() == FieldKind::List) {
             for test in &mut filter.any {
                 if let Test::Is(name) = test {
-                    *test = Test::Among(Arc::new(members(name)?));
+                    *test = Test::Among(name.clone(), Arc::new(members(name)?));
                 }
             }
         }
@@ -258,7 +258,7 @@ impl Filter {
                 Test::Is(_) => matches!(field.kind(), FieldKind::Keyword | FieldKind::Flag | FieldKind::List),
                 Test::Within(..) => field.is_number(),
                 Test::Known => field.kind() != FieldKind::List,
-                Test::Among(_) => field.kind() == FieldKind::List,
+                Test::Among(..) => field.kind() == FieldKind::List,
             };
             if !fits {
                 return refuse(format!("`{field}` cannot be compared like this"));

@@ -47,9 +47,7 @@ pub(super) struct SegmentPager {
     keys: Column<u64>,
     values: Column<i64>,
     total: u64,
-    most: usize,
-    /// The worst is on top.
-    first: BinaryHeap<Candidate>,
+    first: Best,
     facets: Vec<Counter>,
 }
 
@@ -68,8 +66,7 @@ impl Collector for Pager<'_> {
             keys: columns.u64(KEY)?,
             values: columns.i64(plan.order.field.name())?,
             total: 0,
-            most: plan.limit + 1,
-            first: BinaryHeap::new(),
+            first: Best { most: plan.limit + 1, heap: BinaryHeap::new() },
             facets: facets.collect::<tantivy::Result<_>>()?,
         })
     }
@@ -109,20 +106,34 @@ impl SegmentCollector for SegmentPager {
         // Weights are whole numbers, and their sums exact.
         let relevance = Relevance(score as u32);
         let place = self.order.place(relevance.0, self.values.first(doc), key);
-        let is_behind = self.after.is_none_or(|after| place > after);
-        let is_full = self.first.len() >= self.most;
-        if !is_behind || is_full && self.first.peek().is_some_and(|worst| place > worst.place) {
-            return;
+        if self.after.is_none_or(|after| place > after) {
+            let at = DocAddress::new(self.segment, doc);
+            self.first.offer(Candidate { place, relevance, key, at });
         }
-        if is_full {
-            self.first.pop();
-        }
-        self.first.push(Candidate { place, relevance, key, at: DocAddress::new(self.segment, doc) });
     }
 
     fn harvest(self) -> tantivy::Result<Found> {
         let facets = self.facets.into_iter().map(Counter::values).collect::<tantivy::Result<_>>()?;
-        Ok(Found { total: self.total, first: self.first.into_vec(), facets })
+        Ok(Found { total: self.total, first: self.first.heap.into_vec(), facets })
+    }
+}
+
+/// The first places of those offered, and no more of them than needed.
+struct Best {
+    most: usize,
+    /// The worst is on top.
+    heap: BinaryHeap<Candidate>,
+}
+
+impl Best {
+    fn offer(&mut self, candidate: Candidate) {
+        if self.heap.len() < self.most {
+            self.heap.push(candidate);
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && candidate < *worst
+        {
+            *worst = candidate;
+        }
     }
 }
 
@@ -162,5 +173,24 @@ impl Counter {
             named.insert(name, counts.next().unwrap_or_default());
         })?;
         Ok((named, self.unknown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use collector_core::search::Sort;
+
+    use super::*;
+
+    #[test]
+    fn only_the_first_places_are_held() {
+        let mut best = Best { most: 3, heap: BinaryHeap::new() };
+        for key in [7, 2, 9, 1, 8, 3].map(RecordKey) {
+            let place = Order::from(Sort::Relevance).place(1, None, key);
+            best.offer(Candidate { place, relevance: Relevance(1), key, at: DocAddress::new(0, 0) });
+            assert!(best.heap.len() <= 3);
+        }
+        let held = best.heap.into_sorted_vec();
+        assert_eq!(held.iter().map(|candidate| candidate.key.0).collect::<Vec<_>>(), [1, 2, 3]);
     }
 }

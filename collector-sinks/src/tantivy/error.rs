@@ -55,6 +55,6 @@ fn io_remedy(kind: io::ErrorKind) -> &'static str {
 /// The index is of a format that only its writer may replace.
 pub(super) fn other_format(path: &Path) -> Error {
     let message =
-        "the search index was made by another version; start `collector run` once, it makes it anew";
+        "the search index is of another version's format; `collector run` of this version makes it anew";
     Error::new(ErrorKind::ConfigInvalid, message).with("folder", path.display())
 }

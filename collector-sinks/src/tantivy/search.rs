@@ -89,7 +89,7 @@ impl TantivySearch {
 impl CreatorIndex for TantivySearch {
     async fn search(&self, cx: &Context, query: &Query) -> Result<Results> {
         let (search, query, now) = (self.clone(), query.clone(), cx.now());
-        blocking(self.0.folder.path(), move || search.answer(&query, now)).await
+        cx.guard(blocking(self.0.folder.path(), move || search.answer(&query, now))).await
     }
 }
 
@@ -97,10 +97,15 @@ impl Inner {
     /// What is committed now.
     fn latest(&self) -> Result<(Searcher, PathBuf)> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.folder.current()?.as_ref() != Some(&open.name) {
-            *open = Open::new(&self.folder)?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match open.renew(&self.folder) {
+                // Replaced, and the old one removed, after its name was read.
+                Err(_) if tries < TRIES && self.folder.current()?.as_ref() != Some(&open.name) => {}
+                renewed => break renewed?,
+            }
         }
-        open.refresh()?;
         Ok((open.reader.searcher(), open.path.clone()))
     }
 
@@ -146,7 +151,11 @@ impl Open {
         Ok(Self { name: name.clone(), path, reader, seen })
     }
 
-    fn refresh(&mut self) -> Result<()> {
+    /// Goes over to what is in use and committed now.
+    fn renew(&mut self, folder: &Folder) -> Result<()> {
+        if folder.current()?.as_ref() != Some(&self.name) {
+            *self = Self::new(folder)?;
+        }
         let seen = stamp(&self.path);
         if seen.is_none() || seen != self.seen {
             self.reader

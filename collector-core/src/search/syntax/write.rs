@@ -8,8 +8,7 @@ use crate::search::query::{Bound, Filter, Scope, Term, Test};
 use crate::search::{Direction, FieldKind, Query, SearchField, Sort};
 
 impl fmt::Display for Query {
-    /// Terms, filters and sort; without page and facets, which have no text. Members of a list are written as their
-    /// number and a hash: such a query cannot be read back.
+    /// Terms, filters and sort; without page and facets, which have no text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts: Vec<String> = self.terms.iter().map(term).collect();
         parts.extend(self.filters.iter().map(filter));
@@ -48,10 +47,8 @@ fn value(field: SearchField, test: &Test) -> String {
         Test::Is(value) => quoted(value),
         Test::Known => "*".to_owned(),
         Test::Within(from, to) => range(field, *from, *to),
-        Test::Among(keys) => {
-            let digest = crate::id::Digest::of_json(&keys);
-            format!("{}_members_{digest}", keys.len())
-        }
+        // Members may come and go between two pages.
+        Test::Among(name, _) => quoted(name),
     }
 }
 

@@ -66,12 +66,24 @@ async fn members_of_a_list_are_looked_up_by_key() {
     let index = TantivySearch::open(&path).unwrap();
     let query = Query::parse("list:spring -@h2").unwrap();
     assert!(index.answer(&query, Context::detached().now()).unwrap_err().to_string().contains("spring"));
-    let query = query.with_lists(|name| match name {
-        "spring" => Ok([1, 2, 4, 99].map(RecordKey).into()),
-        other => Err(other.to_owned()),
-    });
-    let found = index.answer(&query.unwrap(), Context::detached().now()).unwrap();
-    assert_eq!(found.hits.iter().map(|hit| hit.key.0).collect::<Vec<_>>(), [1, 4]);
+    let page = |query: Query| {
+        let found = index.answer(&query, Context::detached().now()).unwrap();
+        (found.hits.iter().map(|hit| hit.key.0).collect::<Vec<_>>(), found.next)
+    };
+    let of = |query: &Query, members: &[u64]| {
+        let members = |name: &str| match name {
+            "spring" => Ok(members.iter().copied().map(RecordKey).collect()),
+            other => Err(other.to_owned()),
+        };
+        query.clone().with_lists(members).unwrap()
+    };
+    assert_eq!(page(of(&query, &[1, 2, 4, 99])).0, [1, 4]);
+    // Somebody joins the list between two pages.
+    let mut query = query;
+    query.limit = 1;
+    query.after = page(of(&query, &[1, 2, 4])).1;
+    query.limit = 10;
+    assert_eq!(page(of(&query, &[1, 2, 4, 5])).0, [4, 5]);
 }
 
 #[tokio::test]
