@@ -113,5 +113,8 @@ fn shown(facet: &Facet) -> String {
     if facet.unknown > 0 {
         parts.push(format!("unknown {}", number(facet.unknown)));
     }
+    if parts.is_empty() {
+        parts.push("-".to_owned());
+    }
     format!("{}: {}", facet.field, parts.join(", "))
 }
