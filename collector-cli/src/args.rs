@@ -9,6 +9,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod search;
+
+pub(crate) use search::Search;
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
@@ -61,6 +65,8 @@ pub(crate) enum Command {
     Check(ConfigFile),
     /// Show one creator: the merged view, or who said what and when
     Show(Show),
+    /// Find creators: words, filters, ranges, orders, counts
+    Search(Box<Search>),
     /// Show what the store holds, what is open, and what is wrong
     Status(StoreChoice),
     /// Read a list of creators from a file into the store; every row is accounted for

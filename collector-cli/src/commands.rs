@@ -11,6 +11,7 @@ mod files;
 mod import;
 mod init;
 mod run;
+mod search;
 mod show;
 mod simulate;
 mod status;
@@ -42,6 +43,7 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
     match command {
         Command::Run(args) => run::execute(&session, args).await,
         Command::Show(args) => show::execute(&session, &args).await,
+        Command::Search(args) => search::execute(&session, &args).await,
         Command::Status(choice) => status::execute(&session, &choice).await,
         Command::Demo(args) => demo::execute(&session, args).await,
         Command::Check(file) => check::execute(&session, &file).await,

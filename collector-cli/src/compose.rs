@@ -10,11 +10,13 @@ use collector_core::observe::{Observer, Silent};
 use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
+use collector_core::search::CreatorIndex;
 use collector_core::store::{Budget, MemoryStore, Store};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
+use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 
-use crate::config::{Config, Job, JsonlPlace, LockPlace, RunOptions, SourceEntry, StorePlace};
+use crate::config::{Config, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry, StorePlace};
 use crate::registry::{AnySource, Built};
 
 /// The vendors' budgets are counted by the day.
@@ -66,6 +68,9 @@ pub(crate) fn engine_with(
     if let Some(place) = &config.jsonl {
         pipeline = pipeline.sink(jsonl(place));
     }
+    if let Some(SearchPlace::Tantivy(path)) = &config.search {
+        pipeline = pipeline.sink(TantivySink::new(TantivyConfig::new(path)));
+    }
     for name in &job.discover {
         let (source, options) = source_for(config, name, store, setup)?;
         pipeline = pipeline.source_with(source, options);
@@ -112,6 +117,13 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
             let message = "a store in memory ends with its command: there is nothing to look into";
             Err(Error::new(ErrorKind::ConfigInvalid, message))
         }
+    }
+}
+
+/// Opens the search index to ask it, beside a writer that may be running.
+pub(crate) fn open_index(place: &SearchPlace) -> Result<Arc<dyn CreatorIndex>> {
+    match place {
+        SearchPlace::Tantivy(path) => Ok(Arc::new(TantivySearch::open(path)?)),
     }
 }
 

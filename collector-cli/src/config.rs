@@ -21,7 +21,7 @@ use toml::de::DeTable;
 
 pub use fault::{Fault, Faults};
 pub use origin::Setting;
-pub use places::{JsonlPlace, LockPlace, StorePlace};
+pub use places::{JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
@@ -47,6 +47,8 @@ pub struct Config {
     pub store: StorePlace,
     /// The lock.
     pub lock: LockPlace,
+    /// The search index, if there is one.
+    pub search: Option<SearchPlace>,
     /// Where changes are written as JSON Lines, if at all.
     pub jsonl: Option<JsonlPlace>,
     /// Settings of the engine.

@@ -42,6 +42,11 @@ impl Output {
         self.bars.suspend(|| write_all(&mut io::stdout().lock(), &printed))
     }
 
+    /// Prints lines of data on standard output as they are.
+    pub(crate) fn data(&self, lines: &str) -> Result<()> {
+        self.bars.suspend(|| write_all(&mut io::stdout().lock(), lines))
+    }
+
     /// Says something to a person, on standard error.
     pub(crate) fn note(&self, text: &str) {
         self.aside(&format!("collector: {text}"));

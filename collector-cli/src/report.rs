@@ -8,6 +8,7 @@ mod demo;
 mod import;
 mod plan;
 mod run;
+mod search;
 mod show;
 mod status;
 mod text;
@@ -18,6 +19,7 @@ pub use demo::DemoReport;
 pub use import::{ImportReport, ListReport, RowExample};
 pub use plan::{BudgetReport, PlanReport};
 pub use run::RunOutcome;
+pub use search::SearchReport;
 pub use show::ShowReport;
 pub use status::{ParkedAccount, StatusReport};
 

@@ -113,6 +113,7 @@ pub mod observe;
 pub mod pipeline;
 pub mod replay;
 pub mod retry;
+pub mod search;
 pub mod sheet;
 pub mod sink;
 pub mod source;

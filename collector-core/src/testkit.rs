@@ -1,7 +1,7 @@
 //! Conformance suites and fakes for authors of adapters (feature `testkit`).
 //!
 //! A suite checks the numbered contract of a trait, one test per case: [`source`], [`sink`], [`store`], [`lock`],
-//! [`retry`]. [`fakes`] and [`faults`] stand in for the parts an author does not write; [`server`] answers HTTP by
+//! [`retry`], [`search`]. [`fakes`] and [`faults`] stand in for the parts an author does not write; [`server`] answers HTTP by
 //! script, faults included.
 
 mod case;
@@ -10,6 +10,7 @@ pub mod faults;
 pub mod lock;
 pub mod mocks;
 pub mod retry;
+pub mod search;
 pub mod server;
 pub mod sink;
 pub mod source;

@@ -1,15 +1,17 @@
-//! Backends of [`collector_core`]: the SQL store of record and the JSON Lines change log.
+//! Backends of [`collector_core`]: the SQL store of record, the search index and the JSON Lines
+//! change log.
 //!
 //! | feature | module | what |
 //! | --- | --- | --- |
 //! | `sqlite` | [`sql`] | [`Store`](collector_core::store::Store) in one SQLite file |
 //! | `jsonl` | [`jsonl`] | [`Sink`](collector_core::sink::Sink) that appends changes as JSON Lines |
 //! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
+//! | `tantivy` | [`tantivy`] | [`Sink`](collector_core::sink::Sink) and [`CreatorIndex`](collector_core::search::CreatorIndex) of creators in a folder |
 //!
-//! No feature is on by default; `full` turns all on. Nothing here spawns tasks, retries, waits for a clock or reads
-//! the environment.
+//! No feature is on by default; `full` turns all on. Nothing here retries, waits for a clock or reads the
+//! environment; what blocks runs on the runtime's blocking threads.
 
-#[cfg(any(feature = "sqlite", feature = "jsonl"))]
+#[cfg(any(feature = "sqlite", feature = "jsonl", feature = "tantivy"))]
 mod file_lock;
 #[cfg(feature = "jsonl")]
 pub mod jsonl;
@@ -17,3 +19,5 @@ pub mod jsonl;
 pub mod sheet;
 #[cfg(feature = "sqlite")]
 pub mod sql;
+#[cfg(feature = "tantivy")]
+pub mod tantivy;

@@ -6,6 +6,8 @@ mod vendor;
 
 use std::time::Duration;
 
+use collector_core::context::Context;
+use collector_core::search::Query as SearchQuery;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -46,8 +48,9 @@ async fn demonstrate(session: &Session, args: &Demo, folder: &Folder, vendor: &V
     let took = began.elapsed();
     let outcome = RunOutcome::new(report, job.fresh_for, &folder.again());
     let score = score(&config, vendor).await?;
+    let searchable = searchable(&config).await?;
     let stats = vendor.object("/stats").await?;
-    Ok(summary(args, folder, outcome, &score, &stats, took))
+    Ok(summary(args, folder, outcome, &score, searchable, &stats, took))
 }
 
 async fn score(config: &Config, vendor: &Vendor) -> Result<Score> {
@@ -55,17 +58,26 @@ async fn score(config: &Config, vendor: &Vendor) -> Result<Score> {
     Score::of(&store, vendor).await
 }
 
+/// How many can be found.
+async fn searchable(config: &Config) -> Result<u64> {
+    let Some(place) = &config.search else { return Ok(0) };
+    let index = compose::open_index(place)?;
+    Ok(index.search(&Context::detached(), &SearchQuery::all()).await?.total)
+}
+
 fn summary(
     args: &Demo,
     folder: &Folder,
     run: RunOutcome,
     score: &Score,
+    searchable: u64,
     stats: &Value,
     took: Duration,
 ) -> DemoReport {
     let stat = |name: &str| stats.get(name).and_then(Value::as_u64).unwrap_or_default();
     let faultless = score.missing + score.incomplete + score.wrong + score.duplicates == 0
-        && stat("bought_more_than_once") == 0;
+        && stat("bought_more_than_once") == 0
+        && searchable == score.creators;
     let exit = if run.exit() == Exit::Complete && !faultless { Exit::Partial } else { run.exit() };
     DemoReport {
         exit: exit.as_str(),
@@ -75,6 +87,7 @@ fn summary(
         again: !folder.is_new(),
         population: u64::from(args.creators),
         creators: score.creators,
+        searchable,
         checked: score.checked,
         missing: score.missing,
         incomplete: score.incomplete,

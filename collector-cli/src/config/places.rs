@@ -11,6 +11,9 @@ use super::tree::Node;
 /// The file the store is kept in when the configuration does not say.
 const DEFAULT_STORE: &str = "collector.db";
 
+/// The folder a search index is kept in when its section does not say.
+const DEFAULT_INDEX: &str = "search";
+
 /// Where the store of record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +53,46 @@ impl fmt::Display for StorePlace {
 }
 
 impl Serialize for StorePlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where the search index is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SearchPlace {
+    /// An index of this machine, in a folder.
+    Tantivy(PathBuf),
+}
+
+impl SearchPlace {
+    pub(super) fn default_in(dir: &Path) -> Self {
+        Self::Tantivy(dir.join(DEFAULT_INDEX))
+    }
+
+    /// Reads `tantivy:PATH`; a path counts from `dir`.
+    ///
+    /// # Errors
+    /// Says what is wrong and what would be right.
+    pub fn parse(dir: &Path, url: &str) -> Result<Self, String> {
+        let (scheme, path) = split(url, "tantivy:search")?;
+        match scheme {
+            "tantivy" => Ok(Self::Tantivy(dir.join(local_path(url, scheme, path, DEFAULT_INDEX)?))),
+            _ => Err(not_known("search index", scheme, ["tantivy"])),
+        }
+    }
+}
+
+impl fmt::Display for SearchPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tantivy(path) => write!(f, "tantivy:{}", path.display()),
+        }
+    }
+}
+
+impl Serialize for SearchPlace {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -120,6 +163,10 @@ impl Serialize for JsonlPlace {
 
 pub(super) fn store(node: &Node<'_>, url: &str) -> Option<StorePlace> {
     StorePlace::parse(node.document().dir(), url).map_err(|wrong| node.fault(wrong)).ok()
+}
+
+pub(super) fn search(node: &Node<'_>, url: &str) -> Option<SearchPlace> {
+    SearchPlace::parse(node.document().dir(), url).map_err(|wrong| node.fault(wrong)).ok()
 }
 
 pub(super) fn lock(node: &Node<'_>, url: &str) -> Option<LockPlace> {

@@ -8,7 +8,7 @@ use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
-use super::places::{self, JsonlPlace, LockPlace, StorePlace};
+use super::places::{self, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 use super::tree::Node;
 use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys};
 use crate::ids;
@@ -18,7 +18,7 @@ use crate::registry::Registry;
 const MAX_NAME: usize = 40;
 
 /// The tables and keys at the top of a file.
-const SECTIONS: [&str; 6] = ["store", "lock", "jsonl", "run", "sources", "jobs"];
+const SECTIONS: [&str; 7] = ["store", "lock", "search", "jsonl", "run", "sources", "jobs"];
 
 #[derive(Deserialize)]
 struct JobTable {
@@ -53,12 +53,20 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     let jobs = read_jobs(root, &sources.names);
     let store = read_url(root, "store", places::store, StorePlace::default_in(root.document().dir()));
     let lock = read_url(root, "lock", places::lock, LockPlace::Memory);
+    let search = match root.get("search") {
+        Some(_) => {
+            let default = SearchPlace::default_in(root.document().dir());
+            read_url(root, "search", places::search, default).map(Some)
+        }
+        None => Some(None),
+    };
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
     Some(Config {
         file: file.to_owned(),
         store: store?,
         lock: lock?,
+        search: search?,
         jsonl: jsonl.flatten(),
         run: run?,
         sources: sources.entries,

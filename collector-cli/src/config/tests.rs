@@ -215,7 +215,7 @@ fn every_fault_names_line_key_and_remedy() {
         ),
         (
             &format!("{source}[images]\nurl = \"file:images\"\n"),
-            &["3: images: unknown key `images`; known: store, lock, jsonl, run, sources, jobs"],
+            &["3: images: unknown key `images`; known: store, lock, search, jsonl, run, sources, jobs"],
         ),
         (
             &format!("{source}[store]\nurl = \"mysql://u:c4n4ry-5ecret@h/db\"\n"),

@@ -25,6 +25,8 @@ pub struct DemoReport {
     pub population: u64,
     /// Creators in the store.
     pub creators: u64,
+    /// Creators in the search index.
+    pub searchable: u64,
     /// Creators compared with the truth one by one.
     pub checked: u64,
     /// Of those: not in the store.
@@ -65,7 +67,7 @@ impl DemoReport {
             text.push_str(&format!("  - {}\n", super::plain(reason)));
         }
         text.push_str(&format!(
-            "\nin {}: collector.db (the store), creators.jsonl (every change)\n",
+            "\nin {}: collector.db (the store), search (the index), creators.jsonl (every change)\n",
             self.dir
         ));
         text.push_str(&format!("\ntry next\n{}", aligned(2, &self.suggestions())));
@@ -90,6 +92,7 @@ impl DemoReport {
     fn rows(&self) -> super::Rows {
         let row = |label: &str, text: String| vec![label.to_owned(), text];
         vec![
+            row("searchable", number(self.searchable)),
             row("missing", format!("{} of {}", number(self.missing), number(self.checked))),
             row(
                 "wrong",
@@ -113,6 +116,10 @@ impl DemoReport {
                 "who said what",
             ));
         }
+        rows.push(row(
+            format!("collector search 'followers:10k.. has:bio sort:er' --config {}", self.config),
+            "find creators",
+        ));
         rows.push(row(format!("collector status --config {}", self.config), "what the store holds"));
         let same = format!("collector demo --creators {} --dir {}", self.population, self.dir);
         rows.push(row(same, "once more: nothing fresh is bought again"));

@@ -7,6 +7,7 @@ mod harness;
 mod limits;
 mod lists;
 mod run;
+mod search;
 mod setup;
 mod simulate;
 mod usage;

@@ -8,3 +8,5 @@ mod jsonl;
 mod limited;
 #[cfg(feature = "sqlite")]
 mod sql;
+#[cfg(feature = "tantivy")]
+mod tantivy;

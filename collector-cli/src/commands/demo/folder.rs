@@ -85,6 +85,7 @@ impl Folder {
         let config = json!({
             "store": { "url": "sqlite:collector.db" },
             "lock": { "url": "memory:" },
+            "search": { "url": "tantivy:search" },
             "jsonl": { "path": "creators.jsonl" },
             "sources": { "ensembledata": {
                 "token": { "file": TOKEN_FILE },
