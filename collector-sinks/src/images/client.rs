@@ -42,7 +42,7 @@ impl Lookup for SystemLookup {
 pub(super) struct NotPublic;
 
 /// Hands on public addresses only.
-struct PublicOnly(Arc<dyn Lookup>);
+pub(super) struct PublicOnly(pub(super) Arc<dyn Lookup>);
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
@@ -92,7 +92,8 @@ pub(super) fn build(config: &ImagesConfig, lookup: Arc<dyn Lookup>) -> Result<Cl
 /// TLS with ring given explicitly and the machine's trust roots; without any, every `https` picture fails.
 fn tls() -> std::result::Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = match Verifier::new(provider) {
         Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
         Err(cause) => {

@@ -86,7 +86,8 @@ impl Downloader {
     async fn follow(&self, link: &Link) -> Result<Picture, Trouble> {
         let mut link = link.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let response = self.client.get(link.url().clone()).send().await.map_err(|error| transport(&error))?;
+            let response =
+                self.client.get(link.url().clone()).send().await.map_err(|error| transport(&error))?;
             if !response.status().is_redirection() {
                 return self.read(response).await;
             }
@@ -149,9 +150,10 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Trouble> {
         200 => None,
         401 | 403 | 410 => Some(Trouble::Ended(format!("the host answers {}", status.as_u16()))),
         404 => Some(Trouble::Gone),
-        408 | 425 | 429 | 500..=599 => {
-            Some(Trouble::Busy { after: waiting(headers), why: format!("the host answers {}", status.as_u16()) })
-        }
+        408 | 425 | 429 | 500..=599 => Some(Trouble::Busy {
+            after: waiting(headers),
+            why: format!("the host answers {}", status.as_u16()),
+        }),
         other => Some(Trouble::Unusable(format!("the host answers {other}"))),
     }
 }

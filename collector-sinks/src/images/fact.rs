@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_foreign_fact_is_none() {
-        for value in [Value::Null, json!("key"), json!({ "link": 7 }), json!({ "link": "x", "problem": "new" })] {
+        for value in
+            [Value::Null, json!("key"), json!({ "link": 7 }), json!({ "link": "x", "problem": "new" })]
+        {
             assert_eq!(PictureFact::of(&Facts::from([(AVATAR.to_owned(), value)])), None);
         }
     }

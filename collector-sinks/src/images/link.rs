@@ -142,8 +142,9 @@ fn check_name(name: &str, port: u16) -> Result<(), String> {
         return Err(format!("the link goes to port {port}, only 80 and 443 are asked"));
     }
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let is_local = |ending: &&str| name.strip_suffix(*ending).is_some_and(|head| head.is_empty() || head.ends_with('.'));
-    if !name.contains('.') || LOCAL_NAMES.iter().any(|ending| is_local(&ending)) {
+    let is_local =
+        |ending: &&str| name.strip_suffix(*ending).is_some_and(|head| head.is_empty() || head.ends_with('.'));
+    if !name.contains('.') || LOCAL_NAMES.iter().any(is_local) {
         return Err("the link goes to a name of the local network".to_owned());
     }
     Ok(())
@@ -159,7 +160,8 @@ mod tests {
 
     #[test]
     fn the_query_of_a_signed_link_is_left_as_it_is() {
-        let text = "https://p16.example.com/tos/a~c5_100x100.webp?x-expires=1793664000&x-signature=a%2Bb%2F%3D";
+        let text =
+            "https://p16.example.com/tos/a~c5_100x100.webp?x-expires=1793664000&x-signature=a%2Bb%2F%3D";
         assert_eq!(link(text).url().as_str(), text);
     }
 
@@ -186,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_link_says_when_it_ends() {
-        let ends = |text| link(text).ends_at().map(Timestamp::as_secs);
+        let ends = |text: &str| link(text).ends_at().map(Timestamp::as_secs);
         assert_eq!(ends("https://a.example.com/x?x-expires=1793664000&y=1"), Some(1_793_664_000));
         assert_eq!(ends("https://a.example.com/x?oh=00&oe=6AE91000"), Some(0x6AE9_1000));
         for none in ["", "?x-expires=", "?x-expires=soon", "?expires=60", "?x-expires=99999999999999999999"] {

@@ -69,12 +69,20 @@ impl Memory {
     /// A picture kept a moment ago.
     pub(super) fn kept(&self, link: &str, now: Timestamp) -> Option<KeptPicture> {
         let kept = lock(&self.kept);
-        kept.get(&link.to_owned()).filter(|(_, at)| now.since(*at) < KEPT_FOR).map(|(picture, _)| picture.clone())
+        kept.get(&link.to_owned())
+            .filter(|(_, at)| now.since(*at) < KEPT_FOR)
+            .map(|(picture, _)| picture.clone())
     }
 
     /// A record's link has ended. `heard` is when its source was last heard about it: a later time, or another link,
     /// is the answer to the question.
-    pub(super) fn ended(&self, key: RecordKey, link: &str, heard: Option<Timestamp>, now: Timestamp) -> Ended {
+    pub(super) fn ended(
+        &self,
+        key: RecordKey,
+        link: &str,
+        heard: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Ended {
         let link = Digest::of(link.as_bytes());
         let mut asked = lock(&self.asked);
         let Some(open) = asked.get(&key).copied() else {

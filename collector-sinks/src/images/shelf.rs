@@ -109,8 +109,11 @@ async fn folder(path: &FilePath, durable: bool) -> Result<Arc<dyn ObjectStore>> 
 /// A folder that is there must be one; where none is, one can be made below the nearest that is.
 async fn check_folder(path: &FilePath) -> Result<()> {
     let refused = |why: &str| {
-        Error::new(ErrorKind::ConfigInvalid, format!("the pictures' folder cannot be used: {why}; choose another"))
-            .with("folder", path.display())
+        Error::new(
+            ErrorKind::ConfigInvalid,
+            format!("the pictures' folder cannot be used: {why}; choose another"),
+        )
+        .with("folder", path.display())
     };
     for place in path.ancestors() {
         let place = if place.as_os_str().is_empty() { FilePath::new(".") } else { place };

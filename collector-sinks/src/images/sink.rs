@@ -86,7 +86,12 @@ impl ImagesSink {
     ///
     /// # Errors
     /// As for [`sweep`].
-    pub async fn sweep(&self, cx: &Context, grace: Duration, is_used: impl Fn(&str) -> bool) -> Result<Swept> {
+    pub async fn sweep(
+        &self,
+        cx: &Context,
+        grace: Duration,
+        is_used: impl Fn(&str) -> bool,
+    ) -> Result<Swept> {
         sweep(&**self.shelf.open().await?, cx.now(), grace, is_used).await
     }
 
@@ -167,10 +172,12 @@ impl ImagesSink {
         let key = case.record.key;
         match none.into() {
             NoPicture::HostRests(wait) => Wrote::Retry { after: Some(wait) },
-            NoPicture::Trouble(Trouble::Busy { after, why }) => match self.memory.failed(key, &case.name, after) {
-                Failed::Again(wait) => Wrote::Retry { after: Some(wait) },
-                Failed::GiveUp => case.missing(Problem::Unavailable, why),
-            },
+            NoPicture::Trouble(Trouble::Busy { after, why }) => {
+                match self.memory.failed(key, &case.name, after) {
+                    Failed::Again(wait) => Wrote::Retry { after: Some(wait) },
+                    Failed::GiveUp => case.missing(Problem::Unavailable, why),
+                }
+            }
             // Asked and in vain, not long ago: asking again would only cost.
             NoPicture::Trouble(Trouble::Ended(_)) if case.ended_before() => nothing_new(),
             NoPicture::Trouble(Trouble::Ended(why)) => {
@@ -179,7 +186,9 @@ impl ImagesSink {
                     Ended::GiveUp => case.missing(Problem::Ended, why),
                 }
             }
-            NoPicture::Trouble(Trouble::Gone) => case.missing(Problem::Gone, "the host answers 404".to_owned()),
+            NoPicture::Trouble(Trouble::Gone) => {
+                case.missing(Problem::Gone, "the host answers 404".to_owned())
+            }
             NoPicture::Trouble(Trouble::Unusable(why)) => case.missing(Problem::Unusable, why),
             NoPicture::Trouble(Trouble::Forbidden(why)) => case.missing(Problem::Forbidden, why),
         }

@@ -77,7 +77,8 @@ async fn end_what_waits(
     swept: &mut Swept,
 ) -> Result<()> {
     let root = Path::from(ASIDE);
-    let waiting: Vec<ObjectMeta> = store.list(Some(&root)).try_collect().await.map_err(|error| failed(ASIDE, error))?;
+    let waiting: Vec<ObjectMeta> =
+        store.list(Some(&root)).try_collect().await.map_err(|error| failed(ASIDE, error))?;
     for object in waiting {
         let Some((since, key)) = put_aside(object.location.as_ref()) else {
             swept.foreign += 1;

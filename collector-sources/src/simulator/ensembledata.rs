@@ -17,8 +17,8 @@ use super::answer::{Answer, Endpoint};
 use super::clock::{Clock, Ledger, date_of};
 use super::config::{AccountState, LastCursor, ListLocation, ProfileShape, SimulatorConfig, UnknownUser};
 use super::effects::World;
-use super::json::Json;
 use super::images::Images;
+use super::json::Json;
 use super::links::Links;
 use super::population::Creator;
 use super::posts::find_post;
@@ -171,7 +171,8 @@ impl VendorCall<'_> {
         }
         let creator = self.world.present(index);
         let seed = self.world.population.seed();
-        let stale = self.images.has_stale_links(&self.config.pictures, seed, index).then(|| self.links.ended());
+        let stale =
+            self.images.has_stale_links(&self.config.pictures, seed, index).then(|| self.links.ended());
         let links = stale.as_ref().unwrap_or(&self.links);
         let scene = Scene { links, ..self.scene(&creator, Counters::Real) };
         let mut json = Json::with_capacity(PROFILE_BYTES);

@@ -33,7 +33,8 @@ pub use knobs::PictureKnobs;
 /// Pixels across and down.
 const SIDE: usize = 16;
 
-const HTML_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment</title></head><body></body></html>\n";
+const HTML_PAGE: &str =
+    "<!DOCTYPE html>\n<html><head><title>Just a moment</title></head><body></body></html>\n";
 
 /// The image host's state.
 #[derive(Debug, Default)]

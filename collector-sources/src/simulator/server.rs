@@ -222,7 +222,8 @@ impl Shared {
             ListCall { world, config, query, links, now, epoch: knobs.epoch, fails }.answer(&self.pages)
         } else {
             let (clock, ledger) = (&self.clock, &self.ledger);
-            VendorCall { world, config, clock, ledger, query, links, images: &self.images, number, fails }.answer(endpoint)
+            VendorCall { world, config, clock, ledger, query, links, images: &self.images, number, fails }
+                .answer(endpoint)
         }
     }
 }

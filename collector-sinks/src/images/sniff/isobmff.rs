@@ -46,6 +46,9 @@ fn properties(meta: &[u8], limits: Limits, largest: &mut Option<Size>) -> Result
     })
 }
 
+/// What is done with a box: its kind and its data.
+type Look<'a> = &'a mut dyn FnMut(&[u8; 4], &[u8]) -> Result<(), Flaw>;
+
 /// Looks into each box of this kind.
 fn within(
     bytes: &[u8],
@@ -56,10 +59,7 @@ fn within(
 }
 
 /// Walks the boxes of one level to the end, which must be where the bytes end.
-fn for_each(
-    bytes: &[u8],
-    look: &mut dyn FnMut(&[u8; 4], &[u8]) -> Result<(), Flaw>,
-) -> Result<(), Flaw> {
+fn for_each(bytes: &[u8], look: Look<'_>) -> Result<(), Flaw> {
     let (mut at, mut boxes) = (0, 0);
     while at < bytes.len() {
         boxes += 1;

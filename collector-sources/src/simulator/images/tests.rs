@@ -64,7 +64,9 @@ async fn a_link_works_as_it_was_signed_and_until_it_ends() {
     let bench = with(json!({})).await;
     let link = avatar(&bench, 3).await;
     assert_eq!(picture(&bench, &link).await.status, 200);
-    for (from, to) in [("c5_1080x1080", "c5_9999x9999"), ("x-expires=1", "x-expires=2"), ("%3D", ""), ("%3D", "a%3D")] {
+    for (from, to) in
+        [("c5_1080x1080", "c5_9999x9999"), ("x-expires=1", "x-expires=2"), ("%3D", ""), ("%3D", "a%3D")]
+    {
         let forged = link.replace(from, to);
         assert_ne!(forged, link);
         assert_eq!(picture(&bench, &forged).await.status, 403, "{forged}");
@@ -113,7 +115,8 @@ async fn failures_happen_on_purpose() {
 fn pictures_are_as_large_as_asked_for() {
     for size in [0, 1_000, 70_000, 200_001] {
         let pattern = Pattern::new(7);
-        for bytes in [jpeg::encode(&pattern, size), png::encode(&pattern, size), webp::encode(&pattern, size)] {
+        for bytes in [jpeg::encode(&pattern, size), png::encode(&pattern, size), webp::encode(&pattern, size)]
+        {
             assert!(bytes.len() >= size && bytes.len() < size + 1_500, "{} for {size}", bytes.len());
         }
     }
