@@ -10,10 +10,13 @@ use collector_core::observe::{Observer, Silent};
 use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::store::{Budget, MemoryStore, Store};
+use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 
-use crate::config::{Config, Job, JsonlPlace, LockPlace, RunOptions, SourceEntry, StorePlace};
+use crate::config::{
+    Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SourceEntry, StorePlace,
+};
 use crate::registry::{AnySource, Built};
 
 /// The vendors' budgets are counted by the day.
@@ -42,6 +45,9 @@ pub(crate) fn engine(
     pipeline = match config.lock {
         LockPlace::Memory => pipeline.lock(MemoryLock::default(), LeaseOptions::default()),
     };
+    if let Some(options) = &config.images {
+        pipeline = pipeline.sink(images(options)?);
+    }
     if let Some(place) = &config.jsonl {
         pipeline = pipeline.sink(jsonl(place));
     }
@@ -92,6 +98,13 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
             Err(Error::new(ErrorKind::ConfigInvalid, message))
         }
     }
+}
+
+fn images(options: &ImagesOptions) -> Result<ImagesSink> {
+    let ImagesPlace::Folder(folder) = &options.url;
+    let mut config = ImagesConfig::new(folder);
+    config.allow.clone_from(&options.allow);
+    ImagesSink::new(config)
 }
 
 fn jsonl(place: &JsonlPlace) -> JsonlSink {

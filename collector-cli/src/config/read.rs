@@ -1,6 +1,7 @@
 //! From the document's tables to the configuration, noting every fault on the way.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
-use super::places::{self, JsonlPlace, LockPlace, StorePlace};
+use super::places::{self, ImagesPlace, JsonlPlace, LockPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys};
+use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -18,7 +19,7 @@ use crate::registry::Registry;
 const MAX_NAME: usize = 40;
 
 /// The tables and keys at the top of a file.
-const SECTIONS: [&str; 6] = ["store", "lock", "jsonl", "run", "sources", "jobs"];
+const SECTIONS: [&str; 7] = ["store", "lock", "images", "jsonl", "run", "sources", "jobs"];
 
 #[derive(Deserialize)]
 struct JobTable {
@@ -37,6 +38,13 @@ struct UrlTable {
     url: Option<String>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ImagesTable {
+    url: Option<String>,
+    allow: Vec<SocketAddr>,
+}
+
 #[derive(Deserialize)]
 struct JsonlTable {
     path: PathBuf,
@@ -53,12 +61,14 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     let jobs = read_jobs(root, &sources.names);
     let store = read_url(root, "store", places::store, StorePlace::default_in(root.document().dir()));
     let lock = read_url(root, "lock", places::lock, LockPlace::Memory);
+    let images = root.get("images").map(|node| read_images(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
     Some(Config {
         file: file.to_owned(),
         store: store?,
         lock: lock?,
+        images: images.flatten(),
         jsonl: jsonl.flatten(),
         run: run?,
         sources: sources.entries,
@@ -78,6 +88,15 @@ fn read_url<T>(
         Some(url) => place(&node.get("url")?, &url),
         None => Some(default),
     }
+}
+
+fn read_images(node: &Node<'_>) -> Option<ImagesOptions> {
+    let table: ImagesTable = node.read()?;
+    let url = match table.url {
+        Some(url) => places::images(&node.get("url")?, &url)?,
+        None => ImagesPlace::default_in(node.document().dir()),
+    };
+    Some(ImagesOptions { url, allow: table.allow })
 }
 
 fn read_jsonl(node: &Node<'_>) -> Option<JsonlPlace> {

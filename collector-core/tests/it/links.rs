@@ -35,7 +35,9 @@ fn signing(stale: usize) -> Scripted<CreatorSighting> {
 fn images() -> TrickySink<Creator> {
     TrickySink::new("images", |_, batch| {
         let fetch = |change: &Change<Creator>| match change {
-            Change::Put(record) if record.entity.avatar.as_ref().is_some_and(|link| link.ends_with("=good")) => {
+            Change::Put(record)
+                if record.entity.avatar.as_ref().is_some_and(|link| link.ends_with("=good")) =>
+            {
                 Wrote::Stored(Facts::from([("avatar".into(), "ab/ab.webp".into())]))
             }
             Change::Put(_) => Wrote::Refresh("the link has ended".into()),

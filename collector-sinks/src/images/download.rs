@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 
 use super::client::NotPublic;
+use super::hosts::Fault;
 use super::link::Link;
 use super::sniff::{self, Flaw, Kind, Limits, Size, TELLING};
 
@@ -40,7 +41,7 @@ pub(super) enum Trouble {
     /// There is no such picture.
     Gone,
     /// The host could not answer. It may say when to come back.
-    Busy { after: Option<Duration>, why: String },
+    Busy { fault: Fault, after: Option<Duration>, why: String },
     /// What came is not kept.
     Unusable(String),
     /// The link, or where it leads to, must not be asked for.
@@ -79,7 +80,7 @@ impl Downloader {
     pub(super) async fn fetch(&self, link: &Link) -> Result<Picture, Trouble> {
         match tokio::time::timeout(self.timeout, self.follow(link)).await {
             Ok(done) => done,
-            Err(_) => Err(busy(format!("no whole picture within {:?}", self.timeout))),
+            Err(_) => Err(busy(Fault::Host, format!("no whole picture within {:?}", self.timeout))),
         }
     }
 
@@ -136,8 +137,8 @@ impl Downloader {
     }
 }
 
-fn busy(why: String) -> Trouble {
-    Trouble::Busy { after: None, why }
+fn busy(fault: Fault, why: String) -> Trouble {
+    Trouble::Busy { fault, after: None, why }
 }
 
 fn unusable(flaw: &Flaw) -> Trouble {
@@ -150,10 +151,11 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Trouble> {
         200 => None,
         401 | 403 | 410 => Some(Trouble::Ended(format!("the host answers {}", status.as_u16()))),
         404 => Some(Trouble::Gone),
-        408 | 425 | 429 | 500..=599 => Some(Trouble::Busy {
-            after: waiting(headers),
-            why: format!("the host answers {}", status.as_u16()),
-        }),
+        status @ (408 | 425 | 429 | 500..=599) => {
+            let fault = if status == 429 { Fault::Host } else { Fault::Answer };
+            let why = format!("the host answers {status}");
+            Some(Trouble::Busy { fault, after: waiting(headers), why })
+        }
         other => Some(Trouble::Unusable(format!("the host answers {other}"))),
     }
 }
@@ -177,14 +179,14 @@ fn transport(error: &reqwest::Error) -> Trouble {
         }
         cause = one.source();
     }
-    let why = if error.is_timeout() {
-        "the host does not answer in time"
+    let (fault, why) = if error.is_timeout() {
+        (Fault::Host, "the host does not answer in time")
     } else if error.is_connect() {
-        "no connection to the host"
+        (Fault::Host, "no connection to the host")
     } else {
-        "the answer was cut short"
+        (Fault::Answer, "the answer was cut short")
     };
-    busy(why.to_owned())
+    busy(fault, why.to_owned())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 const ASKED_FOR: Duration = Duration::from_secs(600);
 
 /// Tries at one picture, each a little later, before it counts as unavailable.
-const MOST_TRIES: u32 = 5;
+const MOST_TRIES: u32 = 4;
 
 /// The first wait between them; each one doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -94,6 +94,11 @@ impl Memory {
         }
         asked.remove(&key);
         Ended::GiveUp
+    }
+
+    /// Whether the host of this record's link failed before.
+    pub(super) fn has_failed(&self, key: RecordKey, name: &str) -> bool {
+        lock(&self.tries).get(&(key, Digest::of(name.as_bytes()))).is_some()
     }
 
     /// The host of a record's link failed; `name` is the link's name, whatever its signature.
@@ -192,7 +197,7 @@ mod tests {
         let fails = || memory.failed(KEY, "a", None);
         let waits: Vec<_> = (0..MOST_TRIES).map(|_| fails()).collect();
         let seconds = |secs| Failed::Again(Duration::from_secs(secs));
-        assert_eq!(waits, [seconds(1), seconds(2), seconds(4), seconds(8), Failed::GiveUp]);
+        assert_eq!(waits, [seconds(1), seconds(2), seconds(4), Failed::GiveUp]);
         assert_eq!(memory.failed(KEY, "a", Some(Duration::from_secs(9))), seconds(9));
         memory.settled(KEY, "a");
         assert_eq!(fails(), seconds(1));

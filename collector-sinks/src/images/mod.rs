@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | the link has ended, by its own word or by 401, 403, 410 | asks for a newer version of the record, once; if that one's link has ended too: `ended` |
 //! | 404 | `gone` |
-//! | 408, 425, 429, 5xx, no connection, no answer in time, cut short | later, five times; then `unavailable` |
+//! | 408, 425, 429, 5xx, no connection, no answer in time, cut short | later, four times in all; then `unavailable` |
 //! | no picture, a broken one, too large, too many pixels, compressed | `unusable` |
 //! | a link that must not be asked for, or leads there | `forbidden` |
 //! | the folder fails | the whole batch stays pending |
@@ -37,8 +37,8 @@
 //! of the environment is used. `allow` names addresses that are exempt, for a simulator on the same machine.
 //!
 //! The type is told by the bytes: JPEG, PNG, WebP, GIF, AVIF, HEIC; never SVG or HTML. The size is read out of the
-//! file's own words, nothing is decoded or unpacked. At most 32 MiB of pictures are in memory. A host that fails three
-//! times in a row is left alone for a while; at most [`per_host`](ImagesConfig::per_host) downloads wait for one.
+//! file's own words, nothing is decoded or unpacked. At most 32 MiB of pictures are in memory. A host that does not
+//! answer three times in a row, or badly twenty times, is left alone for a while; at most [`per_host`](ImagesConfig::per_host) downloads wait for one.
 //!
 //! Pictures that no record refers to any more are collected by [`sweep`].
 //!

@@ -20,7 +20,7 @@ use super::client::{self, Lookup, SystemLookup};
 use super::config::ImagesConfig;
 use super::download::{Downloader, Picture, Trouble};
 use super::fact::{AVATAR, KeptPicture, MissingPicture, PictureFact, PictureState, Problem};
-use super::hosts::Hosts;
+use super::hosts::{Fault, Hosts};
 use super::link::Link;
 use super::memory::{Ended, Failed, Memory};
 use super::shelf::{Name, Shelf};
@@ -122,7 +122,7 @@ impl ImagesSink {
         if let Some(kept) = self.memory.kept(&place, cx.now()) {
             return Ok(case.report(PictureState::Kept(kept)));
         }
-        match self.fetch(cx, &link).await {
+        match self.fetch(&case, &link).await {
             Ok(picture) => {
                 let kept = self.keep(picture).await?;
                 self.memory.keep(&place, kept.clone(), cx.now());
@@ -133,7 +133,8 @@ impl ImagesSink {
         }
     }
 
-    async fn fetch(&self, cx: &Context, link: &Link) -> Result<Picture, NoPicture> {
+    async fn fetch(&self, case: &Case<'_>, link: &Link) -> Result<Picture, NoPicture> {
+        let cx = case.cx;
         if link.ends_at().is_some_and(|ends| ends <= cx.now()) {
             return Err(Trouble::Ended("the link has ended".to_owned()).into());
         }
@@ -142,11 +143,14 @@ impl ImagesSink {
         // After the host's own permit: who waits for a host that hangs holds no place of the others.
         let _place = self.places.acquire().await;
         let done = self.downloader.fetch(link).await;
-        match &done {
-            Err(Trouble::Busy { after, .. }) => visit.failed(now(), *after),
-            _ => visit.answered(),
-        }
-        done.map_err(NoPicture::Trouble)
+        let Err(Trouble::Busy { fault, after, .. }) = &done else {
+            visit.answered();
+            return done.map_err(NoPicture::Trouble);
+        };
+        let failed_before = self.memory.has_failed(case.record.key, &case.name);
+        let fault = if failed_before { Fault::Again } else { *fault };
+        let rests = visit.failed(now(), fault, *after);
+        done.map_err(|trouble| rests.map_or(NoPicture::Trouble(trouble), NoPicture::HostRests))
     }
 
     async fn keep(&self, picture: Picture) -> Result<KeptPicture> {
@@ -172,7 +176,7 @@ impl ImagesSink {
         let key = case.record.key;
         match none.into() {
             NoPicture::HostRests(wait) => Wrote::Retry { after: Some(wait) },
-            NoPicture::Trouble(Trouble::Busy { after, why }) => {
+            NoPicture::Trouble(Trouble::Busy { after, why, .. }) => {
                 match self.memory.failed(key, &case.name, after) {
                     Failed::Again(wait) => Wrote::Retry { after: Some(wait) },
                     Failed::GiveUp => case.missing(Problem::Unavailable, why),

@@ -202,9 +202,9 @@ async fn a_host_that_fails_is_tried_later_and_not_for_ever() {
             other => break other,
         }
         tries += stage.host.seen().len() - before;
-        assert!(tries <= 5 && waited < HOUR);
+        assert!(tries <= 4 && waited < HOUR);
     };
-    assert_eq!((problem(&last), stage.host.seen().len()), (Problem::Unavailable, 5));
+    assert_eq!((problem(&last), stage.host.seen().len()), (Problem::Unavailable, 4));
     // Soon it may work again.
     let next = after(&record, &reported(&last).unwrap());
     assert!(is_silent(&stage.write_one(&next).await));
