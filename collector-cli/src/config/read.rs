@@ -42,7 +42,7 @@ struct UrlTable {
 #[serde(default)]
 struct ImagesTable {
     url: Option<String>,
-    allow: Vec<SocketAddr>,
+    allow: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +96,19 @@ fn read_images(node: &Node<'_>) -> Option<ImagesOptions> {
         Some(url) => places::images(&node.get("url")?, &url)?,
         None => ImagesPlace::default_in(node.document().dir()),
     };
-    Some(ImagesOptions { url, allow: table.allow })
+    let addresses = node.get("allow").map(|list| list.elements().collect::<Vec<_>>()).unwrap_or_default();
+    let allow =
+        addresses.iter().zip(&table.allow).filter_map(|(node, text)| read_address(node, text)).collect();
+    Some(ImagesOptions { url, allow })
+}
+
+fn read_address(node: &Node<'_>, text: &str) -> Option<SocketAddr> {
+    let address = text.parse();
+    if address.is_err() {
+        let form = "expected an address with its port, such as \"127.0.0.1:8080\"";
+        node.fault(format!("{form}, found {text:?}"));
+    }
+    address.ok()
 }
 
 fn read_jsonl(node: &Node<'_>) -> Option<JsonlPlace> {
