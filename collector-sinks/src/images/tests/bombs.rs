@@ -5,6 +5,7 @@ use std::time::Duration;
 use collector_core::testkit::server::Answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::super::Problem;
 use super::super::sniff::{self, Flaw, Kind, Limits, Size};
@@ -281,10 +282,11 @@ async fn an_announced_giant_is_not_read() {
 }
 
 /// A host that sends a picture's beginning and then more without end; says how much it got rid of.
-async fn endless(start: Vec<u8>) -> (std::net::SocketAddr, tokio::task::JoinHandle<usize>) {
+async fn endless(start: Vec<u8>) -> (std::net::SocketAddr, JoinSet<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let sent = tokio::spawn(async move {
+    let mut sending = JoinSet::new();
+    sending.spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut asked = [0; 1_024];
         assert!(stream.read(&mut asked).await.unwrap() > 0);
@@ -296,7 +298,7 @@ async fn endless(start: Vec<u8>) -> (std::net::SocketAddr, tokio::task::JoinHand
         }
         sent
     });
-    (address, sent)
+    (address, sending)
 }
 
 #[tokio::test]
@@ -304,19 +306,19 @@ async fn a_picture_without_end_is_read_up_to_the_cap() {
     const CAP: usize = 1 << 20;
     // What the machine's buffers swallow on the way.
     const SWALLOWED: usize = 16 << 20;
-    let (address, sent) = endless(jpeg(8, 8, b"")).await;
+    let (address, mut sending) = endless(jpeg(8, 8, b"")).await;
     let stage = Stage::with(|config| (config.allow, config.max_bytes) = (vec![address], CAP)).await;
     let wrote = stage.write_one(&stage.shows(&format!("http://{address}/a"))).await;
     assert_eq!(problem(&wrote), Problem::Unusable);
-    assert!(sent.await.unwrap() < CAP + SWALLOWED);
+    assert!(sending.join_next().await.unwrap().unwrap() < CAP + SWALLOWED);
 }
 
 #[tokio::test]
 async fn a_page_without_end_is_left_at_its_beginning() {
-    let (address, sent) = endless(b"<!DOCTYPE html><html><body>a very long page".to_vec()).await;
+    let (address, mut sending) = endless(b"<!DOCTYPE html><html><body>a very long page".to_vec()).await;
     let stage = Stage::with(|config| (config.allow, config.max_bytes) = (vec![address], 1 << 40)).await;
     let record = stage.shows(&format!("http://{address}/a"));
     let wrote = tokio::time::timeout(Duration::from_secs(10), stage.write_one(&record));
     assert_eq!(problem(&wrote.await.unwrap()), Problem::Unusable);
-    assert!(sent.await.unwrap() < 32 << 20);
+    assert!(sending.join_next().await.unwrap().unwrap() < 32 << 20);
 }
