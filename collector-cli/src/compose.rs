@@ -12,11 +12,15 @@ use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
 use collector_core::store::{Budget, MemoryStore, Store};
+use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 
-use crate::config::{Config, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry, StorePlace};
+use crate::config::{
+    Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry,
+    StorePlace,
+};
 use crate::registry::{AnySource, Built};
 
 /// The vendors' budgets are counted by the day.
@@ -65,6 +69,9 @@ pub(crate) fn engine_with(
     pipeline = match config.lock {
         LockPlace::Memory => pipeline.lock(MemoryLock::default(), LeaseOptions::default()),
     };
+    if let Some(options) = &config.images {
+        pipeline = pipeline.sink(images(options)?);
+    }
     if let Some(place) = &config.jsonl {
         pipeline = pipeline.sink(jsonl(place));
     }
@@ -125,6 +132,13 @@ pub(crate) fn open_index(place: &SearchPlace) -> Result<Arc<dyn CreatorIndex>> {
     match place {
         SearchPlace::Tantivy(path) => Ok(Arc::new(TantivySearch::open(path)?)),
     }
+}
+
+fn images(options: &ImagesOptions) -> Result<ImagesSink> {
+    let ImagesPlace::Folder(folder) = &options.url;
+    let mut config = ImagesConfig::new(folder);
+    config.allow.clone_from(&options.allow);
+    ImagesSink::new(config)
 }
 
 fn jsonl(place: &JsonlPlace) -> JsonlSink {

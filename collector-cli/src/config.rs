@@ -11,6 +11,7 @@ mod wrong;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use toml::de::DeTable;
 
 pub use fault::{Fault, Faults};
 pub use origin::Setting;
-pub use places::{JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use places::{ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
@@ -49,6 +50,8 @@ pub struct Config {
     pub lock: LockPlace,
     /// The search index, if there is one.
     pub search: Option<SearchPlace>,
+    /// Where pictures are kept, if at all.
+    pub images: Option<ImagesOptions>,
     /// Where changes are written as JSON Lines, if at all.
     pub jsonl: Option<JsonlPlace>,
     /// Settings of the engine.
@@ -59,6 +62,17 @@ pub struct Config {
     pub jobs: Vec<Job>,
     /// What is allowed and unwise.
     pub warnings: Vec<String>,
+}
+
+/// Where pictures are kept, and what may be asked for them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ImagesOptions {
+    /// The place.
+    pub url: ImagesPlace,
+    /// Addresses with their ports that may be asked although they are not public: a simulator on this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<SocketAddr>,
 }
 
 /// Settings of the engine.

@@ -1,9 +1,10 @@
-//! Backends of [`collector_core`]: the SQL store of record, the search index and the JSON Lines
-//! change log.
+//! Backends of [`collector_core`]: the SQL store of record, pictures in a directory, the search index, tables and the JSON
+//! Lines change log.
 //!
 //! | feature | module | what |
 //! | --- | --- | --- |
 //! | `sqlite` | [`sql`] | [`Store`](collector_core::store::Store) in one SQLite file |
+//! | `images` | [`images`] | [`Sink`](collector_core::sink::Sink) that fetches pictures and keeps them in a directory |
 //! | `jsonl` | [`jsonl`] | [`Sink`](collector_core::sink::Sink) that appends changes as JSON Lines |
 //! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
 //! | `tantivy` | [`tantivy`] | [`Sink`](collector_core::sink::Sink) and [`CreatorIndex`](collector_core::search::CreatorIndex) of creators in a folder |
@@ -13,6 +14,8 @@
 
 #[cfg(any(feature = "sqlite", feature = "jsonl", feature = "tantivy"))]
 mod file_lock;
+#[cfg(feature = "images")]
+pub mod images;
 #[cfg(feature = "jsonl")]
 pub mod jsonl;
 #[cfg(feature = "sheet")]

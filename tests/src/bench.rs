@@ -9,6 +9,7 @@ mod collect;
 mod crash;
 mod detail;
 mod floor;
+mod images;
 mod list;
 mod process;
 mod rate_limit;
@@ -68,6 +69,8 @@ enum Workload {
     Rerun(rerun::Args),
     /// Posts by id, a hundred a call.
     Batch(batch::Args),
+    /// Pictures, a share of them behind links that have ended.
+    Images(images::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -80,6 +83,9 @@ enum Workload {
     /// The collector through its library, in a process of its own.
     #[command(hide = true)]
     Collect(collect::Args),
+    /// Pictures in one way, in a process of its own.
+    #[command(hide = true)]
+    Pictures(images::ChildArgs),
 }
 
 /// Parses the command line and runs the benchmark.
@@ -101,9 +107,11 @@ pub fn main() -> ExitCode {
             Workload::Crash(args) => crash::run(args, dir.path()).await,
             Workload::Rerun(args) => rerun::run(args, dir.path()).await,
             Workload::Batch(args) => batch::run(args, dir.path()).await,
+            Workload::Images(args) => images::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,
+            Workload::Pictures(args) => images::child(args).await,
         }
     });
     match outcome {

@@ -14,6 +14,9 @@ const DEFAULT_STORE: &str = "collector.db";
 /// The folder a search index is kept in when its section does not say.
 const DEFAULT_INDEX: &str = "search";
 
+/// The folder pictures are kept in when the configuration does not say.
+const DEFAULT_IMAGES: &str = "images";
+
 /// Where the store of record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -120,6 +123,34 @@ impl Serialize for LockPlace {
     }
 }
 
+/// Where pictures are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImagesPlace {
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl ImagesPlace {
+    pub(super) fn default_in(dir: &Path) -> Self {
+        Self::Folder(dir.join(DEFAULT_IMAGES))
+    }
+}
+
+impl fmt::Display for ImagesPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl Serialize for ImagesPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Where JSON Lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -173,6 +204,19 @@ pub(super) fn lock(node: &Node<'_>, url: &str) -> Option<LockPlace> {
     let place = split(url, "memory:").and_then(|(scheme, path)| match scheme {
         "memory" => empty(path, scheme).map(|()| LockPlace::Memory),
         _ => Err(not_known("lock", scheme, ["memory"])),
+    });
+    place.map_err(|wrong| node.fault(wrong)).ok()
+}
+
+pub(super) fn images(node: &Node<'_>, url: &str) -> Option<ImagesPlace> {
+    let place = split(url, "file:images").and_then(|(scheme, path)| match scheme {
+        "file" => Ok(ImagesPlace::Folder(node.document().dir().join(local_path(
+            url,
+            scheme,
+            path,
+            DEFAULT_IMAGES,
+        )?))),
+        _ => Err(not_known("place for pictures", scheme, ["file"])),
     });
     place.map_err(|wrong| node.fault(wrong)).ok()
 }

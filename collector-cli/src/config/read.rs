@@ -1,6 +1,7 @@
 //! From the document's tables to the configuration, noting every fault on the way.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
-use super::places::{self, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+use super::places::{self, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys};
+use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -18,7 +19,7 @@ use crate::registry::Registry;
 const MAX_NAME: usize = 40;
 
 /// The tables and keys at the top of a file.
-const SECTIONS: [&str; 7] = ["store", "lock", "search", "jsonl", "run", "sources", "jobs"];
+const SECTIONS: [&str; 8] = ["store", "lock", "images", "search", "jsonl", "run", "sources", "jobs"];
 
 #[derive(Deserialize)]
 struct JobTable {
@@ -35,6 +36,13 @@ struct JobTable {
 #[serde(default)]
 struct UrlTable {
     url: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ImagesTable {
+    url: Option<String>,
+    allow: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +68,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
         }
         None => Some(None),
     };
+    let images = root.get("images").map(|node| read_images(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
     Some(Config {
@@ -67,6 +76,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
         store: store?,
         lock: lock?,
         search: search?,
+        images: images.flatten(),
         jsonl: jsonl.flatten(),
         run: run?,
         sources: sources.entries,
@@ -86,6 +96,27 @@ fn read_url<T>(
         Some(url) => place(&node.get("url")?, &url),
         None => Some(default),
     }
+}
+
+fn read_images(node: &Node<'_>) -> Option<ImagesOptions> {
+    let table: ImagesTable = node.read()?;
+    let url = match table.url {
+        Some(url) => places::images(&node.get("url")?, &url)?,
+        None => ImagesPlace::default_in(node.document().dir()),
+    };
+    let addresses = node.get("allow").map(|list| list.elements().collect::<Vec<_>>()).unwrap_or_default();
+    let allow =
+        addresses.iter().zip(&table.allow).filter_map(|(node, text)| read_address(node, text)).collect();
+    Some(ImagesOptions { url, allow })
+}
+
+fn read_address(node: &Node<'_>, text: &str) -> Option<SocketAddr> {
+    let address = text.parse();
+    if address.is_err() {
+        let form = "expected an address with its port, such as \"127.0.0.1:8080\"";
+        node.fault(format!("{form}, found {text:?}"));
+    }
+    address.ok()
 }
 
 fn read_jsonl(node: &Node<'_>) -> Option<JsonlPlace> {

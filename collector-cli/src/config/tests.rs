@@ -55,6 +55,9 @@ const GOOD: &str = r##"
 url = "sqlite:data/collector.db"
 [lock]
 url = "memory:"
+[images]
+url = "file:pictures"
+allow = ["127.0.0.1:8080", "[::1]:9"]
 [jsonl]
 path = "creators.jsonl"
 [run]
@@ -89,6 +92,9 @@ fn the_documented_form_is_understood() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.store, StorePlace::Sqlite("conf/data/collector.db".into()));
     assert_eq!(config.jsonl, Some(JsonlPlace::File("conf/creators.jsonl".into())));
+    let images = config.images.as_ref().unwrap();
+    assert_eq!(images.url, ImagesPlace::Folder("conf/pictures".into()));
+    assert_eq!(images.allow, ["127.0.0.1:8080".parse().unwrap(), "[::1]:9".parse().unwrap()]);
     assert_eq!((config.run.in_flight, config.run.commit_window.get()), (NonZeroUsize::new(8), 32));
     assert_eq!((config.run.drain, config.run.retry.attempts.get()), (Duration::from_secs(10), 3));
     assert_eq!(config.run.retry.cap, Duration::from_secs(60), "what is left out keeps its default");
@@ -214,8 +220,26 @@ fn every_fault_names_line_key_and_remedy() {
             &["1: sources.\"a b\": \"a b\" is no name; use 1 to 40 letters, digits, `_`, `-` or `.`"],
         ),
         (
-            &format!("{source}[images]\nurl = \"file:images\"\n"),
-            &["3: images: unknown key `images`; known: store, lock, search, jsonl, run, sources, jobs"],
+            &format!("{source}[imges]\nurl = \"file:images\"\n"),
+            &[
+                "3: imges: unknown key `imges`; did you mean `images`? known: store, lock, images, search, jsonl, run, sources, jobs",
+            ],
+        ),
+        (
+            &format!("{source}[images]\nurl = \"ftp:images\"\n"),
+            &["4: images.url: unknown place for pictures `ftp`; known: file"],
+        ),
+        (
+            &format!("{source}[images]\nurl = \"file://images\"\n"),
+            &[
+                "4: images.url: `file://` would be a server; a file is written file:images or file:/dir/images",
+            ],
+        ),
+        (
+            &format!("{source}[images]\nallow = [\"localhost:80\"]\n"),
+            &[
+                "4: images.allow[0]: expected an address with its port, such as \"127.0.0.1:8080\", found \"localhost:80\"",
+            ],
         ),
         (
             &format!("{source}[store]\nurl = \"mysql://u:c4n4ry-5ecret@h/db\"\n"),

@@ -9,6 +9,7 @@ mod drift;
 mod enriching;
 mod flow;
 mod freshness;
+mod links;
 mod lists;
 mod machines;
 mod outages;

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
 
 /// Longest wait one knob may ask for, so that a slip of the pen does not hang a test for days.
@@ -119,6 +120,9 @@ pub struct SimulatorConfig {
     pub unknown_share: f64,
     /// Share of creators whose answers carry a handle but no stable id. Default 0.
     pub no_id_share: f64,
+
+    /// What the image host does.
+    pub pictures: PictureKnobs,
 }
 
 impl Default for SimulatorConfig {
@@ -168,6 +172,7 @@ impl Default for SimulatorConfig {
             reused_share: 0.0,
             unknown_share: 0.0,
             no_id_share: 0.0,
+            pictures: PictureKnobs::default(),
         }
     }
 }
@@ -311,7 +316,7 @@ impl SimulatorConfig {
     pub fn validate(&self) -> Result<(), SimulatorError> {
         self.validate_population()?;
         self.validate_token()?;
-        for (knob, share) in self.shares() {
+        for (knob, share) in self.shares().into_iter().chain(self.pictures.shares()) {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };
             check(knob, share, (0.0..=most).contains(&share), || {
@@ -322,6 +327,7 @@ impl SimulatorConfig {
             ("latency_ms", self.latency_ms),
             ("jitter_ms", self.jitter_ms),
             ("slow_body_ms", self.slow_body_ms),
+            ("pictures.latency_ms", self.pictures.latency_ms),
         ] {
             check(knob, wait, wait <= LONGEST_WAIT_MS, || format!("choose at most {LONGEST_WAIT_MS}"))?;
         }
@@ -335,6 +341,9 @@ impl SimulatorConfig {
         check("error_burst", self.error_burst, self.error_burst >= 1, || "choose at least 1".to_owned())?;
         check("oversize_bytes", self.oversize_bytes, self.oversize_bytes <= LARGEST_PADDING, || {
             format!("choose at most {LARGEST_PADDING}")
+        })?;
+        check("pictures.bytes", self.pictures.bytes, self.pictures.bytes <= MOST_PICTURE_BYTES, || {
+            format!("choose at most {MOST_PICTURE_BYTES}")
         })?;
         check("success_status", self.success_status, (200..500).contains(&self.success_status), || {
             "choose a status from 200 to 499".to_owned()

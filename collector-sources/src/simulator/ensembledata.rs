@@ -17,6 +17,7 @@ use super::answer::{Answer, Endpoint};
 use super::clock::{Clock, Ledger, date_of};
 use super::config::{AccountState, LastCursor, ListLocation, ProfileShape, SimulatorConfig, UnknownUser};
 use super::effects::World;
+use super::images::Images;
 use super::json::Json;
 use super::links::Links;
 use super::population::Creator;
@@ -45,6 +46,7 @@ pub(super) struct VendorCall<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) query: &'a Query,
     pub(super) links: Links<'a>,
+    pub(super) images: &'a Images,
     /// The number of the call, which decides the order of keys.
     pub(super) number: u64,
     /// Whether the work is to fail inside the vendor.
@@ -168,7 +170,11 @@ impl VendorCall<'_> {
             return self.data(r#"{"user":[17],"stats":{"followerCount":"many"}}"#.to_owned());
         }
         let creator = self.world.present(index);
-        let scene = self.scene(&creator, Counters::Real);
+        let seed = self.world.population.seed();
+        let stale =
+            self.images.has_stale_links(&self.config.pictures, seed, index).then(|| self.links.ended());
+        let links = stale.as_ref().unwrap_or(&self.links);
+        let scene = Scene { links, ..self.scene(&creator, Counters::Real) };
         let mut json = Json::with_capacity(PROFILE_BYTES);
         json.open('{').key("data").open('{');
         match shape {

@@ -1,13 +1,18 @@
 //! Signed links to pictures and videos, as a content network hands them out: right for a while, new in every answer.
 
 use super::json::{Json, push_number};
-use super::population::{purpose, push_base64};
+use super::population::purpose;
 use super::random::hash;
+
+pub(super) mod signature;
 
 const HOUR: u64 = 3_600;
 
 /// Picture links live 48 hours, cut down to the full hour.
 const PICTURE_HOURS: u64 = 48;
+
+/// How long ago the links ended that come out of a stale cache.
+const ENDED_HOURS: u64 = 2;
 
 /// Video links live about six hours.
 const VIDEO_HOURS: u64 = 6;
@@ -19,6 +24,8 @@ pub(super) struct Links<'a> {
     picture_expiry: String,
     video_expiry: String,
     nonce: u64,
+    seed: u64,
+    full_hour: u64,
 }
 
 impl<'a> Links<'a> {
@@ -32,12 +39,22 @@ impl<'a> Links<'a> {
             picture_expiry,
             video_expiry: format!("{:x}", full_hour + VIDEO_HOURS * HOUR),
             nonce: hash(seed, purpose::SIGNATURE, call),
+            seed,
+            full_hour,
         }
+    }
+
+    /// The same links, as they were when they ended some hours ago.
+    pub(super) fn ended(&self) -> Self {
+        let mut picture_expiry = String::with_capacity(10);
+        push_number(&mut picture_expiry, self.full_hour.saturating_sub(ENDED_HOURS * HOUR));
+        Self { picture_expiry, video_expiry: self.video_expiry.clone(), ..*self }
     }
 
     /// Writes a picture's link as a string value. `mark` is the part of the name that tells size and format.
     pub(super) fn picture(&self, json: &mut Json, uri: &str, mark: &str) {
-        let signature = self.signature(mark.len() as u64);
+        let nonce = signature::nonce(hash(self.nonce, mark.len() as u64, 0));
+        let signature = signature::of(self.seed, &nonce, &self.picture_expiry, &[uri, mark]);
         json.plain(&[
             self.base_url,
             "/images/",
@@ -66,15 +83,6 @@ impl<'a> Links<'a> {
             uri,
             "/?a=1233&br=1430&mime_type=video_mp4",
         ]);
-    }
-
-    fn signature(&self, part: u64) -> String {
-        let mut text = String::with_capacity(27);
-        for word in 0..3 {
-            push_base64(&mut text, hash(self.nonce, part, word), 9);
-        }
-        // Both would need escaping in a query.
-        text.replace(['-', '_'], "x")
     }
 }
 

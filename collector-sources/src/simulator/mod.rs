@@ -25,6 +25,7 @@
 //! | `/ensembledata/tt/user/info`, `/tt/user/info-from-secuid`, `/tt/hashtag/posts`, `/tt/post/multi-info` | EnsembleData |
 //! | `/ensembledata/customer/get-used-units`, `/customer/get-history` | its meter, free of charge |
 //! | `/list/creators?page=1&size=100` | whole creators as flat JSON: `{"items":[…],"next":2}`, at most 1,000 a page |
+//! | `/images/…` | the pictures that links in answers lead to: signed, for a while |
 //! | `GET /stats`, `GET /stats?subjects=true`, `POST /stats/reset` | counts of calls, answers and units |
 //! | `GET /truth?from=0&limit=100&posts=0` | JSON Lines: what is true of each creator, on request with posts |
 //! | `GET /truth/hashtags` | JSON Lines: every hashtag and the length of its list |
@@ -39,7 +40,7 @@
 //!
 //! In `/stats`, `calls` counts every call, those refused with a 429 too. A subject is what a call asks for: a handle, a
 //! `secUid`, a post id, `hashtag#cursor`, a page of the list. `bought_more_than_once` counts the answers beyond the
-//! first per subject. Times are unix milliseconds. The order of keys, signatures and expiry times of links and
+//! first per subject. Pictures are counted apart, under `pictures`. Times are unix milliseconds. The order of keys, signatures and expiry times of links and
 //! `unique_id_modify_time` change with every answer; all else changes only with `generation`.
 
 mod answer;
@@ -50,6 +51,7 @@ mod control;
 mod effects;
 mod ensembledata;
 mod faults;
+mod images;
 mod json;
 mod links;
 mod list;
@@ -71,5 +73,6 @@ pub use self::config::{
     AccountState, LastCursor, ListLocation, ProfileShape, RetryAfter, SimulatorConfig, SimulatorError,
     Truncation, UnknownUser,
 };
+pub use self::images::PictureKnobs;
 pub use self::population::{Creator, MAX_CREATORS, Population};
 pub use self::server::{Running, Simulator};

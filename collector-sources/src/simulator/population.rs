@@ -53,6 +53,10 @@ pub(super) mod purpose {
     pub(in super::super) const JITTER: u64 = 15;
     pub(in super::super) const SIGNATURE: u64 = 16;
     pub(in super::super) const QUIRK: u64 = 17;
+    pub(in super::super) const PICTURE: u64 = 101;
+    pub(in super::super) const PICTURE_FAULT: u64 = 102;
+    pub(in super::super) const PICTURE_FATE: u64 = 103;
+    pub(in super::super) const STALE_LINKS: u64 = 104;
 }
 
 /// Which of a creator's two possible handles: the one everybody knew first, or the one taken after a change.

@@ -24,6 +24,7 @@ use super::config::{RetryAfter, SimulatorConfig, SimulatorError};
 use super::effects::{Effects, World};
 use super::ensembledata::VendorCall;
 use super::faults::{self, Delivery, Fault};
+use super::images::{Images, PictureCall};
 use super::links::Links;
 use super::list::{ListCall, Pages};
 use super::population::{Population, purpose};
@@ -132,6 +133,7 @@ pub(super) struct Shared {
     clock: Clock,
     ledger: Ledger,
     stats: Arc<Stats>,
+    images: Arc<Images>,
     pages: Pages,
     /// One per vendor: each limits its own clients.
     ensembledata_bucket: Bucket,
@@ -149,6 +151,7 @@ impl Shared {
             clock: Clock::default(),
             ledger: Ledger::default(),
             stats: Arc::default(),
+            images: Arc::default(),
             pages: Pages::default(),
             ensembledata_bucket: Bucket::default(),
             list_bucket: Bucket::default(),
@@ -219,7 +222,8 @@ impl Shared {
             ListCall { world, config, query, links, now, epoch: knobs.epoch, fails }.answer(&self.pages)
         } else {
             let (clock, ledger) = (&self.clock, &self.ledger);
-            VendorCall { world, config, clock, ledger, query, links, number, fails }.answer(endpoint)
+            VendorCall { world, config, clock, ledger, query, links, images: &self.images, number, fails }
+                .answer(endpoint)
         }
     }
 }
@@ -228,6 +232,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/ensembledata/{*path}", any(ensembledata))
         .route("/list/creators", any(list))
+        .route("/images/{*path}", get(image))
         .route("/stats", get(stats))
         .route("/stats/reset", post(reset_stats))
         .route("/truth", get(tell_truth))
@@ -243,6 +248,18 @@ async fn ensembledata(State(shared): State<Arc<Shared>>, method: Method, uri: Ur
     vendor(&shared, Endpoint::of_path(path), &method, &uri).await
 }
 
+async fn image(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
+    let knobs = shared.knobs();
+    let call = PictureCall {
+        knobs: &knobs.config.pictures,
+        seed: shared.population.seed(),
+        now: shared.clock.now(),
+        path: uri.path().strip_prefix("/images/").unwrap_or_default(),
+        query: &Query::parse(uri.query().unwrap_or_default()),
+    };
+    shared.images.answer(call).await
+}
+
 async fn list(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
     vendor(&shared, Endpoint::ListCreators, &method, &uri).await
 }
@@ -256,7 +273,12 @@ async fn vendor(shared: &Shared, endpoint: Endpoint, method: &Method, uri: &Uri)
 
 async fn stats(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     let query = Query::parse(uri.query().unwrap_or_default());
-    let mut report = shared.stats.report(query.get("subjects") == Some("true"));
+    let with_subjects = query.get("subjects") == Some("true");
+    let mut report = shared.stats.report(with_subjects);
+    report["pictures"] = shared.images.report();
+    if with_subjects {
+        report["subjects"]["/images"] = shared.images.subjects();
+    }
     let knobs = shared.knobs();
     let level = |bucket: &Bucket| {
         knobs.limit.map(|limit| {
@@ -271,6 +293,7 @@ async fn stats(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
 
 async fn reset_stats(State(shared): State<Arc<Shared>>) -> Response {
     shared.stats.reset();
+    shared.images.reset();
     plain(Answer::json(200, "{}"))
 }
 

@@ -204,6 +204,8 @@ impl<D: Domain> Outbox<D> {
         let Some(row) = self.rows.get_mut(&key).filter(|row| row.owed & 1 << at != 0) else { return effect };
         if let Fate::Owed { not_before, ask } = fate {
             sink.waiting.insert(key, not_before);
+            // By then it may show a newly signed link, which makes no version: it is made anew.
+            self.warm -= usize::from(row.entity.take().is_some());
             effect.ask = ask;
             return effect;
         }

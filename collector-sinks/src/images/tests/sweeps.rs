@@ -1,0 +1,112 @@
+//! Collecting what nobody refers to.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use collector_core::clock::Timestamp;
+use collector_core::error::ErrorKind;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tempfile::TempDir;
+
+use super::super::{Swept, sweep};
+
+const GRACE: Duration = Duration::from_secs(86_400);
+
+struct Shelf {
+    store: LocalFileSystem,
+    folder: TempDir,
+    /// Far enough ahead that everything is old, if it is not written meanwhile.
+    now: Timestamp,
+}
+
+fn key(number: u8) -> String {
+    let hash = format!("{number:02x}").repeat(32);
+    format!("{number:02x}/{hash}.jpg")
+}
+
+impl Shelf {
+    async fn with(pictures: impl IntoIterator<Item = u8>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+        for number in pictures {
+            store.put(&Path::from(key(number)), vec![number].into()).await.unwrap();
+        }
+        let any = store.head(&Path::from(key(1))).await.unwrap().last_modified;
+        let now = Timestamp::from_millis(any.timestamp_millis()) + GRACE + GRACE;
+        Self { store, folder, now }
+    }
+
+    async fn sweep(&self, at: Timestamp, used: &[u8]) -> Swept {
+        let used: BTreeSet<String> = used.iter().map(|number| key(*number)).collect();
+        sweep(&self.store, at, GRACE, |key| used.contains(key)).await.unwrap()
+    }
+
+    fn has(&self, number: u8) -> bool {
+        self.folder.path().join(key(number)).exists()
+    }
+
+    fn files(&self) -> usize {
+        super::stage::files_below(self.folder.path()).len()
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_refers_to_is_put_aside_and_deleted_by_a_later_sweep() {
+    let shelf = Shelf::with([1, 2, 3]).await;
+    let first = shelf.sweep(shelf.now, &[2]).await;
+    assert_eq!((first.kept, first.put_aside, first.deleted), (1, 2, 0));
+    assert_eq!((shelf.has(1), shelf.has(2), shelf.has(3), shelf.files()), (false, true, false, 3));
+    let early = shelf.sweep(shelf.now + GRACE / 2, &[2]).await;
+    assert_eq!((early.deleted, shelf.files()), (0, 3), "they wait for the grace");
+    let last = shelf.sweep(shelf.now + GRACE, &[2]).await;
+    assert_eq!((last.deleted, last.kept, shelf.files()), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn what_is_young_is_left_whoever_refers_to_it() {
+    let shelf = Shelf::with([1]).await;
+    let swept = shelf.sweep(shelf.now - GRACE - GRACE / 2, &[]).await;
+    assert_eq!((swept.kept, swept.put_aside, shelf.has(1)), (1, 0, true));
+}
+
+#[tokio::test]
+async fn what_a_record_refers_to_after_all_comes_back() {
+    let shelf = Shelf::with([1]).await;
+    shelf.sweep(shelf.now, &[]).await;
+    assert!(!shelf.has(1));
+    // A writer had written it in the very moment, and its record refers to it now.
+    let later = shelf.sweep(shelf.now + GRACE + GRACE, &[1]).await;
+    assert_eq!((later.restored, later.deleted, shelf.has(1)), (1, 0, true));
+    assert_eq!(std::fs::read(shelf.folder.path().join(key(1))).unwrap(), [1]);
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_left_alone() {
+    let shelf = Shelf::with([1]).await;
+    for foreign in ["notes.txt", "01/short.jpg", "aside/soon/x.jpg", "thumbs/01.jpg"] {
+        shelf.store.put(&Path::from(foreign), "x".into()).await.unwrap();
+    }
+    let swept = shelf.sweep(shelf.now, &[1]).await;
+    assert_eq!((swept.foreign >= 4, swept.put_aside, swept.deleted, shelf.files()), (true, 0, 0, 5));
+}
+
+#[tokio::test]
+async fn sweeping_twice_at_once_is_sweeping_once() {
+    let shelf = Shelf::with(1..=20).await;
+    let (one, two) = tokio::join!(shelf.sweep(shelf.now, &[7]), shelf.sweep(shelf.now, &[7]));
+    assert_eq!(one.put_aside + two.put_aside, 19);
+    assert!(shelf.has(7));
+    let (one, two) = tokio::join!(shelf.sweep(shelf.now + GRACE, &[7]), shelf.sweep(shelf.now + GRACE, &[7]));
+    assert!(one.deleted + two.deleted >= 19 && shelf.files() == 1);
+}
+
+#[tokio::test]
+async fn a_grace_that_is_no_grace_is_refused() {
+    let shelf = Shelf::with([1]).await;
+    let refused = sweep(&shelf.store, shelf.now, Duration::from_secs(60), |_| false).await.unwrap_err();
+    assert_eq!((refused.kind(), shelf.has(1)), (ErrorKind::ConfigInvalid, true));
+    let there: &dyn ObjectStore = &shelf.store;
+    assert!(there.head(&Path::from(key(1))).await.is_ok());
+}
