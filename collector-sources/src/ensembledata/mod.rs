@@ -82,8 +82,12 @@
 //! ```
 
 mod config;
+mod cost;
 mod error;
+mod follow;
 mod ident;
+mod kind;
+mod options;
 mod parse;
 mod request;
 mod seed;
@@ -91,4 +95,5 @@ mod source;
 mod wire;
 
 pub use config::EnsembleDataConfig;
+pub use options::{EnsembleDataOptions, Order, Search};
 pub use source::EnsembleData;
