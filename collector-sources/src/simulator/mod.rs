@@ -50,6 +50,7 @@ mod control;
 mod effects;
 mod ensembledata;
 mod faults;
+mod graph;
 mod json;
 mod links;
 mod list;

@@ -53,6 +53,8 @@ pub(super) mod purpose {
     pub(in super::super) const JITTER: u64 = 15;
     pub(in super::super) const SIGNATURE: u64 = 16;
     pub(in super::super) const QUIRK: u64 = 17;
+    pub(in super::super) const TIE: u64 = 18;
+    pub(in super::super) const SOUND: u64 = 19;
 }
 
 /// Which of a creator's two possible handles: the one everybody knew first, or the one taken after a change.

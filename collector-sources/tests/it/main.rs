@@ -11,3 +11,5 @@ mod http;
 mod scripted;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated;
+#[cfg(all(feature = "ensembledata", feature = "simulator"))]
+mod simulated_lists;

@@ -24,16 +24,18 @@ pub(super) fn read(
         Answer::Data { data, next_cursor } => (data, next_cursor),
         Answer::Absent(absence) => return reader.absent(tasks, payload, price(None), absence),
     };
-    let mut page = reader.page(tasks, payload, price(Some(listing.rows.len())))?;
-    let mut found = Found::default();
+    let mut page = reader.page(tasks, payload, None)?;
+    let (mut found, mut others) = (Found::default(), 0);
     for (index, raw) in listing.rows.iter().enumerate() {
         let place = format!("{}[{index}]", listing.place);
         match row::read(kind, raw, &place, reader.keep_email, &mut page.malformed) {
-            Ok(row) => row.into_iter().for_each(|row| found.add(row)),
+            Ok(Some(row)) => found.add(row),
+            Ok(None) => others += 1,
             Err(malformed) => page.malformed.push(malformed),
         }
     }
     page.items = found.into_sightings();
+    page.cost = page.cost.or_else(|| price(Some(listing.rows.len() - others)));
     let cursors = Cursors { cursor: listing.next_cursor.or(&beside), page_token: &listing.next_page_token };
     // A call for a page has one task.
     for (task, outcome) in tasks.iter().zip(&mut page.outcomes) {
