@@ -55,6 +55,8 @@ pub(super) mod purpose {
     pub(in super::super) const QUIRK: u64 = 17;
     pub(in super::super) const TIE: u64 = 18;
     pub(in super::super) const SOUND: u64 = 19;
+    pub(in super::super) const NOT_IN_LIST: u64 = 20;
+    pub(in super::super) const NO_ID_IN_LIST: u64 = 21;
 }
 
 /// Which of a creator's two possible handles: the one everybody knew first, or the one taken after a change.
