@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use collector_sources::simulator::SimulatorConfig;
 use serde_json::Value;
 
 use crate::config::parse_duration;
@@ -151,7 +152,14 @@ fn span(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| format!("expected {}", crate::config::DURATION_FORM))
 }
 
+/// All knobs of the simulator, for its help.
+fn knobs_help() -> String {
+    let knobs = SimulatorConfig::KNOBS.iter().map(|(name, what)| format!("  {name}:{what}\n"));
+    format!("Knobs:\n{}", knobs.collect::<String>())
+}
+
 #[derive(Debug, Args)]
+#[command(after_long_help = knobs_help())]
 pub(crate) struct Simulate {
     /// How many creators there are
     #[arg(long, value_name = "N")]
@@ -192,7 +200,11 @@ pub(crate) struct Simulate {
     /// Units a day before every answer is "used up"
     #[arg(long, value_name = "N")]
     units_per_day: Option<u64>,
-    /// Set any other knob; an unknown name lists them all
+    /// People who are renamed, handles that move, creators a vendor does not know, answers without ids, a vendor
+    /// that is days behind
+    #[arg(long)]
+    pub(crate) effects: bool,
+    /// Set any other knob; --help lists them all
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) knob: Vec<String>,
     /// End when standard input is closed: for programs that start a simulator and may crash

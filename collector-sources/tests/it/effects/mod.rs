@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::simulated::{TrueHashtag, World, creators};
 use roster::Roster;
 
-const EVERYBODY: u32 = 1_500;
+const EVERYBODY: u32 = 1_000;
 
 /// What is true of one creator, and who knows what of them.
 #[derive(Debug, Deserialize)]
@@ -48,8 +48,8 @@ struct Score {
     duplicates: usize,
     /// Records in which one creator's number stands beside another's picture.
     mixed: usize,
-    /// Looked up, and the handle is not the present one.
-    wrong_handle: usize,
+    /// Looked up, and the handle is not the present one: their numbers.
+    wrong_handle: Vec<String>,
     /// Looked up, and the followers are not the present ones.
     wrong_followers: usize,
     /// A country that is not theirs.
@@ -89,7 +89,8 @@ impl Score {
         self.wrong_country += usize::from(record.country.as_deref().is_some_and(|is| is != truth.country));
         let looked_up = truth.known && record.sources.iter().any(|from| &*from.aspect == "profile");
         if looked_up {
-            self.wrong_handle += usize::from(record.handle.as_deref() != Some(&truth.handle));
+            let wrong = record.handle.as_deref() != Some(&truth.handle);
+            self.wrong_handle.extend(wrong.then(|| truth.uid.clone()));
             self.wrong_followers += usize::from(record.followers != Some(truth.followers));
         }
     }
@@ -134,14 +135,18 @@ async fn with_all_effects_nobody_is_lost_or_taken_for_somebody_else() {
     let (truths, records) = collect(creators(EVERYBODY).with_effects()).await;
     // The effects are there at all.
     let count = |is: fn(&Truth) -> bool| truths.iter().filter(|truth| is(truth)).count();
-    assert!(count(|truth| truth.renamed) > 30 && count(|truth| truth.first_handle_taken_by.is_some()) > 3);
-    assert!(count(|truth| !truth.known) > 80 && count(|truth| !truth.in_list) > 80);
-    assert!(count(|truth| !truth.has_ids) > 15 && count(|truth| !truth.row_has_id) > 15);
+    assert!(count(|truth| truth.renamed) > 20 && count(|truth| truth.first_handle_taken_by.is_some()) > 1);
+    assert!(count(|truth| !truth.known) > 50 && count(|truth| !truth.in_list) > 50);
+    assert!(count(|truth| !truth.has_ids) > 10 && count(|truth| !truth.row_has_id) > 10);
 
     let score = Score::of(&truths, &records);
     // One creator can only be two records when a vendor that gives no ids shows them under another handle.
     let excused = count(|truth| truth.renamed && !(truth.has_ids && truth.row_has_id));
     assert!(score.duplicates <= excused, "{score:?}, {excused} may be twice");
-    let expected = Score { people: truths.len(), duplicates: score.duplicates, ..Score::default() };
-    assert_eq!(score, expected);
+    // Lists go on showing a handle at its former owner, so a list can take it from the one who has it now.
+    let takers: BTreeSet<&String> =
+        truths.iter().filter_map(|truth| truth.first_handle_taken_by.as_ref()).collect();
+    assert!(score.wrong_handle.iter().all(|uid| takers.contains(uid)), "{score:?}");
+    let (duplicates, wrong_handle) = (score.duplicates, score.wrong_handle.clone());
+    assert_eq!(score, Score { people: truths.len(), duplicates, wrong_handle, ..Score::default() });
 }
