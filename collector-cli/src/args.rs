@@ -52,6 +52,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Check the configuration and ask every part whether it works; writes nothing
     Check(ConfigFile),
+    /// Make one call, or read a kept answer, and show where every value came from
+    Try(Try),
+    /// Look into the sources
+    #[command(subcommand)]
+    Sources(SourcesCommand),
     /// Show one creator: the merged view, or who said what and when
     Show(Show),
     /// Show what the store holds, what is open, and what is wrong
@@ -69,6 +74,32 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Show it with every default filled in; secrets are never shown
     Show(ConfigFile),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SourcesCommand {
+    /// List the types this command knows and what each needs, and the configured instances with what calls cost
+    List(ConfigFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Try {
+    /// The source's name in the configuration
+    pub(crate) source: String,
+    /// What to ask for: @handle, #hashtag, the platform's number, kind:value; with --kind the subject as it is
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+    /// The kind of call; `collector sources list` names them
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// A parameter of the task; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE", requires = "kind")]
+    pub(crate) params: Vec<String>,
+    /// Read this file as the answer instead of asking; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
 }
 
 #[derive(Debug, Clone, Args)]

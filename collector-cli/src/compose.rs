@@ -99,7 +99,8 @@ fn jsonl(place: &JsonlPlace) -> JsonlSink {
     JsonlSink::new(JsonlConfig::new(place.as_path()))
 }
 
-fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
+/// One configured source, and how it may be used.
+pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
     let Some(entry) = config.sources.get(name) else {
         return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
     };

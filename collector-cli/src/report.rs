@@ -6,13 +6,17 @@ mod check;
 mod demo;
 mod run;
 mod show;
+mod sources;
 mod status;
 mod text;
+mod tried;
 
 pub use check::{CheckReport, PartCheck};
 pub use demo::DemoReport;
 pub use run::RunOutcome;
 pub use show::ShowReport;
+pub use sources::{KindReport, SourceReport, SourcesReport, TypeReport};
 pub use status::{ParkedAccount, StatusReport};
+pub use tried::{TryAnswer, TryReport};
 
 pub(crate) use text::{Rows, aligned, count, number, plain, took, when};
