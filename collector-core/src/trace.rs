@@ -26,7 +26,7 @@ use search::Search;
 pub const ROWS: usize = 3;
 
 /// Readings of the answer at most.
-pub const MOST_READS: usize = 20_000;
+pub const MOST_READS: usize = 5_000;
 
 /// Bytes of all readings together at most.
 pub const MOST_BYTES: usize = 1 << 30;

@@ -105,7 +105,7 @@ impl TryReport {
     /// Notes that there is no usable answer; tells how the command ends.
     pub(crate) fn failed(&mut self, error: &Error) -> Exit {
         self.error = Some(ErrorChain(error).to_string());
-        self.advice = Some(error.kind().advice());
+        self.advice = Some(super::check::advice(error.kind()));
         let exit = match Exit::of_error(error.kind()) {
             // Nothing of ours failed: the vendor's answer is missing.
             Exit::Aborted => Exit::Partial,
@@ -243,7 +243,7 @@ fn more(many: usize) -> Option<String> {
 /// A value, short and on one line.
 fn shown(value: &Value) -> String {
     let text = match value {
-        Value::Null => String::new(),
+        Value::Null => "–".to_owned(),
         Value::String(text) => plain(text),
         other => other.to_string(),
     };

@@ -1,5 +1,7 @@
 //! Paths into an answer, and what is done to the values there.
 
+use std::ops::BitOr;
+
 use serde_json::Value;
 
 /// One step of a path.
@@ -33,9 +35,9 @@ pub(super) fn cut(value: &mut Value, rows: usize) -> bool {
         Value::Array(list) => {
             let longer = list.len() > rows;
             list.truncate(rows);
-            list.iter_mut().fold(longer, |any, value| cut(value, rows) || any)
+            list.iter_mut().map(|value| cut(value, rows)).fold(longer, BitOr::bitor)
         }
-        Value::Object(object) => object.values_mut().fold(false, |any, value| cut(value, rows) || any),
+        Value::Object(object) => object.values_mut().map(|value| cut(value, rows)).fold(false, BitOr::bitor),
         _ => false,
     }
 }
@@ -65,33 +67,40 @@ fn at_mut<'v>(root: &'v mut Value, path: &[Step]) -> Option<&'v mut Value> {
     })
 }
 
-/// The answer without the value at a path; an element of a list becomes null, so that the others keep their places.
-pub(super) fn without(root: &Value, path: &[Step]) -> Value {
+/// The answer without the values at these paths; an element of a list becomes null, so that the others keep their
+/// places.
+pub(super) fn without(root: &Value, paths: &[Path]) -> Value {
     let mut changed = root.clone();
-    let Some((last, parents)) = path.split_last() else { return Value::Null };
-    match (at_mut(&mut changed, parents), last) {
-        (Some(Value::Object(object)), Step::Key(key)) => drop(object.remove(key)),
-        (Some(Value::Array(list)), Step::Index(index)) => {
-            if let Some(element) = list.get_mut(*index) {
-                *element = Value::Null;
+    for path in paths {
+        let Some((last, parents)) = path.split_last() else { return Value::Null };
+        match (at_mut(&mut changed, parents), last) {
+            (Some(Value::Object(object)), Step::Key(key)) => drop(object.remove(key)),
+            (Some(Value::Array(list)), Step::Index(index)) => {
+                list.get_mut(*index).into_iter().for_each(|element| *element = Value::Null);
             }
+            _ => {}
         }
-        _ => {}
     }
     changed
 }
 
-/// The answer with the value at a path changed in one of several ways; `None` when there are no more ways. All
-/// values of an object or list are changed at once.
-pub(super) fn changed(root: &Value, path: &[Step], way: usize) -> Option<Value> {
+/// The answer with the values at these paths changed in one of several ways; `None` when none can be changed in this
+/// way. All values of an object or list are changed at once.
+pub(super) fn changed(root: &Value, paths: &[Path], way: usize) -> Option<Value> {
     let mut changed = root.clone();
-    change(at_mut(&mut changed, path)?, way).then_some(changed)
+    let mut any = false;
+    for path in paths {
+        any |= at_mut(&mut changed, path).is_some_and(|value| change(value, way));
+    }
+    any.then_some(changed)
 }
 
 fn change(value: &mut Value, way: usize) -> bool {
     match value {
-        Value::Array(list) => list.iter_mut().fold(false, |any, value| change(value, way) || any),
-        Value::Object(object) => object.values_mut().fold(false, |any, value| change(value, way) || any),
+        Value::Array(list) => list.iter_mut().map(|value| change(value, way)).fold(false, BitOr::bitor),
+        Value::Object(object) => {
+            object.values_mut().map(|value| change(value, way)).fold(false, BitOr::bitor)
+        }
         single => match other(single, way) {
             Some(changed) => {
                 *single = changed;

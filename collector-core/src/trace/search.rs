@@ -1,6 +1,7 @@
 //! Tries the values of an answer one by one, whole objects first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn run(mut self, cut: bool) -> Trace {
-        self.look_at(&[]);
+        self.look_at(Path::new());
         let fields: Vec<String> = self.found.keys().cloned().collect();
         for field in fields.iter().filter(|field| !is_special(field)) {
             self.look_behind(field);
@@ -47,65 +48,80 @@ impl<'a> Search<'a> {
     }
 
     /// Notes what the value at a path is read for; of an object or list, what each value in it is.
-    fn look_at(&mut self, path: &[Step]) {
-        let answer = self.answer;
-        let Some(value) = edit::at(answer, path) else { return };
-        if edit::count(value).0 == 0 {
-            return;
-        }
-        let depends = self.depends(answer, path, &self.before.clone());
-        let children = edit::children(value, path);
+    fn look_at(&mut self, path: Path) {
+        let value = edit::at(self.answer, &path).unwrap_or(&Value::Null);
+        let children = edit::children(value, &path);
+        let depends = self.depends(slice::from_ref(&path));
         if depends.is_empty() {
-            self.unused.push(path.to_vec());
+            self.unused.push(path);
         } else if children.is_empty() {
             for field in depends {
-                self.found.entry(field).or_default().push(path.to_vec());
+                self.found.entry(field).or_default().push(path.clone());
             }
         } else {
-            children.iter().for_each(|child| self.look_at(child));
+            let news: Vec<Path> = children.into_iter().filter(|child| self.is_news(child)).collect();
+            self.look_at_halves(&news);
         }
+    }
+
+    /// Looks at many values; those that nothing depends on are told together, with few readings.
+    fn look_at_halves(&mut self, paths: &[Path]) {
+        let (first, second) = paths.split_at(paths.len() / 2);
+        for half in [first, second] {
+            match half {
+                [] => {}
+                [one] => self.look_at(one.clone()),
+                many if self.depends(many).is_empty() => self.unused.extend_from_slice(many),
+                many => self.look_at_halves(many),
+            }
+        }
+    }
+
+    /// Whether there is anything at a path, and another row has not told what it is read for.
+    fn is_news(&self, path: &[Step]) -> bool {
+        let holds = edit::at(self.answer, path).is_some_and(|value| edit::count(value).0 > 0);
+        let shown = edit::shown(path);
+        holds && !self.found.values().flatten().any(|known| edit::shown(known) == shown)
     }
 
     /// Looks for values that a field is read from when those it comes from now are missing.
     fn look_behind(&mut self, field: &str) {
         let paths = self.found.get(field).cloned().unwrap_or_default();
-        let without = paths.iter().fold(self.answer.clone(), |answer, path| edit::without(&answer, path));
+        let without = edit::without(self.answer, &paths);
         let Some(before) = self.spend(&without).and_then(Result::ok) else { return };
         // A value that items stand or fall with has nothing behind it.
-        if !before.is_shaped_like(&self.before) {
-            return;
-        }
-        for path in self.unused.clone() {
-            self.look_into(&without, &path, &before, field);
+        if before.is_shaped_like(&self.before) {
+            let unused = self.unused.clone();
+            self.look_into(&without, &unused, &before, field);
         }
     }
 
-    fn look_into(&mut self, answer: &Value, path: &[Step], before: &Reading, field: &str) {
-        let Some(value) = edit::at(answer, path) else { return };
-        if edit::count(value).0 == 0 || !self.depends(answer, path, before).contains(field) {
+    fn look_into(&mut self, answer: &Value, paths: &[Path], before: &Reading, field: &str) {
+        if paths.is_empty() || !self.moves(answer, paths, before, field) {
             return;
         }
+        let [path] = paths else {
+            let (first, second) = paths.split_at(paths.len() / 2);
+            self.look_into(answer, first, before, field);
+            self.look_into(answer, second, before, field);
+            return;
+        };
+        let value = edit::at(answer, path).unwrap_or(&Value::Null);
         let children = edit::children(value, path);
         if children.is_empty() {
-            self.instead.entry(field.to_owned()).or_default().push(path.to_vec());
-        }
-        for child in children {
-            self.look_into(answer, &child, before, field);
+            self.instead.entry(field.to_owned()).or_default().push(path.clone());
+        } else {
+            self.look_into(answer, &children, before, field);
         }
     }
 
-    /// What depends on the value at a path: found by changing it, else by leaving it out. Changes that move fields
-    /// tell more than those that move whole items.
-    fn depends(&mut self, answer: &Value, path: &[Step], before: &Reading) -> BTreeSet<String> {
-        let changed = (0..WAYS).filter_map(|way| edit::changed(answer, path, way));
-        let tries: Vec<Value> = changed.chain([edit::without(answer, path)]).collect();
+    /// What depends on the values at these paths: found by changing them, else by leaving them out. Changes that
+    /// move fields tell more than those that move whole items.
+    fn depends(&mut self, paths: &[Path]) -> BTreeSet<String> {
         let mut depends = BTreeSet::new();
-        for answer in &tries {
-            let Some(read) = self.spend(answer) else { return depends };
-            let differing = match read {
-                Ok(reading) => reading.differences(before),
-                Err(_) => BTreeSet::from([special::ANSWER.to_owned()]),
-            };
+        for answer in tries(self.answer, paths) {
+            let Some(read) = self.spend(&answer) else { return depends };
+            let differing = differences(&read, &self.before);
             if differing.iter().any(|name| !is_special(name)) {
                 return differing;
             }
@@ -114,6 +130,12 @@ impl<'a> Search<'a> {
             }
         }
         depends
+    }
+
+    /// Whether a field depends on the values at these paths, in an answer that was read as `before`.
+    fn moves(&mut self, answer: &Value, paths: &[Path], before: &Reading, field: &str) -> bool {
+        tries(answer, paths)
+            .any(|answer| self.spend(&answer).is_some_and(|read| differences(&read, before).contains(field)))
     }
 
     /// Reads an answer, if that may still be done.
@@ -126,7 +148,9 @@ impl<'a> Search<'a> {
         let fields = self.fields();
         let mut unused = self.unused();
         // The value may be used in one row and not in another.
-        let used = |path: &String| fields.iter().any(|field| field.from.contains(path));
+        let used = |path: &String| {
+            fields.iter().any(|field| field.from.contains(path) || field.else_from.contains(path))
+        };
         unused.retain(|unused| !used(&unused.path));
         Trace { fields, unused, empty: edit::count(self.answer).1, cut, complete: self.left > 0 }
     }
@@ -168,6 +192,19 @@ fn shown(paths: &[Path]) -> Vec<String> {
         }
     }
     shown
+}
+
+/// The answer with the values at these paths other than they are, in every way there is.
+fn tries<'t>(answer: &'t Value, paths: &'t [Path]) -> impl Iterator<Item = Value> + 't {
+    let changed = (0..WAYS).filter_map(move |way| edit::changed(answer, paths, way));
+    changed.chain(std::iter::once_with(move || edit::without(answer, paths)))
+}
+
+fn differences(read: &Result<Reading>, before: &Reading) -> BTreeSet<String> {
+    match read {
+        Ok(reading) => reading.differences(before),
+        Err(_) => BTreeSet::from([special::ANSWER.to_owned()]),
+    }
 }
 
 fn is_special(name: &str) -> bool {
