@@ -63,6 +63,7 @@ fn sighting(row: &Value) -> CreatorSighting {
         uid: text(&row["id"]),
         name: text(&row["name"]).or_else(|| text(&row["alias"])),
         verified: row["badge"].as_u64().map(|badge| badge > 0),
+        private: Some(row["hidden"].as_u64().unwrap_or(1) != 0),
         country: text(&inside["country"]),
         posts: row["clips"].as_array().into_iter().flatten().map(post).collect(),
         ..CreatorSighting::showing(aspect::LIST_ROW)
@@ -80,7 +81,7 @@ fn post(clip: &Value) -> PostSeen {
 fn row(number: u64) -> Value {
     json!({
         "kind": 1, "id": number.to_string(), "name": format!("name {number}"), "alias": "also",
-        "badge": 1, "raw": r#"{"country":"KR"}"#, "nothing": null, "blank": "",
+        "badge": 1, "hidden": 1, "raw": r#"{"country":"KR"}"#, "nothing": null, "blank": "",
         "clips": [{ "id": "7", "plays": 100 + number, "songs": [1, 2] }],
         "noise": { "a": [1, 2, { "b": "c" }], "d": true },
     })
@@ -105,6 +106,7 @@ fn every_field_knows_its_paths() {
     assert_eq!(from(&trace, "uid"), "rows[].id | ");
     assert_eq!(from(&trace, "name"), "rows[].name | rows[].alias");
     assert_eq!(from(&trace, "verified"), "rows[].badge | ", "a number that is read as a flag");
+    assert_eq!(from(&trace, "private"), "rows[].hidden | ", "only 0 differs from what is assumed");
     assert_eq!(from(&trace, "country"), "rows[].raw | ", "a document inside a text");
     assert_eq!(from(&trace, "posts[].id"), "rows[].clips[].id | ");
     assert_eq!(from(&trace, "posts[].views"), "rows[].clips[].plays | ");
