@@ -14,6 +14,7 @@ mod search;
 pub(crate) use search::Search;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use collector_sources::simulator::SimulatorConfig;
 use serde_json::Value;
 
 pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
@@ -63,6 +64,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Check the configuration and ask every part whether it works; writes nothing
     Check(ConfigFile),
+    /// Make one call, or read a kept answer, and show where every value came from
+    Try(Try),
+    /// Look into the sources
+    #[command(subcommand)]
+    Sources(SourcesCommand),
     /// Show one creator: the merged view, or who said what and when
     Show(Show),
     /// Find creators: words, filters, ranges, orders, counts
@@ -93,6 +99,32 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Show every value and where it comes from; secrets are never shown
     Show(ConfigFile),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SourcesCommand {
+    /// List the types this command knows and what each needs, and the configured instances with what calls cost
+    List(ConfigFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Try {
+    /// The source's name in the configuration
+    pub(crate) source: String,
+    /// What to ask for: @handle, #hashtag, the platform's number, kind:value; with --kind the subject as it is
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+    /// The kind of call; `collector sources list` names them
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// A parameter of the task; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE", requires = "kind")]
+    pub(crate) params: Vec<String>,
+    /// Read this file as the answer instead of asking; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -191,7 +223,14 @@ fn span(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| format!("expected {}", crate::config::DURATION_FORM))
 }
 
+/// All knobs of the simulator, for its help.
+fn knobs_help() -> String {
+    let knobs = SimulatorConfig::KNOBS.iter().map(|(name, what)| format!("  {name}:{what}\n"));
+    format!("Knobs:\n{}", knobs.collect::<String>())
+}
+
 #[derive(Debug, Args)]
+#[command(after_long_help = knobs_help())]
 pub(crate) struct Simulate {
     /// How many creators there are
     #[arg(long, value_name = "N")]
@@ -232,7 +271,11 @@ pub(crate) struct Simulate {
     /// Units a day before every answer is "used up"
     #[arg(long, value_name = "N")]
     units_per_day: Option<u64>,
-    /// Set any other knob; an unknown name lists them all
+    /// People who are renamed, handles that move, creators a vendor does not know, answers without ids, a vendor
+    /// that is days behind
+    #[arg(long)]
+    pub(crate) effects: bool,
+    /// Set any other knob; --help lists them all
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) knob: Vec<String>,
     /// End when standard input is closed: for programs that start a simulator and may crash

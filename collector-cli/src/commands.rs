@@ -14,13 +14,15 @@ mod run;
 mod search;
 mod show;
 mod simulate;
+mod sources;
 mod status;
+mod try_source;
 
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Command, ConfigCommand, ConfigFile, StoreChoice};
+use crate::args::{Command, ConfigCommand, ConfigFile, SourcesCommand, StoreChoice};
 use crate::config::{Config, Environment, StorePlace};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -42,6 +44,8 @@ pub(crate) struct Session {
 pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::execute(&session, args).await,
+        Command::Try(args) => try_source::execute(&session, &args).await,
+        Command::Sources(SourcesCommand::List(file)) => sources::list(&session, &file),
         Command::Show(args) => show::execute(&session, &args).await,
         Command::Search(args) => search::execute(&session, &args).await,
         Command::Status(choice) => status::execute(&session, &choice).await,

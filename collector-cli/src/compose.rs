@@ -164,7 +164,7 @@ fn source_for(
     Ok((source, options))
 }
 
-/// One source as it is configured.
+/// One configured source, and how it may be used.
 pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
     let Some(entry) = config.sources.get(name) else {
         return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
@@ -207,4 +207,23 @@ fn retry(run: &RunOptions) -> ExponentialBackoff {
 
 fn settings(run: &RunOptions) -> Settings {
     Settings { commit_window: run.commit_window.get(), drain: run.drain, ..Settings::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_job_of_the_example_can_be_planned() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs/laptop.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let env = |_: &str| Some("0123456789abcdef".to_owned());
+        let config = Config::parse(&path, &text, &crate::sources::builtin(), Some(&env)).unwrap();
+        assert!(config.jobs.len() >= 4);
+        for job in &config.jobs {
+            rehearse(&config, job).unwrap_or_else(|error| panic!("{}: {error}", job.name));
+        }
+    }
 }

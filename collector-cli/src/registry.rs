@@ -1,5 +1,7 @@
 //! The types of source this command knows, and how each is made out of its table in the configuration.
 
+mod shape;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use collector_core::source::Source;
 use serde::de::DeserializeOwned;
 
 use crate::config::{Node, not_known};
+pub(crate) use shape::Shape;
 
 /// Any source of creators.
 pub type AnySource = Arc<dyn Source<Item = CreatorSighting>>;
@@ -70,6 +73,11 @@ impl Registry {
         self.types.keys().map(String::as_str)
     }
 
+    /// The keys of every type's table.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (&str, Shape)> {
+        self.types.iter().map(|(kind, factory)| (kind.as_str(), factory.shape()))
+    }
+
     /// Reads the keys of a source of type `kind`, noting every fault in them.
     pub(crate) fn read(&self, kind: &str, node: &Node<'_>) -> Option<SourceBuilder> {
         match self.types.get(kind) {
@@ -93,6 +101,7 @@ impl fmt::Debug for Registry {
 /// A factory without its types.
 trait ErasedFactory: Send + Sync {
     fn read(&self, node: &Node<'_>) -> Option<SourceBuilder>;
+    fn shape(&self) -> Shape;
 }
 
 struct Erased<F>(std::marker::PhantomData<fn() -> F>);
@@ -105,5 +114,9 @@ impl<F: SourceFactory> ErasedFactory for Erased<F> {
             let source: AnySource = Arc::new(built.source);
             Ok(Built { source, options: built.options })
         }))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::of::<F::Config>()
     }
 }

@@ -10,8 +10,10 @@ mod plan;
 mod run;
 mod search;
 mod show;
+mod sources;
 mod status;
 mod text;
+mod tried;
 
 pub use check::{CheckReport, PartCheck};
 pub use dead::{DeadLetters, LetterReport, ReplayReport};
@@ -21,6 +23,8 @@ pub use plan::{BudgetReport, PlanReport};
 pub use run::RunOutcome;
 pub use search::SearchReport;
 pub use show::ShowReport;
+pub use sources::{KindReport, SourceReport, SourcesReport, TypeReport};
 pub use status::{ParkedAccount, StatusReport};
+pub use tried::{TryAnswer, TryReport};
 
 pub(crate) use text::{Rows, aligned, count, number, plain, took, when};

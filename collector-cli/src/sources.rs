@@ -52,6 +52,14 @@ struct EnsembleDataTable {
     token: Secret,
     base_url: Option<String>,
     timeout: Option<Duration>,
+    #[serde(default)]
+    long_calls: bool,
+    long_timeout: Option<Duration>,
+    depth: Option<u32>,
+    #[serde(default)]
+    author_stats: bool,
+    #[serde(default)]
+    alternative_method: bool,
     max_body: Option<NonZeroUsize>,
     #[serde(default)]
     keep_email: bool,
@@ -71,6 +79,11 @@ impl SourceFactory for EnsembleDataFactory {
             token: table.token.expose().into(),
             base_url: table.base_url.clone().unwrap_or(defaults.base_url),
             timeout: table.timeout.unwrap_or(defaults.timeout),
+            long_calls: table.long_calls,
+            long_timeout: table.long_timeout.unwrap_or(defaults.long_timeout),
+            depth: table.depth.unwrap_or(defaults.depth),
+            author_stats: table.author_stats,
+            alternative_method: table.alternative_method,
             max_body: table.max_body.map_or(defaults.max_body, NonZeroUsize::get),
             keep_email: table.keep_email,
             extra_ca: table.ca_file.as_ref().map(|path| read_ca(path.as_path())).transpose()?,

@@ -1,6 +1,7 @@
 //! What every call is handed: stop signal, deadline, clock, account, byte budget.
 
 mod bytes;
+mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use bytes::{ByteBudget, BytePermit};
+pub use requests::RequestLog;
 
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +23,7 @@ pub struct Context {
     account: Option<Name>,
     deadline: Option<tokio::time::Instant>,
     budget: ByteBudget,
+    requests: Option<RequestLog>,
 }
 
 impl Context {
@@ -31,7 +34,7 @@ impl Context {
 
     /// A context that ends with `stop`.
     pub fn new(stop: CancellationToken, clock: Arc<dyn Clock>, budget: ByteBudget) -> Self {
-        Self { stop, clock, account: None, deadline: None, budget }
+        Self { stop, clock, account: None, deadline: None, budget, requests: None }
     }
 
     /// The same for one call of an account, with its own stop signal and deadline.
@@ -43,6 +46,22 @@ impl Context {
             account: Some(account),
             deadline: Some(self.clock.monotonic() + timeout),
             budget: self.budget.clone(),
+            requests: self.requests.clone(),
+        }
+    }
+
+    /// The same, with every request that is sent kept in `log`.
+    #[must_use]
+    pub fn logging_requests(mut self, log: &RequestLog) -> Self {
+        self.requests = Some(log.clone());
+        self
+    }
+
+    /// Notes a request that is about to be sent, as people may see it: without credentials. Costs nothing unless
+    /// somebody asked for it.
+    pub fn note_request(&self, shown: impl FnOnce() -> String) {
+        if let Some(log) = &self.requests {
+            log.add(shown());
         }
     }
 

@@ -43,6 +43,14 @@ pub mod aspect {
     pub const PROFILE: &str = "profile";
     /// The author of a post: name and bio for sure, counters perhaps.
     pub const POST_AUTHOR: &str = "post_author";
+    /// The author of a post, with counters for sure.
+    pub const COUNTED_AUTHOR: &str = "counted_author";
+    /// Somebody's own posts, the latest together, and the author with counters.
+    pub const OWN_POSTS: &str = "own_posts";
+    /// The writer of a comment: name and bio, no counters.
+    pub const COMMENT_WRITER: &str = "comment_writer";
+    /// Somebody who is live.
+    pub const LIVE_HOST: &str = "live_host";
     /// A row of a list.
     pub const LIST_ROW: &str = "list_row";
 }

@@ -121,3 +121,4 @@ pub mod store;
 pub mod task;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod trace;

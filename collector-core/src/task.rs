@@ -41,12 +41,17 @@ pub struct Query {
     /// The most pages to read of each search; unlimited when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages: Option<u32>,
-    /// Whether to fetch the profile of everybody a search shows. On by default.
+    /// Whether to fetch the profile of everybody a search shows. By default of everybody whom the search does not
+    /// show as fully as a profile would.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hydrate: Option<bool>,
     /// What a custom source understands and nobody else does.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, serde_json::Value>,
+    /// How sources are to do it, by name or type of the source; each says in its own page what it takes. Asks for
+    /// nothing by itself, and goes with every slice.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, serde_json::Value>,
 }
 
 impl Query {
@@ -72,6 +77,7 @@ impl Query {
             regions: self.regions.clone(),
             max_pages: self.max_pages,
             hydrate: self.hydrate,
+            options: self.options.clone(),
             ..Query::default()
         };
         let mut slices = Vec::new();
@@ -450,9 +456,11 @@ mod tests {
         let query = Query {
             handles: (0..2_500).map(|i| format!("h{i}")).collect(),
             hashtags: vec!["a".into()],
+            options: [("s".to_owned(), serde_json::json!({ "deep": true }))].into(),
             ..Query::default()
         };
         let slices = query.slices();
+        assert!(slices.iter().all(|slice| slice.options == query.options));
         assert_eq!(slices.len(), 4);
         assert!(slices.iter().all(|slice| slice.handles.len() <= Query::MAX_ROOTS));
         assert_eq!(slices.iter().map(|slice| slice.handles.len()).sum::<usize>(), 2_500);

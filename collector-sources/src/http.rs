@@ -121,6 +121,7 @@ impl Http {
     /// See the [module's table](self#errors-of-an-exchange). Each error names the redacted URL.
     pub async fn exchange(&self, cx: &Context, request: Request) -> Result<Payload> {
         let shown = request.shown();
+        cx.note_request(|| format!("{} {shown}", request.method()));
         let done = cx.guard(self.send(cx, request)).await;
         done.map_err(|error| error.with("url", shown))
     }

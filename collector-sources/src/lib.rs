@@ -7,7 +7,7 @@
 //!
 //! | feature | module | what |
 //! | --- | --- | --- |
-//! | `ensembledata` | `ensembledata` | profiles, hashtag search and posts of EnsembleData's TikTok API |
+//! | `ensembledata` | `ensembledata` | EnsembleData's TikTok API: profiles, searches, posts, followers, comments |
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |

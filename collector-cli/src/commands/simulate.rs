@@ -46,9 +46,11 @@ async fn stdin_closed() {
     while matches!(stdin.read(&mut buffer).await, Ok(length) if length > 0) {}
 }
 
-/// The knobs: options first, `--knob` on top.
+/// The knobs: effects first, then options, `--knob` on top.
 fn configure(args: &Simulate) -> Result<SimulatorConfig, String> {
-    let Value::Object(mut knobs) = json!(SimulatorConfig::default()) else {
+    let base = SimulatorConfig::default();
+    let base = if args.effects { base.with_effects() } else { base };
+    let Value::Object(mut knobs) = json!(base) else {
         return Err("the simulator's knobs are no object".to_owned());
     };
     for (name, value) in args.knobs() {
@@ -133,6 +135,13 @@ mod tests {
         assert_eq!(json!(config.unknown_user), "463");
         assert_eq!(json!(config.retry_after), "http_date");
         assert!(config.broken_posts.contains("1"));
+    }
+
+    #[test]
+    fn effects_come_together_and_each_can_be_set_on_top() {
+        let config = knobs(&["--effects", "--knob", "unknown_share=0.5"]).unwrap();
+        let expected = SimulatorConfig { unknown_share: 0.5, ..SimulatorConfig::default().with_effects() };
+        assert_eq!(config, expected);
     }
 
     #[test]

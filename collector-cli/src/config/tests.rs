@@ -309,7 +309,7 @@ fn every_fault_names_line_key_and_remedy() {
             &format!("{source}[[jobs]]\nname = \"x\"\nquery = {{ hashtgs = [\"x\"] }}\n"),
             &[
                 "5: jobs[0].query: the query asks for nothing; add for example hashtags = [\"kbeauty\"]",
-                "5: jobs[0].query.hashtgs: unknown key `hashtgs`; did you mean `hashtags`? known: handles, ids, list, hashtags, keywords, posts, regions, max_pages, hydrate, extra",
+                "5: jobs[0].query.hashtgs: unknown key `hashtgs`; did you mean `hashtags`? known: handles, ids, list, hashtags, keywords, posts, regions, max_pages, hydrate, extra, options",
             ],
         ),
         (

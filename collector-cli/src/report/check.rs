@@ -60,7 +60,7 @@ impl PartCheck {
 }
 
 /// What to do about it. A check asks once, so what would be tried again in a run is worth a look.
-fn advice(kind: ErrorKind) -> &'static str {
+pub(super) fn advice(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Unavailable | ErrorKind::Timeout => {
             "look whether the address is right and the other side is up"

@@ -10,4 +10,5 @@ mod run;
 mod search;
 mod setup;
 mod simulate;
+mod try_source;
 mod usage;

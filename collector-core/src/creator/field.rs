@@ -95,6 +95,9 @@ impl Place for Option<Timestamp> {
     }
 }
 
+/// Lists go on showing the old handle for hours: so long a profile's stands against theirs.
+const HALF_A_DAY: Duration = Duration::from_secs(12 * 60 * 60);
+
 const fn days(days: u64) -> Option<Duration> {
     Some(Duration::from_secs(days * 24 * 60 * 60))
 }
@@ -108,7 +111,7 @@ macro_rules! fields {
         ///
         /// How the value is chosen: among the sightings in which it is not older than the field's
         /// [maximum age](FieldInfo::max_age), by the declared precedence of the sources; of equal rank, for
-        /// counters a profile before other aspects, then the youngest. If all are older, the youngest.
+        /// counters and the handle a profile before other aspects, then the youngest. If all are older, the youngest.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
@@ -194,7 +197,7 @@ fields! {
         /// The platform's second key for the account: never changes.
         SecUid sec_uid: Text "", None;
         /// The handle as last shown, without `@`; none if somebody else has shown it since.
-        Handle handle: Text "", Some(Duration::ZERO);
+        Handle handle: Text "", Some(HALF_A_DAY);
         /// Display name.
         Name name: Text "", days(30);
         /// Biography.
@@ -253,9 +256,9 @@ impl Field {
         Self::ALL.iter().copied().find(|field| field.name() == name)
     }
 
-    /// Whether it is a count that a profile knows best.
-    pub(super) const fn is_counter(self) -> bool {
-        matches!(self.info().value, FieldType::Number)
+    /// Whether a profile knows it best: counts, and the handle.
+    pub(super) const fn is_best_in_profiles(self) -> bool {
+        matches!(self, Self::Handle) || matches!(self.info().value, FieldType::Number)
     }
 }
 

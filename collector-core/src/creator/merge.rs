@@ -208,7 +208,8 @@ impl<'a> Panel<'a> {
         let (x, y) = (self.sightings[a], self.sightings[b]);
         let newest = || y.seen_at.cmp(&x.seen_at);
         let rank = || self.creators.rank(field, &x.source).cmp(&self.creators.rank(field, &y.source));
-        let not_profile = |sighting: &Sighting<_>| field.is_counter() && *sighting.aspect != *aspect::PROFILE;
+        let not_profile =
+            |sighting: &Sighting<_>| field.is_best_in_profiles() && *sighting.aspect != *aspect::PROFILE;
         let profile = || not_profile(x).cmp(&not_profile(y));
         let names = || (&x.source, &x.aspect).cmp(&(&y.source, &y.aspect));
         match (self.is_current(field, a), self.is_current(field, b)) {

@@ -6,6 +6,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
+use super::cost::Settings;
 use crate::http::{HttpOptions, Secret};
 
 /// Where the vendor answers.
@@ -13,6 +14,9 @@ const BASE_URL: &str = "https://ensembledata.com/apis";
 
 /// Lengths of a token that the vendor accepts; with any other it answers 422, not 491.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 15..=17;
+
+/// Deeper calls for somebody's posts would run into the timeout, and what they brought would be lost.
+const DEEPEST: u32 = 100;
 
 /// Options of one EnsembleData instance. Budget, rate and in-flight are kept here and applied by the engine.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +39,19 @@ pub struct EnsembleDataConfig {
     /// Longest call, as text such as `30s`. Default `30s`.
     #[serde(with = "crate::duration")]
     pub timeout: Duration,
+    /// Whether calls are made on which the vendor works for minutes: all posts of a keyword or of a hashtag. Default off.
+    pub long_calls: bool,
+    /// Longest of these calls, as text such as `15m`. Default `15m`.
+    #[serde(with = "crate::duration")]
+    pub long_timeout: Duration,
+    /// Pages of ten of somebody's own posts that one call reads, a unit each; 1 to 100. Default 2, which the figures
+    /// over the latest twelve posts need.
+    pub depth: u32,
+    /// Asks keyword searches for their authors' counters, a unit for each post; their profiles need not be fetched
+    /// then. Default off.
+    pub author_stats: bool,
+    /// Asks for profiles by `secUid` in the vendor's other way, which also tells the account's category. Default off.
+    pub alternative_method: bool,
     /// Largest answer in bytes, after decompression. Default 33,554,432.
     pub max_body: usize,
     /// Keep e-mail addresses found in biographies. When off, only the fact that there is one is kept, and the
@@ -55,6 +72,11 @@ impl Default for EnsembleDataConfig {
             per_second: None,
             burst: None,
             timeout: Duration::from_secs(30),
+            long_calls: false,
+            long_timeout: Duration::from_secs(15 * 60),
+            depth: 2,
+            author_stats: false,
+            alternative_method: false,
             max_body: HttpOptions::default().max_body,
             keep_email: false,
             extra_ca: None,
@@ -79,6 +101,10 @@ impl EnsembleDataConfig {
                 .map(|rate| format!("`per_second` is {rate}: choose a positive number")),
             (self.burst == Some(0)).then(|| "`burst` is 0: choose at least 1".to_owned()),
             self.timeout.is_zero().then(|| "`timeout` is 0: choose for example \"30s\"".to_owned()),
+            (self.long_timeout < self.timeout)
+                .then(|| "`long_timeout` is below `timeout`: choose for example \"15m\"".to_owned()),
+            (!(1..=DEEPEST).contains(&self.depth))
+                .then(|| format!("`depth` is {}: choose 1 to {DEEPEST}", self.depth)),
             (self.max_body == 0).then(|| "`max_body` is 0: choose at least a few megabytes".to_owned()),
         ]
         .into_iter()
@@ -94,10 +120,22 @@ impl EnsembleDataConfig {
         HttpOptions {
             timeout: self.timeout,
             // The call's own timeout is the limit; a shorter silence is no failure of a slow vendor.
-            idle_timeout: self.timeout,
+            idle_timeout: if self.long_calls { self.long_timeout } else { self.timeout },
             max_body: self.max_body,
             extra_ca: self.extra_ca.as_ref().map(|pem| pem.clone().into_bytes()),
             ..HttpOptions::default()
+        }
+    }
+
+    /// What calls depend on.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            timeout: self.timeout,
+            long_timeout: self.long_timeout,
+            long_calls: self.long_calls,
+            depth: self.depth,
+            author_stats: self.author_stats,
+            alternative_method: self.alternative_method,
         }
     }
 
@@ -184,14 +222,24 @@ mod tests {
             per_second: Some(f64::NAN),
             burst: Some(0),
             timeout: Duration::ZERO,
+            depth: 0,
             max_body: 0,
             ..EnsembleDataConfig::default()
         };
         let message = config.validate().unwrap_err().message().to_owned();
-        for option in ["name", "base_url", "token", "in_flight", "per_second", "burst", "timeout", "max_body"]
+        for option in
+            ["name", "base_url", "token", "in_flight", "per_second", "burst", "timeout", "depth", "max_body"]
         {
             assert!(message.contains(&format!("`{option}`")), "{option} is missing in: {message}");
         }
+    }
+
+    #[test]
+    fn a_long_call_may_not_be_shorter_than_others() {
+        let long_timeout = Duration::from_secs(29);
+        let error =
+            EnsembleDataConfig { long_timeout, ..with_token("0123456789abcdef") }.validate().unwrap_err();
+        assert!(error.message().contains("`long_timeout` is below `timeout`"), "{error}");
     }
 
     #[test]

@@ -26,6 +26,23 @@ pub(super) fn is_post_id(text: &str) -> bool {
     text.len() >= 2 && is_number(text)
 }
 
+/// The id of a post given by it, or by a link to the post. Short links hold none.
+pub(super) fn post(text: &str) -> Option<String> {
+    let text = text.trim();
+    let link = text.split_once("tiktok.com/").and_then(|(_, path)| {
+        let (_, id) = path.split_once("/video/").or_else(|| path.split_once("/photo/"))?;
+        id.split(['?', '#', '/']).next()
+    });
+    Some(link.unwrap_or(text)).filter(|id| is_post_id(id)).map(str::to_owned)
+}
+
+/// The words of a search: lower case, single spaces. `None` when there is nothing to search for.
+pub(super) fn keyword(text: &str) -> Option<String> {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let fits = !words.is_empty() && words.chars().count() <= 150;
+    (fits && !words.contains(char::is_control)).then_some(words)
+}
+
 fn is_number(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -57,6 +74,28 @@ mod tests {
         assert_eq!(hashtag("a&b=c+d%").as_deref(), Some("a&b=c+d%"));
         for garbage in ["", "#", "two words", "##x", "a\u{7}", &"x".repeat(151)] {
             assert_eq!(hashtag(garbage), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn a_post_is_named_by_id_or_link() {
+        for text in [
+            "7234567890123456789",
+            " https://www.tiktok.com/@mina/video/7234567890123456789?lang=ko#x ",
+            "tiktok.com/@mina/photo/7234567890123456789",
+        ] {
+            assert_eq!(post(text).as_deref(), Some("7234567890123456789"), "{text}");
+        }
+        for garbage in ["https://vm.tiktok.com/ZM8abc/", "https://www.tiktok.com/@mina", "x/video/12", ""] {
+            assert_eq!(post(garbage), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_search_are_tidied() {
+        assert_eq!(keyword("  Skin\tCare ").as_deref(), Some("skin care"));
+        for garbage in ["", " ", "a\u{7}", &"x".repeat(151)] {
+            assert_eq!(keyword(garbage), None, "{garbage}");
         }
     }
 

@@ -6,12 +6,31 @@
 //! | --- | --- | --- | --- |
 //! | `profile` | handle | everything about one account | `profile` |
 //! | `profile_by_secuid` | `secUid` | the same, found by the key that never moves | `profile` |
-//! | `hashtag` | hashtag | a page of about 20 posts, their authors, the next page, a profile task for each author | `post_author` |
+//! | `user_posts`, `user_posts_by_secuid` | handle, `secUid` | somebody's latest posts, and counters | `own_posts` |
 //! | `posts` | post id | figures of up to 100 posts a call, and their authors | `post_author` |
+//! | `hashtag` | hashtag | a page of about 20 posts and their authors | `post_author` |
+//! | `hashtag_recent` | hashtag | all its posts of some days, in one long call | `post_author` |
+//! | `keyword` | words | a page of 20 posts and their authors | `post_author` |
+//! | `keyword_full` | words | all posts found, in one long call | `post_author` |
+//! | `user_search` | words | a page of 10 people with counters | `list_row` |
+//! | `lives` | words | a page of 20 people who are live, with followers | `live_host` |
+//! | `sound_posts` | sound id | a page of posts that use a sound, and their authors | `post_author` |
+//! | `followers`, `followings` | uid | a page of 100 people with counters | `list_row` |
+//! | `liked_posts` | `secUid` | a page of posts somebody liked, and their authors | `post_author` |
+//! | `comments` | post id | a page of 30 people who commented | `comment_writer` |
 //!
-//! A query's `handles`, `ids` (`tiktok:sec_uid:…`, `tiktok:handle:…`), `hashtags`, `posts`, `max_pages` and `hydrate`
-//! are honoured; `keywords` and `regions` are refused. Authors inside posts come with all counters zero, which means
-//! "not delivered"; a zero follower count beside other counters is a real zero.
+//! Authors inside posts mostly come with all counters zero, which means "not delivered"; a zero follower count beside
+//! other counters is a real zero, and an author with counters is the aspect `counted_author`. Own posts are the ones
+//! that figures over the latest posts stand on; the others add what they show.
+//!
+//! A query's `handles`, `ids` (`tiktok:sec_uid:…`, `tiktok:handle:…`), `hashtags`, `keywords`, `posts` (ids or links),
+//! `max_pages` (of searches) and `hydrate` are honoured, and `extra.sounds`, a list of sounds' ids. What keywords search,
+//! and which lists of a creator or post are read besides, stands in `options.ensembledata`: see
+//! [`EnsembleDataOptions`]. `regions` are refused. Everybody found whom a row does not count is looked up; `hydrate`
+//! makes it everybody or nobody.
+//!
+//! Not used: `/tt/post/info`, which sells one post for what `posts` takes for one of a hundred; answers to comments; and
+//! searches for sounds, which show no people.
 //!
 //! # Requests and cost
 //!
@@ -22,8 +41,19 @@
 //! | --- | --- | --- |
 //! | `profile` | `/tt/user/info` | 1, also when nobody is found |
 //! | `profile_by_secuid` | `/tt/user/info-from-secuid` | 1, also when nobody is found |
-//! | `hashtag` | `/tt/hashtag/posts` | 1, also for an empty page |
+//! | `user_posts` | `/tt/user/posts` | 1, and 1 for each ten posts |
+//! | `user_posts_by_secuid` | `/tt/user/posts-from-secuid` | 1 for each ten posts, at least 1 |
 //! | `posts` | `/tt/post/multi-info` | 2 per post returned, at least 1 |
+//! | `hashtag` | `/tt/hashtag/posts` | 1, also for an empty page |
+//! | `hashtag_recent` | `/tt/hashtag/recent-posts` | 1 for each 200 posts read, 25 at most; without the header 25 stay booked |
+//! | `keyword` | `/tt/keyword/search` | 1; with `author_stats` 1 more per post |
+//! | `keyword_full` | `/tt/keyword/full-search` | 1 for each 20 posts, for each 10 with `match_exactly`, at least 1; 500 are reserved |
+//! | `user_search` | `/tt/user/search` | 2 |
+//! | `lives` | `/tt/live/search` | 1; with `seen_from` 2 |
+//! | `sound_posts` | `/tt/music/posts` | 1 |
+//! | `followers`, `followings` | `/tt/user/followers`, `/tt/user/followings` | 2; 1 when nobody is found |
+//! | `liked_posts` | `/tt/user/liked-posts` | 1 |
+//! | `comments` | `/tt/post/comments` | 1 |
 //!
 //! `check` asks `/customer/get-used-units`, which is free. Refused calls and the vendor's own failures are not charged.
 //!
@@ -35,6 +65,11 @@
 //!
 //! # Limits
 //!
+//! - Calls that run for minutes are refused unless `long_calls` is set, in `seed` and again when they are made. A whole
+//!   keyword search can bring more than 32 MiB: raise `max_body` for it. It reserves 500 units, so a day's budget
+//!   below that never grants it.
+//! - Own posts begin with up to three pinned ones, which can be years old; they do not count among the latest.
+//! - Of followers, at most the 10,000 latest can be paged. Lists that somebody hides come empty.
 //! - A hashtag ends after 4,000 to 5,000 posts, whatever its size.
 //! - The vendor's day ends at 00:00 UTC; with no units left the account waits until then.
 //! - Links to pictures expire after 24 to 48 hours.
@@ -82,8 +117,12 @@
 //! ```
 
 mod config;
+mod cost;
 mod error;
+mod follow;
 mod ident;
+mod kind;
+mod options;
 mod parse;
 mod request;
 mod seed;
@@ -91,4 +130,5 @@ mod source;
 mod wire;
 
 pub use config::EnsembleDataConfig;
+pub use options::{EnsembleDataOptions, Order, Search};
 pub use source::EnsembleData;

@@ -1,11 +1,13 @@
 //! Bytes to pages. Pure: the same stored answer reads the same next year.
 
 mod bio;
-mod hashtag;
+mod list;
+mod paging;
 mod person;
 mod post;
 mod posts;
 mod profile;
+mod row;
 
 use std::collections::BTreeMap;
 
@@ -18,8 +20,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
+use super::cost::Settings;
 use super::error::{self, Complaint};
-use super::request::Kind;
+use super::kind::Kind;
 use super::wire::{Count, Envelope, Lenient, Part, Slot, Text};
 use crate::http::Secret;
 
@@ -48,12 +51,13 @@ const PAGE_HEAD: usize = 64 << 10;
 pub(super) struct Reader {
     pub(super) token: Secret,
     pub(super) keep_email: bool,
+    pub(super) settings: Settings,
     volatile: Volatile,
 }
 
 impl Reader {
-    pub(super) fn new(token: Secret, keep_email: bool) -> Self {
-        Self { token, keep_email, volatile: Volatile::new(&VOLATILE) }
+    pub(super) fn new(token: Secret, keep_email: bool, settings: Settings) -> Self {
+        Self { token, keep_email, settings, volatile: Volatile::new(&VOLATILE) }
     }
 
     /// Reads the answer to `tasks`.
@@ -63,8 +67,8 @@ impl Reader {
     pub(super) fn read(&self, tasks: &[Task], payload: &Payload) -> Result<Page<CreatorSighting>> {
         match Kind::of(tasks)? {
             kind @ (Kind::Profile | Kind::ProfileBySecUid) => profile::read(self, kind, tasks, payload),
-            Kind::Hashtag => hashtag::read(self, tasks, payload),
             Kind::Posts => posts::read(self, tasks, payload),
+            kind => list::read(self, kind, tasks, payload),
         }
     }
 
@@ -92,9 +96,9 @@ impl Reader {
     }
 
     /// A page that answers `tasks` with nothing in it yet.
-    fn page(&self, tasks: &[Task], payload: &Payload, cost: Cost) -> Result<Page<CreatorSighting>> {
+    fn page(&self, tasks: &[Task], payload: &Payload, price: Option<Cost>) -> Result<Page<CreatorSighting>> {
         let mut page = Page::answering(tasks.len(), self.fingerprint(payload)?);
-        page.cost = Some(charged(payload).unwrap_or(cost));
+        page.cost = charged(payload).or(price);
         Ok(page)
     }
 
@@ -102,10 +106,10 @@ impl Reader {
         &self,
         tasks: &[Task],
         payload: &Payload,
-        cost: Cost,
+        price: Option<Cost>,
         absence: Absence,
     ) -> Result<Page<CreatorSighting>> {
-        let mut page = self.page(tasks, payload, cost)?;
+        let mut page = self.page(tasks, payload, price)?;
         page.outcomes.fill_with(|| Outcome::Absent(absence));
         Ok(page)
     }

@@ -1,167 +1,145 @@
-//! Kinds of call, and the request each one makes. Pure.
-
-use std::time::Duration;
+//! The request each kind of call makes. Pure.
 
 use collector_core::clock::Timestamp;
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::source::{CallSpec, Role};
-use collector_core::task::{Cost, Task};
+use collector_core::task::Task;
 use url::Url;
 
+use super::cost::Settings;
+use super::kind::{Kind, Paging, param};
 use crate::http::{Request, Secret};
-
-/// The most posts one call may ask for; the vendor answers 464 to more.
-const POSTS_PER_CALL: usize = 100;
-
-/// Names of a task's parameters.
-pub(super) mod param {
-    /// The cursor to send; absent on the first page.
-    pub(crate) const CURSOR: &str = "cursor";
-    /// Empty pages in a row before this one.
-    pub(crate) const EMPTY: &str = "empty";
-    /// `false` when the people found are not to be looked up.
-    pub(crate) const HYDRATE: &str = "hydrate";
-    /// Pages that may still be read, this one included; absent when there is no limit.
-    pub(crate) const PAGES_LEFT: &str = "pages_left";
-}
-
-/// A kind of call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A profile by handle.
-    Profile,
-    /// A profile by `secUid`.
-    ProfileBySecUid,
-    /// A page of a hashtag's posts.
-    Hashtag,
-    /// Posts by id, many at a time.
-    Posts,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Profile, Self::ProfileBySecUid, Self::Hashtag, Self::Posts];
-
-    /// Its name in tasks.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Profile => "profile",
-            Self::ProfileBySecUid => "profile_by_secuid",
-            Self::Hashtag => "hashtag",
-            Self::Posts => "posts",
-        }
-    }
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// The kind all tasks of one call share.
-    pub(super) fn of(tasks: &[Task]) -> Result<Self> {
-        let [first, rest @ ..] = tasks else {
-            return Err(Error::new(ErrorKind::Rejected, "a call without tasks"));
-        };
-        let kind = Self::from_name(first.kind()).ok_or_else(|| {
-            Error::new(ErrorKind::Rejected, "no such kind of task; discard it, or update the adapter")
-                .with("kind", first.kind())
-        })?;
-        if tasks.len() > kind.batch() || rest.iter().any(|task| task.kind() != first.kind()) {
-            return Err(Error::new(
-                ErrorKind::Rejected,
-                "a call serves tasks of one kind, up to its batch size",
-            )
-            .with("kind", kind.name())
-            .with("tasks", tasks.len()));
-        }
-        Ok(kind)
-    }
-
-    fn batch(self) -> usize {
-        match self {
-            Self::Posts => POSTS_PER_CALL,
-            Self::Profile | Self::ProfileBySecUid | Self::Hashtag => 1,
-        }
-    }
-
-    /// How calls of this kind are made.
-    pub(super) fn spec(self, timeout: Duration) -> CallSpec {
-        let role = if self == Self::Hashtag { Role::Discovery } else { Role::Hydration };
-        CallSpec::new(role).batch(self.batch()).worst_cost(self.cost(self.batch())).timeout(timeout)
-    }
-
-    /// What a call costs by the vendor's price list when it brought `posts` posts.
-    pub(super) fn cost(self, posts: usize) -> Cost {
-        match self {
-            // Calls that find nothing are charged too, normally with one unit.
-            Self::Posts => Cost::units((2 * posts as u64).max(1)),
-            Self::Profile | Self::ProfileBySecUid | Self::Hashtag => Cost::units(1),
-        }
-    }
-}
 
 /// Where and as whom requests are made.
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
     pub(super) base: Url,
     pub(super) token: Secret,
-    pub(super) timeout: Duration,
+    pub(super) settings: Settings,
 }
 
 impl Requests {
     /// The request that serves these tasks.
     ///
     /// # Errors
-    /// `Rejected` for tasks that are not of one known kind, or have parameters no request can be made of.
+    /// `Rejected` for tasks that are not of one known kind, for long calls where they are not allowed, and for
+    /// parameters no request can be made of.
     pub(super) fn serving(&self, tasks: &[Task]) -> Result<Request> {
         let kind = Kind::of(tasks)?;
-        let subject = tasks.first().map_or("", Task::subject);
-        Ok(match kind {
-            Kind::Profile => self.get(&["tt", "user", "info"]).query("username", subject),
-            Kind::ProfileBySecUid => self.get(&["tt", "user", "info-from-secuid"]).query("secUid", subject),
-            Kind::Hashtag => {
-                hashtag_page(self.get(&["tt", "hashtag", "posts"]).query("name", subject), tasks)?
-            }
-            Kind::Posts => {
-                let ids: Vec<&str> = tasks.iter().map(Task::subject).collect();
-                self.get(&["tt", "post", "multi-info"]).query("ids", &ids.join(";"))
-            }
+        if kind.is_long() && !self.settings.long_calls {
+            let message =
+                "the call runs for minutes: set `long_calls = true` in the source's settings, or discard it";
+            return Err(Error::new(ErrorKind::Rejected, message).with("kind", kind.name()));
         }
-        .secret_query("token", &self.token))
+        let subjects: Vec<&str> = tasks.iter().map(Task::subject).collect();
+        let timeout = self.settings.spec(kind).timeout;
+        let request = self.get(kind.path()).timeout(timeout).query(kind.subject(), &subjects.join(";"));
+        let request = match tasks {
+            [task] => self.asked(request, kind, task)?,
+            _ => request,
+        };
+        Ok(request.secret_query("token", &self.token))
+    }
+
+    /// Adds what one task asks besides its subject.
+    fn asked(&self, request: Request, kind: Kind, task: &Task) -> Result<Request> {
+        let request = match kind {
+            Kind::UserPosts | Kind::UserPostsBySecUid => {
+                let request = request.query("depth", &self.settings.depth.to_string());
+                with_number(request, "oldest_createtime", task, param::SINCE)?
+            }
+            Kind::Followers | Kind::Followings => {
+                let sec_uid = task.get(param::SEC_UID).ok_or_else(|| unusable(task, param::SEC_UID))?;
+                request.query("secUid", sec_uid)
+            }
+            Kind::HashtagRecent => with_number(request, "days", task, param::DAYS)?,
+            Kind::Keyword | Kind::KeywordFull => self.search(request, kind, task),
+            Kind::Lives => with_text(request, "country", task, param::COUNTRY),
+            Kind::ProfileBySecUid if self.settings.alternative_method => {
+                request.query("alternative_method", "true")
+            }
+            _ => request,
+        };
+        paged(request, kind, task)
+    }
+
+    fn search(&self, request: Request, kind: Kind, task: &Task) -> Request {
+        let request = request.query("period", task.get(param::PERIOD).unwrap_or("0"));
+        let request = with_text(request, "sorting", task, param::SORTING);
+        let request = with_text(request, "country", task, param::COUNTRY);
+        let request = with_text(request, "match_exactly", task, param::EXACT);
+        if kind == Kind::Keyword && self.settings.author_stats {
+            request.query("get_author_stats", "true")
+        } else {
+            request
+        }
     }
 
     /// The request that asks for the units used on the UTC day of `now`. It costs nothing.
     pub(super) fn used_units(&self, now: Timestamp) -> Request {
         let day: String = now.to_string().chars().take("YYYY-MM-DD".len()).collect();
-        self.get(&["customer", "get-used-units"]).query("date", &day).secret_query("token", &self.token)
+        let request = self.get(["customer", "get-used-units"]).timeout(self.settings.timeout);
+        request.query("date", &day).secret_query("token", &self.token)
     }
 
-    fn get(&self, path: &[&str]) -> Request {
+    fn get<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Request {
         let mut url = self.base.clone();
         // Only addresses without a host have no segments, and the configuration refuses those.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        Request::get(url).timeout(self.timeout)
+        Request::get(url)
     }
 }
 
-fn hashtag_page(request: Request, tasks: &[Task]) -> Result<Request> {
-    match tasks.first().and_then(|task| task.get(param::CURSOR)) {
-        None => Ok(request),
-        Some(cursor) if cursor.parse::<u64>().is_ok() => Ok(request.query("cursor", cursor)),
-        Some(cursor) => {
-            Err(Error::new(ErrorKind::Rejected, "the task's cursor is not a number; discard the task")
-                .with("cursor", format!("{:?}", cursor.chars().take(40).collect::<String>())))
-        }
+/// Adds where the list goes on.
+fn paged(request: Request, kind: Kind, task: &Task) -> Result<Request> {
+    let cursor = match (kind.paging(), kind) {
+        (Paging::Whole, _) => return Ok(request),
+        (_, Kind::UserPosts | Kind::UserPostsBySecUid) => "start_cursor",
+        (Paging::Offset | Paging::Time, _) => "cursor",
+    };
+    let request = with_number(request, cursor, task, param::CURSOR)?;
+    Ok(with_text(request, "page_token", task, param::PAGE_TOKEN))
+}
+
+fn with_text(request: Request, name: &str, task: &Task, param: &str) -> Request {
+    match task.get(param) {
+        Some(text) => request.query(name, text),
+        None => request,
     }
+}
+
+fn with_number(request: Request, name: &str, task: &Task, param: &'static str) -> Result<Request> {
+    match task.get(param) {
+        None => Ok(request),
+        Some(number) if number.parse::<u64>().is_ok() => Ok(request.query(name, number)),
+        Some(_) => Err(unusable(task, param)),
+    }
+}
+
+fn unusable(task: &Task, param: &'static str) -> Error {
+    let message = "a parameter of the task is missing or no number; discard the task";
+    let found = task.get(param).map(|text| format!("{:?}", text.chars().take(40).collect::<String>()));
+    Error::new(ErrorKind::Rejected, message).with(param, found.unwrap_or_else(|| "missing".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn requests(base: &str) -> Requests {
         let (base, token) = (Url::parse(base).unwrap(), "0123456789abcdef".into());
-        Requests { base, token, timeout: Duration::from_secs(30) }
+        let settings = Settings {
+            timeout: Duration::from_secs(30),
+            long_timeout: Duration::from_secs(900),
+            long_calls: true,
+            depth: 2,
+            author_stats: false,
+            alternative_method: false,
+        };
+        Requests { base, token, settings }
     }
 
     fn shown(tasks: &[Task]) -> String {
@@ -169,21 +147,73 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_has_its_path_and_parameters() {
+    fn every_kind_has_its_request() {
+        let task = |kind: &'static str, subject: &'static str| Task::new("e", kind, subject);
+        let list = |kind| task(kind, "71").param("sec_uid", "MS4w");
         for (task, expected) in [
-            (Task::new("e", "profile", "mina.k"), "user/info?username=mina.k"),
-            (Task::new("e", "profile_by_secuid", "MS4wLj-_"), "user/info-from-secuid?secUid=MS4wLj-_"),
-            (Task::new("e", "hashtag", "k뷰티"), "hashtag/posts?name=k%EB%B7%B0%ED%8B%B0"),
+            (task("profile", "mina.k"), "user/info?username=mina.k"),
+            (task("profile_by_secuid", "MS4wLj-_"), "user/info-from-secuid?secUid=MS4wLj-_"),
+            (task("hashtag", "k뷰티"), "hashtag/posts?name=k%EB%B7%B0%ED%8B%B0"),
             (
-                Task::new("e", "hashtag", "a&b=c+d%").param("cursor", "20"),
+                task("hashtag", "a&b=c+d%").param("cursor", "20"),
                 "hashtag/posts?name=a%26b%3Dc%2Bd%25&cursor=20",
             ),
-            (Task::new("e", "posts", "71"), "post/multi-info?ids=71"),
+            (task("hashtag_recent", "x").param("days", "7"), "hashtag/recent-posts?name=x&days=7"),
+            (task("keyword", "skin care"), "keyword/search?name=skin+care&period=0"),
+            (
+                task("keyword", "x").param("period", "30").param("sorting", "1").param("country", "US"),
+                "keyword/search?name=x&period=30&sorting=1&country=US",
+            ),
+            (
+                task("keyword_full", "x").param("exact", "true"),
+                "keyword/full-search?name=x&period=0&match_exactly=true",
+            ),
+            (task("user_search", "x").param("cursor", "10"), "user/search?keyword=x&cursor=10"),
+            (
+                task("user_posts", "mina").param("since", "1700000000"),
+                "user/posts?username=mina&depth=2&oldest_createtime=1700000000",
+            ),
+            (
+                task("user_posts_by_secuid", "MS4w").param("cursor", "1790000000000"),
+                "user/posts-from-secuid?secUid=MS4w&depth=2&start_cursor=1790000000000",
+            ),
+            (list("followers"), "user/followers?id=71&secUid=MS4w"),
+            (
+                list("followings").param("cursor", "1790000000").param("page_token", "eyJ4IjoxfQ=="),
+                "user/followings?id=71&secUid=MS4w&cursor=1790000000&page_token=eyJ4IjoxfQ%3D%3D",
+            ),
+            (task("liked_posts", "MS4w"), "user/liked-posts?secUid=MS4w"),
+            (task("posts", "71"), "post/multi-info?ids=71"),
+            (task("comments", "71").param("cursor", "31"), "post/comments?aweme_id=71&cursor=31"),
+            (task("sound_posts", "70"), "music/posts?music_id=70"),
+            (task("lives", "x").param("country", "KR"), "live/search?keyword=x&country=KR"),
         ] {
             assert_eq!(shown(&[task]), format!("https://api.test/apis/tt/{expected}&token=[redacted]"));
         }
         let two = [Task::new("e", "posts", "71"), Task::new("e", "posts", "72")];
         assert!(shown(&two).contains("ids=71%3B72"), "{}", shown(&two));
+    }
+
+    #[test]
+    fn settings_reach_the_request() {
+        let mut requests = requests("https://api.test/apis");
+        requests.settings.author_stats = true;
+        requests.settings.alternative_method = true;
+        let shown = |kind: &'static str| requests.serving(&[Task::new("e", kind, "x")]).unwrap().shown();
+        assert!(shown("keyword").contains("get_author_stats=true"));
+        assert!(!shown("keyword_full").contains("get_author_stats"), "that endpoint does not know it");
+        assert!(shown("profile_by_secuid").contains("alternative_method=true"));
+    }
+
+    #[test]
+    fn a_long_call_needs_the_setting() {
+        let mut requests = requests("https://api.test/apis");
+        requests.settings.long_calls = false;
+        for kind in ["hashtag_recent", "keyword_full"] {
+            let error = requests.serving(&[Task::new("e", kind, "x").param("days", "7")]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Rejected);
+            assert!(error.message().contains("`long_calls = true`"), "{error}");
+        }
     }
 
     #[test]
@@ -210,7 +240,7 @@ mod tests {
         let posts: Vec<Task> = (0..101).map(|id| Task::new("e", "posts", format!("71{id}"))).collect();
         let bad: [&[Task]; 5] = [
             &[],
-            &[Task::new("e", "followers", "x")],
+            &[Task::new("e", "friends", "x")],
             &[profile(), profile()],
             &[Task::new("e", "posts", "71"), profile()],
             &posts,
@@ -220,25 +250,13 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Rejected, "{tasks:?}");
         }
         assert!(requests("https://api.test").serving(&posts[..100]).is_ok());
-        let cursor = [Task::new("e", "hashtag", "x").param("cursor", "next")];
-        assert_eq!(requests("https://api.test").serving(&cursor).unwrap_err().kind(), ErrorKind::Rejected);
-    }
-
-    #[test]
-    fn worst_cost_is_that_of_a_full_call() {
-        let spec = |kind: Kind| kind.spec(Duration::from_secs(30));
-        assert_eq!((spec(Kind::Posts).tasks, spec(Kind::Posts).worst_cost), (100, Cost::units(200)));
-        assert_eq!((spec(Kind::Hashtag).tasks, spec(Kind::Hashtag).worst_cost), (1, Cost::units(1)));
-        assert_eq!(spec(Kind::Hashtag).role, Role::Discovery);
-        assert_eq!(spec(Kind::Profile).role, Role::Hydration);
-        assert_eq!(Kind::Posts.cost(0), Cost::units(1));
-    }
-
-    #[test]
-    fn every_kind_has_a_name_of_its_own() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+        for task in [
+            Task::new("e", "hashtag", "x").param("cursor", "next"),
+            Task::new("e", "user_posts", "x").param("since", "yesterday"),
+            Task::new("e", "followers", "71"),
+        ] {
+            let error = requests("https://api.test").serving(std::slice::from_ref(&task)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Rejected, "{task}");
         }
-        assert_eq!(Kind::from_name("Profile"), None);
     }
 }

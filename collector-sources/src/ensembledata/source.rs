@@ -1,7 +1,5 @@
 //! Joins configuration, requests and parsing into a [`Source`].
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use collector_core::context::Context;
 use collector_core::creator::CreatorSighting;
@@ -11,8 +9,10 @@ use collector_core::source::{CallSpec, Role, Source};
 use collector_core::task::{Page, Payload, Query, Task};
 
 use super::config::EnsembleDataConfig;
+use super::cost::Settings;
+use super::kind::Kind;
 use super::parse::Reader;
-use super::request::{Kind, Requests};
+use super::request::Requests;
 use super::seed;
 use crate::http::Http;
 
@@ -20,7 +20,7 @@ use crate::http::Http;
 #[derive(Debug)]
 pub struct EnsembleData {
     name: Name,
-    timeout: Duration,
+    settings: Settings,
     http: Http,
     requests: Requests,
     reader: Reader,
@@ -34,15 +34,11 @@ impl EnsembleData {
     pub fn new(config: EnsembleDataConfig) -> Result<Self> {
         let base = config.validate()?;
         let http = Http::new(&config.http())?;
-        let EnsembleDataConfig { name, token, timeout, keep_email, .. } = config;
-        let reader = Reader::new(token.clone(), keep_email);
-        Ok(Self {
-            name: Name::from(name),
-            timeout,
-            http,
-            requests: Requests { base, token, timeout },
-            reader,
-        })
+        let settings = config.settings();
+        let EnsembleDataConfig { name, token, keep_email, .. } = config;
+        let reader = Reader::new(token.clone(), keep_email, settings);
+        let requests = Requests { base, token, settings };
+        Ok(Self { name: Name::from(name), settings, http, requests, reader })
     }
 
     /// The units used so far on the vendor's present day, which ends at 00:00 UTC. Costs nothing.
@@ -68,11 +64,11 @@ impl Source for EnsembleData {
     }
 
     fn call(&self, kind: &str) -> CallSpec {
-        Kind::from_name(kind).map_or_else(|| CallSpec::new(Role::Hydration), |kind| kind.spec(self.timeout))
+        Kind::from_name(kind).map_or_else(|| CallSpec::new(Role::Hydration), |kind| self.settings.spec(kind))
     }
 
     fn seed(&self, query: &Query) -> Result<Vec<Task>> {
-        seed::roots(&self.name, query)
+        seed::roots(&self.name, query, self.settings.long_calls)
     }
 
     fn lookup(&self, ids: &Ids) -> Option<Task> {

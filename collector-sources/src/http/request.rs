@@ -98,6 +98,11 @@ impl Request {
         self
     }
 
+    /// The method, such as `GET`.
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
     /// The URL without the secret parameters.
     pub fn url(&self) -> &Url {
         &self.url

@@ -18,6 +18,23 @@ const LARGEST_PADDING: u64 = 4 << 30;
 /// Counting an entity's changes walks the generations.
 const LAST_GENERATION: u32 = 1_000;
 
+/// A list that is years behind shows nothing that one of a year does not.
+const MOST_STALE_DAYS: u32 = 365;
+
+/// Makes the struct, and the list of its fields with their documentation, so that help cannot differ from it.
+macro_rules! knobs {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[doc = $doc:literal])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        pub struct $name { $($(#[doc = $doc])* pub $field: $type,)* }
+
+        impl $name {
+            /// Every knob and what it does, in the order of the fields.
+            pub const KNOBS: &[(&str, &str)] = &[$((stringify!($field), concat!($($doc),*)),)*];
+        }
+    };
+}
+
+knobs! {
 /// Everything about a simulator that can be set, at start or, but for the first five, while it runs.
 ///
 /// Shares and rates are between 0 and 1. A *rate* is a share of calls and follows from the seed and the number
@@ -116,13 +133,18 @@ pub struct SimulatorConfig {
     pub renamed_share: f64,
     /// Share of creators whose handle somebody else uses since the lists were made, at most 0.5. Default 0.
     pub reused_share: f64,
-    /// Share of creators that lists show and lookups no longer find. Default 0.
+    /// Share of creators whom a vendor does not know: EnsembleData's lists show them and its lookups do not find
+    /// them; of others, the plain list has no row. Default 0.
     pub unknown_share: f64,
-    /// Share of creators whose answers carry a handle but no stable id. Default 0.
+    /// Share of creators whose answers carry a handle but no stable id, others at each vendor. Default 0.
     pub no_id_share: f64,
+    /// Days by which the plain list is behind: it shows the generation before the present one, and says `as_of`.
+    /// At most 365. Default 0.
+    pub stale_days: u32,
 
     /// What the image host does.
     pub pictures: PictureKnobs,
+}
 }
 
 impl Default for SimulatorConfig {
@@ -172,6 +194,7 @@ impl Default for SimulatorConfig {
             reused_share: 0.0,
             unknown_share: 0.0,
             no_id_share: 0.0,
+            stale_days: 0,
             pictures: PictureKnobs::default(),
         }
     }
@@ -303,6 +326,21 @@ pub enum SimulatorError {
 }
 
 impl SimulatorConfig {
+    /// With everything that makes a population hard to merge, in the measure real ones have it: creators renamed,
+    /// handles reused, creators a vendor does not know, answers without ids, a vendor that is days behind.
+    #[must_use]
+    pub fn with_effects(self) -> Self {
+        Self {
+            renamed_share: 0.03,
+            reused_share: 0.005,
+            unknown_share: 0.08,
+            no_id_share: 0.02,
+            stale_days: 3,
+            generation: self.generation.max(1),
+            ..self
+        }
+    }
+
     /// The number of hashtags in force.
     pub(super) fn hashtag_count(&self) -> u32 {
         self.hashtags.unwrap_or_else(|| default_hashtags(self.creators))
@@ -350,6 +388,9 @@ impl SimulatorConfig {
         })?;
         check("generation", self.generation, self.generation <= LAST_GENERATION, || {
             format!("choose at most {LAST_GENERATION}")
+        })?;
+        check("stale_days", self.stale_days, self.stale_days <= MOST_STALE_DAYS, || {
+            format!("choose at most {MOST_STALE_DAYS}")
         })?;
         check("duplicates", self.duplicates, self.duplicates <= 20, || "choose at most 20".to_owned())
     }
@@ -423,6 +464,25 @@ mod tests {
     }
 
     #[test]
+    fn every_knob_is_told_with_what_it_does() {
+        let serde_json::Value::Object(knobs) = serde_json::json!(SimulatorConfig::default()) else {
+            panic!("knobs are an object")
+        };
+        assert_eq!(SimulatorConfig::KNOBS.len(), knobs.len());
+        for (name, what) in SimulatorConfig::KNOBS {
+            assert!(knobs.contains_key(*name), "{name}");
+            assert!(what.contains("Default"), "{name}: {what}");
+        }
+    }
+
+    #[test]
+    fn effects_come_together_and_are_valid() {
+        let config = SimulatorConfig::default().with_effects();
+        config.validate().unwrap();
+        assert_eq!(SimulatorConfig { generation: 7, ..config }.with_effects().generation, 7);
+    }
+
+    #[test]
     fn unknown_knobs_are_refused() {
         let refused = serde_json::from_str::<SimulatorConfig>(r#"{"latncy_ms":5}"#).unwrap_err();
         assert!(refused.to_string().contains("latncy_ms"), "{refused}");
@@ -449,6 +509,7 @@ mod tests {
             ("success_status", SimulatorConfig { success_status: 700, ..base() }),
             ("generation", SimulatorConfig { generation: 1_001, ..base() }),
             ("duplicates", SimulatorConfig { duplicates: 21, ..base() }),
+            ("stale_days", SimulatorConfig { stale_days: 366, ..base() }),
         ];
         for (knob, config) in cases {
             let refused = config.validate().unwrap_err().to_string();

@@ -16,6 +16,7 @@ pub(super) struct Effects {
     reused_share: f64,
     unknown_share: f64,
     no_id_share: f64,
+    stale: bool,
     broken_profiles: u32,
 }
 
@@ -28,6 +29,7 @@ impl From<&SimulatorConfig> for Effects {
             reused_share: config.reused_share,
             unknown_share: config.unknown_share,
             no_id_share: config.no_id_share,
+            stale: config.stale_days > 0,
             broken_profiles: config.broken_profiles,
         }
     }
@@ -63,8 +65,18 @@ impl World<'_> {
 
     /// A creator as of the present generation, with the handle that lists still show.
     pub(super) fn listed(&self, index: u32) -> Creator {
+        self.after(index, self.changes(index))
+    }
+
+    /// A creator as the plain list shows them, which may be days behind.
+    pub(super) fn row(&self, index: u32) -> Creator {
+        let generation = self.effects.generation.saturating_sub(u32::from(self.effects.stale));
+        self.after(index, self.changes_up_to(index, generation))
+    }
+
+    /// A creator with the first handle after a number of changes.
+    fn after(&self, index: u32, changes: u64) -> Creator {
         let mut creator = self.population.creator(index);
-        let changes = self.changes(index);
         if changes > 0 {
             creator.followers += changes * (creator.followers / 50 + 1);
             creator.hearts += changes * (creator.hearts / 40 + 1);
@@ -76,6 +88,10 @@ impl World<'_> {
 
     /// How often a creator's counters and biography changed up to the present generation.
     pub(super) fn changes(&self, index: u32) -> u64 {
+        self.changes_up_to(index, self.effects.generation)
+    }
+
+    fn changes_up_to(&self, index: u32, generation: u32) -> u64 {
         if self.effects.changed_share <= 0.0 {
             return 0;
         }
@@ -83,7 +99,7 @@ impl World<'_> {
             let chance = u64::from(index) | (u64::from(*generation) << 32);
             self.drawn(purpose::CHANGED, chance, self.effects.changed_share)
         };
-        (1..=self.effects.generation).filter(changed).count() as u64
+        (1..=generation).filter(changed).count() as u64
     }
 
     /// Who answers to a handle today.
@@ -106,6 +122,16 @@ impl World<'_> {
     /// Whether answers about a creator carry the stable ids.
     pub(super) fn has_ids(&self, index: u32) -> bool {
         !self.drawn(purpose::NO_ID, u64::from(index), self.effects.no_id_share)
+    }
+
+    /// Whether the plain list has a row of a creator.
+    pub(super) fn in_list(&self, index: u32) -> bool {
+        !self.drawn(purpose::NOT_IN_LIST, u64::from(index), self.effects.unknown_share)
+    }
+
+    /// Whether the plain list's row of a creator carries the stable id.
+    pub(super) fn row_has_id(&self, index: u32) -> bool {
+        !self.drawn(purpose::NO_ID_IN_LIST, u64::from(index), self.effects.no_id_share)
     }
 
     /// Whether a creator's profile answer is malformed; exactly as many are as the knob says.
@@ -222,6 +248,21 @@ mod tests {
         let without = count(&effects, |world, index| !world.has_ids(index));
         assert!((700..900).contains(&unknown), "{unknown}");
         assert!((900..1_100).contains(&without), "{without}");
+    }
+
+    #[test]
+    fn the_plain_list_lacks_others_and_can_be_a_generation_behind() {
+        let effects = Effects { unknown_share: 0.08, no_id_share: 0.1, ..Effects::default() };
+        let missing = count(&effects, |world, index| !world.in_list(index));
+        assert!((700..900).contains(&missing), "{missing}");
+        let both = count(&effects, |world, index| !world.in_list(index) && !world.known(index));
+        assert!(both < 120, "{both} are known to nobody");
+        assert!(count(&effects, |world, index| world.row_has_id(index) != world.has_ids(index)) > 1_000);
+        let behind = Effects { generation: 1, changed_share: 0.2, stale: true, ..Effects::default() };
+        let lags = |world: &World<'_>, index| world.row(index) == world.population.creator(index);
+        assert_eq!(count(&behind, lags), EVERYBODY as usize);
+        let fresh = Effects { stale: false, ..behind };
+        assert_eq!(count(&fresh, |world, index| world.row(index) == world.listed(index)), EVERYBODY as usize);
     }
 
     #[test]

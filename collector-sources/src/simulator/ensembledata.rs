@@ -3,9 +3,15 @@
 //! The order of checks is the vendor's: parameters (422), token (491), e-mail (492), subscription (493), units
 //! of the day (495), work. Only work is charged.
 
+mod comment;
 mod constants;
+mod feeds;
+mod live;
 mod parameters;
+mod people;
 mod post;
+mod remapped;
+mod searches;
 mod user;
 
 use std::collections::BTreeSet;
@@ -66,6 +72,19 @@ impl VendorCall<'_> {
             Endpoint::UserInfoFromSecUid => self.charge(Self::user_info_from_sec_uid),
             Endpoint::HashtagPosts => self.charge(Self::hashtag_posts),
             Endpoint::PostMultiInfo => self.charge(Self::post_multi_info),
+            Endpoint::UserPosts => self.charge(Self::user_posts),
+            Endpoint::UserPostsFromSecUid => self.charge(Self::user_posts_from_sec_uid),
+            Endpoint::UserSearch => self.charge(Self::user_search),
+            Endpoint::UserFollowers => self.charge(Self::followers),
+            Endpoint::UserFollowings => self.charge(Self::followings),
+            Endpoint::UserLikedPosts => self.charge(Self::liked_posts),
+            Endpoint::HashtagRecent => self.charge(Self::hashtag_recent),
+            Endpoint::KeywordSearch => self.charge(Self::keyword_search),
+            Endpoint::KeywordFull => self.charge(Self::keyword_full),
+            Endpoint::PostInfo => self.charge(Self::post_info),
+            Endpoint::PostComments => self.charge(Self::post_comments),
+            Endpoint::MusicPosts => self.charge(Self::music_posts),
+            Endpoint::LiveSearch => self.charge(Self::live_search),
             Endpoint::ListCreators | Endpoint::Unknown => Answer::detail(404, "Not Found"),
         }
     }
@@ -318,11 +337,22 @@ impl VendorCall<'_> {
     }
 
     fn post(&self, json: &mut Json, author: &Creator, position: u32, short: bool) {
-        let post = self.world.post(author, position);
         let counters = if self.config.zero_counters { Counters::Zero } else { Counters::Real };
-        let hashtag = (post.hashtag, self.world.population.hashtag(post.hashtag));
         let with_video = self.query.get("download_video").and_then(parameters::boolean) == Some(true);
-        let style = post::Style { short, download: short && with_video };
+        let style = post::Style { short, download: short && with_video, ..post::Style::default() };
+        self.styled_post(json, author, position, counters, style);
+    }
+
+    fn styled_post(
+        &self,
+        json: &mut Json,
+        author: &Creator,
+        position: u32,
+        counters: Counters,
+        style: post::Style,
+    ) {
+        let post = self.world.post(author, position);
+        let hashtag = (post.hashtag, self.world.population.hashtag(post.hashtag));
         post::write(json, &post, hashtag, &self.scene(author, counters), style);
     }
 
@@ -331,6 +361,7 @@ impl VendorCall<'_> {
             creator,
             counters,
             has_ids: self.world.has_ids(creator.index),
+            dated: false,
             links: &self.links,
             now: self.clock.now(),
             order: self.number,

@@ -87,7 +87,7 @@ impl ListCall<'_> {
         let to = from.saturating_add(size).min(everybody);
         let mut json = Json::with_capacity((to - from) as usize * ROW_BYTES + 32);
         json.open('{').key("items").open('[');
-        for index in from..to {
+        for index in (from..to).filter(|index| self.world.in_list(*index)) {
             self.row(&mut json, index);
         }
         json.close(']');
@@ -99,9 +99,9 @@ impl ListCall<'_> {
     }
 
     fn row(&self, json: &mut Json, index: u32) {
-        let creator = self.world.listed(index);
+        let creator = self.world.row(index);
         json.open('{');
-        if self.world.has_ids(index) {
+        if self.world.row_has_id(index) {
             json.id("id", creator.uid);
         }
         json.text("handle", &creator.handle)
@@ -116,7 +116,12 @@ impl ListCall<'_> {
             .int("videos", u64::from(creator.videos))
             .key("avatar");
         self.links.picture(json, &creator.avatar_uri, "~c5_720x720.jpeg");
-        json.text("created_at", &timestamp(creator.created_at).to_string()).close('}');
+        json.text("created_at", &timestamp(creator.created_at).to_string());
+        if self.config.stale_days > 0 {
+            let behind = u64::from(self.config.stale_days) * 86_400;
+            json.text("as_of", &timestamp(self.now.saturating_sub(behind)).to_string());
+        }
+        json.close('}');
     }
 }
 

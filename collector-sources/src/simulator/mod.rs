@@ -22,7 +22,9 @@
 //!
 //! | path | serves |
 //! | --- | --- |
-//! | `/ensembledata/tt/user/info`, `/tt/user/info-from-secuid`, `/tt/hashtag/posts`, `/tt/post/multi-info` | EnsembleData |
+//! | `/ensembledata/tt/user/info`, `/info-from-secuid`, `/posts`, `/posts-from-secuid`, `/search`, `/followers`, `/followings`, `/liked-posts` | EnsembleData's people |
+//! | `/ensembledata/tt/hashtag/posts`, `/tt/hashtag/recent-posts`, `/tt/keyword/search`, `/tt/keyword/full-search` | its searches |
+//! | `/ensembledata/tt/post/multi-info`, `/tt/post/info`, `/tt/post/comments`, `/tt/music/posts`, `/tt/live/search` | its posts, sounds and lives |
 //! | `/ensembledata/customer/get-used-units`, `/customer/get-history` | its meter, free of charge |
 //! | `/list/creators?page=1&size=100` | whole creators as flat JSON: `{"items":[…],"next":2}`, at most 1,000 a page |
 //! | `/images/…` | the pictures that links in answers lead to: signed, for a while |
@@ -31,6 +33,14 @@
 //! | `GET /truth/hashtags` | JSON Lines: every hashtag and the length of its list |
 //! | `GET /control`, `POST /control` | the knobs; a JSON object changes those it names |
 //! | `POST /control/clock` | `{"advance_s": 3600}` moves the simulated clock ahead |
+//!
+//! # The population
+//!
+//! Followers follow a power law; names and biographies are Korean, English, Japanese, Spanish and more. By default it is
+//! clean, so that counts are exact. [`SimulatorConfig::with_effects`] makes it as hard to merge as real ones: 3 % of the
+//! creators have a new handle that lists do not show yet, 0.5 % of the handles are somebody else's now, each vendor does
+//! not know 8 %, others at each, 2 % of the answers lack stable ids, and the plain list is days behind. Each effect is a
+//! knob of its own, and `/truth` says what is so.
 //!
 //! # What counts
 //!
@@ -51,6 +61,7 @@ mod control;
 mod effects;
 mod ensembledata;
 mod faults;
+mod graph;
 mod images;
 mod json;
 mod links;

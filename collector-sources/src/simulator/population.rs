@@ -57,6 +57,10 @@ pub(super) mod purpose {
     pub(in super::super) const PICTURE_FAULT: u64 = 102;
     pub(in super::super) const PICTURE_FATE: u64 = 103;
     pub(in super::super) const STALE_LINKS: u64 = 104;
+    pub(in super::super) const TIE: u64 = 18;
+    pub(in super::super) const SOUND: u64 = 19;
+    pub(in super::super) const NOT_IN_LIST: u64 = 20;
+    pub(in super::super) const NO_ID_IN_LIST: u64 = 21;
 }
 
 /// Which of a creator's two possible handles: the one everybody knew first, or the one taken after a change.

@@ -6,7 +6,7 @@ use super::population::{Creator, Population, purpose};
 use super::random::{Dice, hash};
 
 /// The moment up to which creators have posted, 2026-11-01. Fixed, so that posts are a pure function of the seed.
-const LATEST_POST: u64 = 1_793_491_200;
+pub(super) const LATEST_POST: u64 = 1_793_491_200;
 
 /// Bits of a post id's lower half that hold which of the creator's posts it is.
 const INDEX_BITS: u32 = 10;
@@ -78,7 +78,7 @@ fn post_id(population: &Population, creator: &Creator, index: u32) -> u64 {
 }
 
 /// Posts follow each other at the creator's own pace, never before the account was opened.
-fn posted_at(seed: u64, creator: &Creator, index: u32) -> u64 {
+pub(super) fn posted_at(seed: u64, creator: &Creator, index: u32) -> u64 {
     let pace = hash(seed, purpose::PACE, u64::from(creator.index));
     let newest = LATEST_POST - pace % (40 * 86_400);
     let wished = 40_000 + (pace >> 32) % (10 * 86_400);

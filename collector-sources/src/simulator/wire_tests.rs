@@ -219,11 +219,15 @@ async fn renamed_reused_unknown_and_without_ids_as_seen_by_a_client() {
     let user = ask(without["handle"].clone()).await;
     assert_eq!((user.get("id"), user.get("secUid"), &user["uniqueId"]), (None, None, &without["handle"]));
 
-    // Lists go on showing everybody under the first handle.
+    // Lists go on showing people under the first handle; the plain one knows others than the vendor.
     let rows = bench.get("/list/creators?size=300").await.json()["items"].clone();
-    for (row, truth) in rows.as_array().unwrap().iter().zip(&truths) {
+    let listed: Vec<&Value> = truths.iter().filter(|truth| truth["in_list"] == true).collect();
+    assert_eq!(rows.as_array().unwrap().len(), listed.len());
+    assert!(listed.len() < 300 && listed.iter().any(|truth| truth["known"] == false));
+    for (row, truth) in rows.as_array().unwrap().iter().zip(listed) {
         assert_eq!(row["handle"], truth["first_handle"]);
-        assert_eq!(row.get("id").is_some(), truth["has_ids"] == true);
+        assert_eq!(row.get("id").is_some(), truth["row_has_id"] == true);
+        assert_eq!(row.get("as_of"), None, "it is not behind");
     }
 }
 
@@ -723,6 +727,23 @@ async fn the_list_shows_everybody_once_and_ends() {
     assert_eq!(bench.get("/list/creators?page=9").await.json(), json!({"items": []}));
     for wrong in ["page=0", "page=x", "size=0", "size=1001", "page=-1", "page=99999999999"] {
         assert_eq!(bench.get(&format!("/list/creators?{wrong}")).await.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_behind_says_so_and_shows_the_generation_before() {
+    let knobs = json!({ "generation": 1, "changed_share": 1.0, "stale_days": 3 });
+    let bench = Bench::start(base()).await;
+    let first = bench.get("/list/creators?size=5").await.json()["items"].clone();
+    bench.control(&knobs.to_string()).await;
+    let rows = bench.get("/list/creators?size=5").await.json()["items"].clone();
+    let truths = bench.truth(0, 5).await;
+    for ((row, before), truth) in rows.as_array().unwrap().iter().zip(first.as_array().unwrap()).zip(truths) {
+        assert_eq!(row["followers"], before["followers"]);
+        assert_ne!(row["followers"], truth["followers"]);
+        let as_of: jiff::Timestamp = row["as_of"].as_str().unwrap().parse().unwrap();
+        let days = jiff::Timestamp::now().duration_since(as_of).as_hours() / 24;
+        assert_eq!(days, 3);
     }
 }
 

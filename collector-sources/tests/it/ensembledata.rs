@@ -265,6 +265,11 @@ mod hashtag {
         let page = parse(&task("hashtag", "kbeauty").per_run(), fixture!("hashtag-page.json"));
         let [ana, ben, noid] = &page.items[..] else { panic!("{:?}", page.items) };
         assert_eq!((ana.handle.as_deref(), ana.aspect.as_ref()), (Some("ana.v"), "post_author"));
+        assert_eq!(
+            ben.aspect.as_ref(),
+            "counted_author",
+            "a later page without counters must not withdraw them"
+        );
         let ids =
             |seen: &CreatorSighting| seen.posts.iter().map(|post| post.id.to_string()).collect::<Vec<_>>();
         assert_eq!(ids(ana), ["7300000000000000001", "7300000000000000003"]);
@@ -296,11 +301,11 @@ mod hashtag {
     #[test]
     fn the_next_page_and_a_profile_of_each_author_follow() {
         let root = task("hashtag", "kbeauty").per_run();
-        let page = parse(&root, fixture!("hashtag-page.json"));
+        let page = parse(&root.clone().param("hydrate", "true"), fixture!("hashtag-page.json"));
         assert_eq!(
             shown(&page.follow_ups),
             [
-                "ensembledata/hashtag kbeauty cursor=20".to_owned(),
+                "ensembledata/hashtag kbeauty cursor=20 hydrate=true".to_owned(),
                 format!("ensembledata/profile_by_secuid {ANA}"),
                 format!("ensembledata/profile_by_secuid {BEN}"),
                 "ensembledata/profile no.ids".to_owned(),
@@ -312,6 +317,9 @@ mod hashtag {
             (format!("tiktok:sec_uid:{ANA}"), "profile")
         );
         assert_eq!(page.cost, Some(Cost::units(1)));
+        let by_default = shown(&parse(&root, fixture!("hashtag-page.json")).follow_ups);
+        assert_eq!(by_default.len(), 3, "whom the page counted needs no profile: {by_default:?}");
+        assert!(!by_default[2].contains(BEN));
         let unhydrated = parse(&root.param("hydrate", "false"), fixture!("hashtag-page.json"));
         assert_eq!(shown(&unhydrated.follow_ups), ["ensembledata/hashtag kbeauty cursor=20 hydrate=false"]);
     }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "ensembledata")]
 mod conformance;
+#[cfg(all(feature = "ensembledata", feature = "simulator"))]
+mod effects;
 #[cfg(feature = "ensembledata")]
 mod ensembledata;
 #[cfg(feature = "http")]
@@ -11,3 +13,5 @@ mod http;
 mod scripted;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated;
+#[cfg(all(feature = "ensembledata", feature = "simulator"))]
+mod simulated_lists;

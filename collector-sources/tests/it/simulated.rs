@@ -20,63 +20,68 @@ use url::Url;
 
 /// What is true of one creator.
 #[derive(Debug, Clone, Deserialize)]
-struct Truth {
-    uid: String,
-    sec_uid: String,
-    handle: String,
-    name: String,
-    bio: String,
-    country: String,
-    language: String,
-    followers: u64,
-    following: u64,
-    hearts: u64,
-    likes_given: u64,
-    videos: u64,
-    verified: bool,
-    private: bool,
-    has_shop: bool,
-    avatar_uri: String,
+pub(crate) struct Truth {
+    pub(crate) uid: String,
+    pub(crate) sec_uid: String,
+    pub(crate) handle: String,
+    pub(crate) name: String,
+    pub(crate) bio: String,
+    pub(crate) country: String,
+    pub(crate) language: String,
+    pub(crate) followers: u64,
+    pub(crate) following: u64,
+    pub(crate) hearts: u64,
+    pub(crate) likes_given: u64,
+    pub(crate) videos: u64,
+    pub(crate) verified: bool,
+    pub(crate) private: bool,
+    pub(crate) has_shop: bool,
+    pub(crate) avatar_uri: String,
+    pub(crate) created_at: i64,
     #[serde(default)]
-    posts: Vec<TruePost>,
+    pub(crate) posts: Vec<TruePost>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct TruePost {
-    id: String,
-    created_at: i64,
-    hashtag: String,
-    views: u64,
-    likes: u64,
-    comments: u64,
-    shares: u64,
-    pinned: bool,
+pub(crate) struct TruePost {
+    pub(crate) id: String,
+    pub(crate) created_at: i64,
+    pub(crate) hashtag: String,
+    pub(crate) views: u64,
+    pub(crate) likes: u64,
+    pub(crate) comments: u64,
+    pub(crate) shares: u64,
+    pub(crate) pinned: bool,
 }
 
 #[derive(Debug, Deserialize)]
-struct TrueHashtag {
-    name: String,
-    posts: usize,
+pub(crate) struct TrueHashtag {
+    pub(crate) name: String,
+    pub(crate) posts: usize,
 }
 
 /// A running simulator and the adapter that asks it.
-struct World {
-    simulator: Running,
-    source: EnsembleData,
-    cx: Context,
+pub(crate) struct World {
+    pub(crate) simulator: Running,
+    pub(crate) source: EnsembleData,
+    pub(crate) cx: Context,
 }
 
 impl World {
-    async fn start(config: SimulatorConfig) -> Self {
+    pub(crate) async fn start(config: SimulatorConfig) -> Self {
+        Self::with(config, EnsembleDataConfig::default()).await
+    }
+
+    /// With these options of the adapter besides address and token.
+    pub(crate) async fn with(config: SimulatorConfig, options: EnsembleDataConfig) -> Self {
         let token = config.token.as_str().into();
         let simulator = Simulator::start(config).await.unwrap();
         let base_url = format!("{}/ensembledata", simulator.url());
-        let source =
-            EnsembleData::new(EnsembleDataConfig { base_url, token, ..EnsembleDataConfig::default() });
+        let source = EnsembleData::new(EnsembleDataConfig { base_url, token, ..options });
         Self { simulator, source: source.unwrap(), cx: Context::detached() }
     }
 
-    async fn truth<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Vec<T> {
+    pub(crate) async fn truth<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Vec<T> {
         let url = Url::parse(&format!("{}{path}", self.simulator.url())).unwrap();
         let http = Http::new(&HttpOptions::default()).unwrap();
         let payload = http.exchange(&self.cx, Request::get(url)).await.unwrap();
@@ -84,17 +89,17 @@ impl World {
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    async fn call(&self, tasks: &[Task]) -> Result<Page<CreatorSighting>, Error> {
+    pub(crate) async fn call(&self, tasks: &[Task]) -> Result<Page<CreatorSighting>, Error> {
         let payload = self.source.fetch(&self.cx, tasks).await?;
         self.source.parse(tasks, &payload)
     }
 
-    fn seed(&self, query: Query) -> Vec<Task> {
+    pub(crate) fn seed(&self, query: Query) -> Vec<Task> {
         self.source.seed(&query).unwrap()
     }
 }
 
-fn creators(creators: u32) -> SimulatorConfig {
+pub(crate) fn creators(creators: u32) -> SimulatorConfig {
     SimulatorConfig { creators, ..SimulatorConfig::default() }
 }
 

@@ -17,6 +17,17 @@ fn the_newest_handle_is_the_handle_and_older_ones_were() {
 }
 
 #[test]
+fn a_list_that_is_behind_does_not_take_a_profiles_handle_back() {
+    let hours = |hours: i64| Timestamp::from_secs(day(0).as_secs() + hours * 3_600);
+    let list = |at| sighting("a", aspect::POST_AUTHOR, hours(at), called("was"));
+    let now_is = |sightings: &[Sighting<CreatorSighting>]| merge(sightings, &[]).0.unwrap();
+    let profile = profile("a", 0, called("is"));
+    assert_eq!(&*now_is(&[profile.clone(), list(1)]), "is");
+    assert_eq!(&*now_is(&[profile.clone(), list(-1)]), "is");
+    assert_eq!(&*now_is(&[profile, list(13)]), "was", "by then it is news");
+}
+
+#[test]
 fn another_spelling_is_no_other_handle() {
     let sightings = [profile("old", 0, called("@SOO")), profile("b", 1, called("Soo"))];
     assert_eq!(merge(&sightings, &[]), (Some("Soo".into()), vec![]));

@@ -90,6 +90,8 @@ fn set_signs(seen: &mut CreatorSighting, user: &User<'_>, fields: &mut Fields<'_
     add(seen, "badge", badge.map(|badge| Value::from(&*clipped(badge, LONGEST_NAME))));
     let level = fields.copy("commerce_user_level", &user.commerce_user_level).filter(|level| *level > 0);
     add(seen, "commerce_user_level", level.map(Value::from));
+    seen.categories =
+        fields.text("category", &user.category).map(|name| clipped(name, LONGEST_NAME)).into_iter().collect();
 }
 
 /// Counters inside the user, else those beside it. Many endpoints deliver all of them as zero: then none is a value.

@@ -1,58 +1,47 @@
-//! Rows of a list of posts: each to the figures of the post and the sighting of its author.
+//! A post to its figures and the sighting of its author.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use collector_core::creator::{CreatorSighting, PostSeen, aspect};
+use collector_core::creator::{PostSeen, aspect};
 use collector_core::task::Malformed;
 use serde_json::value::RawValue;
 
 use super::super::ident;
-use super::super::wire::{Part, Post, PostId, Statistics, Text};
+use super::super::wire::{Part, Post, PostId, Remapped, Statistics, Stats, Text};
+use super::row::{Row, RowReader, decode};
 use super::{Fields, person};
 
 /// Hashtags kept of one post, and the longest kept, in characters.
 const MOST_HASHTAGS: usize = 50;
 const LONGEST_HASHTAG: usize = 150;
 
-/// A row that was understood.
-pub(super) struct Row {
-    pub(super) post: PostSeen,
-    pub(super) author: CreatorSighting,
-}
+/// What a search's card of a post is marked with.
+const POST_CARD: u64 = 1;
 
-/// Reads a row. Single values that cannot be used are noted in `malformed`; the rest of the row goes on.
+/// Reads a post: bare, in a search's card, or in the shape of the web pages. `None` for a card of something else.
+///
+/// An author whose counters came is a side of its own: the next page without them must not withdraw them.
 ///
 /// # Errors
 /// Which part of the row makes it unusable: no post id, no author, no author's identity.
 pub(super) fn read(
+    reader: &RowReader<'_>,
     raw: &RawValue,
-    row: &str,
-    keep_email: bool,
+    aspect: &'static str,
     malformed: &mut Vec<Malformed>,
-) -> Result<Row, Malformed> {
-    let broken =
-        |part: &str, reason: &str| Malformed { part: format!("{row}{part}"), reason: reason.to_owned() };
-    let post = decode(raw).map_err(|reason| broken("", reason))?;
-    let id = post_id(&post.aweme_id).ok_or_else(|| broken(".aweme_id", "not a post's id"))?;
+) -> Result<Option<Row>, Malformed> {
+    let Some((post, stats)) = find(raw).map_err(|reason| reader.broken("", reason))? else { return Ok(None) };
+    let id = post_id(&post.aweme_id).ok_or_else(|| reader.broken(".aweme_id", "not a post's id"))?;
     let Part::Value(user) = &post.author else {
-        return Err(broken(".author", "missing, or not an object"));
+        return Err(reader.broken(".author", "missing, or not an object"));
     };
-    let known = malformed.len();
-    let place = format!("{row}.author");
-    let author = person::sighting(
-        user,
-        None,
-        aspect::POST_AUTHOR,
-        keep_email,
-        &mut Fields { place: &place, malformed },
-    );
-    if author.uid.is_none() && author.sec_uid.is_none() && author.handle.is_none() {
-        // The row is told once, as a whole.
-        malformed.truncate(known);
-        return Err(broken(".author", "no identity: uid, sec_uid or unique_id"));
+    let stats = if let Part::Value(stats) = &stats { Some(stats) } else { None };
+    let mut author = reader.sighting(user, stats, ".author", aspect, malformed)?;
+    if aspect == aspect::POST_AUTHOR && author.followers.is_some() {
+        author.aspect = Cow::Borrowed(aspect::COUNTED_AUTHOR);
     }
-    Ok(Row { post: figures(id, post, &mut Fields { place: row, malformed }), author })
+    let post = figures(id, post, &mut Fields { place: reader.place, malformed });
+    Ok(Some(Row { author, post: Some(post) }))
 }
 
 fn figures(id: Box<str>, post: Post<'_>, fields: &mut Fields<'_>) -> PostSeen {
@@ -80,21 +69,20 @@ fn post_id(value: &Text<'_>) -> Option<Box<str>> {
     value.value().filter(|id| ident::is_post_id(id)).map(|id| (**id).into())
 }
 
-fn decode(raw: &RawValue) -> Result<Post<'_>, &'static str> {
-    let post = decode_bare(raw)?;
-    match post.aweme_info {
-        Some(inner) if post.aweme_id.is_missing() => decode_bare(inner),
-        _ => Ok(post),
+/// The post of a row, and its author's counters when they stand beside it.
+fn find(raw: &RawValue) -> Result<Option<(Post<'_>, Part<Stats>)>, &'static str> {
+    let post: Post<'_> = decode(raw)?;
+    if !post.aweme_id.is_missing() {
+        return Ok(Some((post, Part::Missing)));
     }
-}
-
-fn decode_bare(raw: &RawValue) -> Result<Post<'_>, &'static str> {
-    match serde_json::from_str(raw.get()) {
-        Ok(Part::Value(post)) => Ok(post),
-        Ok(Part::Missing | Part::Odd(_)) => Err("expected a post, found no object"),
-        Err(error) if error.is_data() => Err("a key comes twice"),
-        Err(_) => Err("text that cannot be decoded, or nested too deep"),
+    if let Some(inner) = post.aweme_info {
+        return Ok(Some((decode(inner)?, Part::Missing)));
     }
+    if post.card.value().is_some_and(|card| *card != POST_CARD) {
+        return Ok(None);
+    }
+    let remapped: Remapped<'_> = decode(raw)?;
+    Ok(Some(if remapped.is_one() { remapped.into_post() } else { (post, Part::Missing) }))
 }
 
 /// The names the vendor tells apart in the caption, else the post's list, else what the caption shows.
@@ -121,33 +109,6 @@ fn written(caption: &str) -> Vec<Cow<'_, str>> {
     let name = |text: &'_ str| text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
     let named = |text| str::get(text, ..name(text)).map(Cow::Borrowed);
     caption.split('#').skip(1).take(MOST_HASHTAGS).filter_map(named).collect()
-}
-
-/// The authors of a list, each once with all posts, in the order they were first seen.
-#[derive(Default)]
-pub(super) struct Authors {
-    seen: Vec<CreatorSighting>,
-    places: HashMap<Box<str>, usize>,
-}
-
-impl Authors {
-    pub(super) fn add(&mut self, row: Row) {
-        let Row { post, author } = row;
-        let key = author.uid.as_ref().or(author.sec_uid.as_ref()).or(author.handle.as_ref());
-        let place = *self.places.entry(key.cloned().unwrap_or_default()).or_insert(self.seen.len());
-        if place == self.seen.len() {
-            self.seen.push(author);
-        }
-        if let Some(author) = self.seen.get_mut(place)
-            && author.posts.iter().all(|known| known.id != post.id)
-        {
-            author.posts.push(post);
-        }
-    }
-
-    pub(super) fn into_sightings(self) -> Vec<CreatorSighting> {
-        self.seen
-    }
 }
 
 #[cfg(test)]

@@ -6,36 +6,42 @@ use collector_core::creator::CreatorSighting;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::task::{Absence, Malformed, Outcome, Page, Payload, Task};
 
-use super::super::request::Kind;
-use super::super::wire::Posts;
-use super::post::{self, Authors};
+use super::super::follow;
+use super::super::kind::Kind;
+use super::super::wire::Listing;
+use super::post;
+use super::row::{self, Found};
 use super::{Answer, Reader};
 
 pub(super) fn read(reader: &Reader, tasks: &[Task], payload: &Payload) -> Result<Page<CreatorSighting>> {
-    let posts = match reader.open::<Posts<'_>>(payload)? {
+    let posts = match reader.open::<Listing<'_>>(payload)? {
         Answer::Data { data, .. } => data,
         Answer::Absent(absence) => return absent(reader, tasks, payload, absence),
     };
-    let mut page = reader.page(tasks, payload, Kind::Posts.cost(posts.rows.len()))?;
+    let mut page =
+        reader.page(tasks, payload, reader.settings.price(Kind::Posts, tasks, Some(posts.rows.len())))?;
     page.outcomes.fill_with(|| Outcome::Absent(Absence::NotFound));
     let asked: HashMap<&str, usize> =
         tasks.iter().enumerate().map(|(index, task)| (task.subject(), index)).collect();
-    let mut authors = Authors::default();
+    let mut found = Found::default();
     for (index, raw) in posts.rows.iter().enumerate() {
         let place = format!("{}[{index}]", posts.place);
-        let read = post::read(raw, &place, reader.keep_email, &mut page.malformed);
-        let id = read.as_ref().map_or_else(|_| post::readable_id(raw), |row| Some(row.post.id.clone()));
+        let read = row::read(Kind::Posts, raw, &place, reader.keep_email, &mut page.malformed);
+        let id = post::readable_id(raw);
         let outcome = id.and_then(|id| page.outcomes.get_mut(*asked.get(&*id)?));
         match (read, outcome) {
-            (Ok(row), outcome) => {
-                authors.add(row);
+            (Ok(None), _) => {}
+            (Ok(Some(row)), outcome) => {
+                found.add(row);
                 outcome.into_iter().for_each(|outcome| *outcome = Outcome::Done);
             }
             (Err(malformed), Some(outcome)) => *outcome = Outcome::Failed(failure(malformed)),
             (Err(malformed), None) => page.malformed.push(malformed),
         }
     }
-    page.items = authors.into_sightings();
+    page.items = found.into_sightings();
+    let done = tasks.iter().zip(&page.outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Done));
+    page.follow_ups = done.filter_map(|(task, _)| follow::comments(task)).collect();
     Ok(page)
 }
 
@@ -51,7 +57,7 @@ fn absent(
             "the vendor withholds one of several posts without saying which: ask for them one by one";
         return Err(Error::new(ErrorKind::Rejected, message).with("status", payload.status));
     }
-    reader.absent(tasks, payload, Kind::Posts.cost(0), absence)
+    reader.absent(tasks, payload, reader.settings.price(Kind::Posts, tasks, None), absence)
 }
 
 fn failure(malformed: Malformed) -> Error {

@@ -5,7 +5,8 @@ use collector_core::error::Result;
 use collector_core::task::{Absence, Outcome, Page, Payload, Task};
 use serde_json::value::RawValue;
 
-use super::super::request::Kind;
+use super::super::follow;
+use super::super::kind::Kind;
 use super::super::wire::{Part, Profile, Slot, Stats, User};
 use super::{Answer, Fields, Reader, misshapen, person};
 
@@ -17,9 +18,11 @@ pub(super) fn read(
 ) -> Result<Page<CreatorSighting>> {
     let found = match find(reader, payload)? {
         Ok(found) => found,
-        Err(absence) => return reader.absent(tasks, payload, kind.cost(0), absence),
+        Err(absence) => {
+            return reader.absent(tasks, payload, reader.settings.price(kind, tasks, None), absence);
+        }
     };
-    let mut page = reader.page(tasks, payload, kind.cost(0))?;
+    let mut page = reader.page(tasks, payload, reader.settings.price(kind, tasks, Some(1)))?;
     if found.user.user_canceled.is_set() {
         page.outcomes.fill_with(|| Outcome::Absent(Absence::Deleted));
         return Ok(page);
@@ -34,8 +37,16 @@ pub(super) fn read(
         return Err(misshapen(found.place, "a user"));
     }
     // A call for a profile has one task.
-    if !tasks.iter().all(|task| is_asked_for(kind, task, &mut seen)) {
-        page.outcomes.fill_with(|| Outcome::Absent(Absence::NotFound));
+    for task in tasks {
+        if !is_asked_for(kind, task, &mut seen) {
+            page.outcomes.fill_with(|| Outcome::Absent(Absence::NotFound));
+            continue;
+        }
+        let (lists, missing) = follow::lists(task, &seen);
+        page.follow_ups.extend(lists);
+        if let Some(key) = missing {
+            fields.refuse::<()>(key, "missing: lists of this person cannot be asked for without it");
+        }
     }
     page.items.push(seen);
     Ok(page)

@@ -8,9 +8,16 @@ use super::super::query::Query;
 /// What a parameter has to look like.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Text { min: usize, max: usize },
+    Text {
+        min: usize,
+        max: usize,
+    },
     Integer,
+    /// An integer above 0.
+    Positive,
     Boolean,
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +54,51 @@ fn parameters(endpoint: Endpoint) -> &'static [Parameter] {
         optional("download_video", Kind::Boolean),
         TOKEN,
     ];
+    const CURSOR: Parameter = optional("cursor", Kind::Integer);
+    const NEW_VERSION: Parameter = optional("new_version", Kind::Boolean);
+    const DOWNLOAD: Parameter = optional("download_video", Kind::Boolean);
+    const DEPTH: Parameter = required("depth", Kind::Positive);
+    const START: Parameter = optional("start_cursor", Kind::Integer);
+    const OLDEST: Parameter = optional("oldest_createtime", Kind::Integer);
+    const USER_POSTS: &[Parameter] =
+        &[required("username", text(1)), DEPTH, START, OLDEST, NEW_VERSION, DOWNLOAD, TOKEN];
+    const SEC_UID_POSTS: &[Parameter] =
+        &[required("secUid", text(1)), DEPTH, START, OLDEST, NEW_VERSION, DOWNLOAD, TOKEN];
+    const BY_KEYWORD: &[Parameter] = &[required("keyword", text(1)), CURSOR, TOKEN];
+    const RELATED: &[Parameter] = &[
+        required("id", text(0)),
+        required("secUid", text(1)),
+        CURSOR,
+        optional("page_token", text(0)),
+        TOKEN,
+    ];
+    const LIKED: &[Parameter] = &[required("secUid", text(0)), CURSOR, TOKEN];
+    const RECENT: &[Parameter] = &[
+        required("name", text(0)),
+        required("days", Kind::Integer),
+        optional("remap_output", Kind::Boolean),
+        optional("max_cursor", Kind::Integer),
+        TOKEN,
+    ];
+    const PERIOD: Parameter = required("period", Kind::Choice(&["0", "1", "7", "30", "90", "180"]));
+    const SORTING: Parameter = optional("sorting", Kind::Choice(&["0", "1", "2"]));
+    const COUNTRY: Parameter = optional("country", text(0));
+    const EXACTLY: Parameter = optional("match_exactly", Kind::Boolean);
+    const KEYWORD: &[Parameter] = &[
+        required("name", text(0)),
+        CURSOR,
+        PERIOD,
+        SORTING,
+        COUNTRY,
+        EXACTLY,
+        optional("get_author_stats", Kind::Boolean),
+        TOKEN,
+    ];
+    const FULL: &[Parameter] = &[required("name", text(0)), PERIOD, SORTING, COUNTRY, EXACTLY, TOKEN];
+    const POST_INFO: &[Parameter] = &[required("url", text(0)), NEW_VERSION, DOWNLOAD, TOKEN];
+    const COMMENTS: &[Parameter] = &[required("aweme_id", text(0)), CURSOR, TOKEN];
+    const MUSIC_POSTS: &[Parameter] = &[required("music_id", text(0)), CURSOR, TOKEN];
+    const LIVES: &[Parameter] = &[required("keyword", text(0)), CURSOR, COUNTRY, TOKEN];
     const USED_UNITS: &[Parameter] = &[required("date", text(0)), TOKEN];
     const HISTORY: &[Parameter] = &[required("days", Kind::Integer), TOKEN];
     match endpoint {
@@ -54,6 +106,18 @@ fn parameters(endpoint: Endpoint) -> &'static [Parameter] {
         Endpoint::UserInfoFromSecUid => FROM_SEC_UID,
         Endpoint::HashtagPosts => HASHTAG,
         Endpoint::PostMultiInfo => MULTI_INFO,
+        Endpoint::UserPosts => USER_POSTS,
+        Endpoint::UserPostsFromSecUid => SEC_UID_POSTS,
+        Endpoint::UserSearch => BY_KEYWORD,
+        Endpoint::UserFollowers | Endpoint::UserFollowings => RELATED,
+        Endpoint::UserLikedPosts => LIKED,
+        Endpoint::HashtagRecent => RECENT,
+        Endpoint::KeywordSearch => KEYWORD,
+        Endpoint::KeywordFull => FULL,
+        Endpoint::PostInfo => POST_INFO,
+        Endpoint::PostComments => COMMENTS,
+        Endpoint::MusicPosts => MUSIC_POSTS,
+        Endpoint::LiveSearch => LIVES,
         Endpoint::UsedUnits => USED_UNITS,
         Endpoint::History => HISTORY,
         Endpoint::ListCreators | Endpoint::Unknown => &[],
@@ -77,14 +141,26 @@ pub(super) fn problems(endpoint: Endpoint, query: &Query) -> Option<Vec<Value>> 
 
 fn wrong(parameter: &Parameter, value: &str) -> Option<Value> {
     match parameter.kind {
-        Kind::Integer if integer(value).is_none() => {
+        Kind::Positive if integer(value).is_some_and(|number| number <= 0) => {
+            let mut entry =
+                problem(parameter.name, "ensure this value is greater than 0", "value_error.number.not_gt");
+            entry["ctx"] = json!({ "limit_value": 0 });
+            Some(entry)
+        }
+        Kind::Choice(words) if !words.contains(&value) => {
+            let mut entry =
+                problem(parameter.name, "value is not a valid enumeration member", "type_error.enum");
+            entry["ctx"] = json!({ "enum_values": words });
+            Some(entry)
+        }
+        Kind::Integer | Kind::Positive if integer(value).is_none() => {
             Some(problem(parameter.name, "value is not a valid integer", "type_error.integer"))
         }
         Kind::Boolean if boolean(value).is_none() => {
             Some(problem(parameter.name, "value could not be parsed to a boolean", "type_error.bool"))
         }
         Kind::Text { min, max } => wrong_length(parameter.name, value.chars().count(), min, max),
-        Kind::Integer | Kind::Boolean => None,
+        Kind::Integer | Kind::Positive | Kind::Boolean | Kind::Choice(_) => None,
     }
 }
 
@@ -135,7 +211,7 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named_all_at_once() {
         let token = "token=simulated-token1";
-        let cases: [(Endpoint, String, &[&str]); 9] = [
+        let cases: [(Endpoint, String, &[&str]); 12] = [
             (Endpoint::UserInfo, format!("username=a&{token}"), &[]),
             (
                 Endpoint::UserInfo,
@@ -160,6 +236,17 @@ mod tests {
                 format!("ids=12&new_version=maybe&{token}"),
                 &["new_version type_error.bool"],
             ),
+            (
+                Endpoint::UserPosts,
+                format!("username=a&depth=0&{token}"),
+                &["depth value_error.number.not_gt"],
+            ),
+            (
+                Endpoint::KeywordSearch,
+                format!("name=a&period=14&sorting=x&{token}"),
+                &["period type_error.enum", "sorting type_error.enum"],
+            ),
+            (Endpoint::UserFollowers, format!("id=7&{token}"), &["secUid value_error.missing"]),
             (Endpoint::History, format!("days=1.5&{token}"), &["days type_error.integer"]),
         ];
         for (endpoint, query, expected) in cases {

@@ -9,12 +9,14 @@ use super::constants;
 use super::user::{Scene, image, in_some_order};
 
 /// How much of a post is wanted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Style {
     /// Only the essential members.
     pub(super) short: bool,
     /// With a link for downloading.
     pub(super) download: bool,
+    /// With what a search by keyword adds.
+    pub(super) searched: bool,
 }
 
 /// Covers of a video: member, mark in the link.
@@ -46,6 +48,10 @@ impl Writer<'_> {
         let author = |json: &mut Json| {
             json.key("author").open('{');
             self.author.mobile_members(json);
+            if self.style.searched {
+                json.text("search_user_name", &self.author.creator.name)
+                    .raw(r#""search_user_desc":"","name_field":"nickname""#);
+            }
             json.close('}');
         };
         let essential: [&dyn Fn(&mut Json); 5] = [
@@ -58,6 +64,9 @@ impl Writer<'_> {
         in_some_order(json, self.author.order, &essential);
         if self.post.photo {
             self.pictures(json);
+        }
+        if self.style.searched {
+            json.text("search_desc", self.post.caption);
         }
         if !self.style.short {
             json.raw(&constants::POST[0]);

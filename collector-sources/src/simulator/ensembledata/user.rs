@@ -12,6 +12,8 @@ pub(super) enum Counters {
     Real,
     /// All zero, which at this vendor means "not delivered".
     Zero,
+    /// No such members.
+    Missing,
 }
 
 /// One creator as one answer shows it.
@@ -20,6 +22,8 @@ pub(super) struct Scene<'a> {
     pub(super) creator: &'a Creator,
     pub(super) counters: Counters,
     pub(super) has_ids: bool,
+    /// Whether it tells when the account was opened; most objects have 0 there.
+    pub(super) dated: bool,
     pub(super) links: &'a Links<'a>,
     /// Unix seconds of the call, which the vendor leaks into the object.
     pub(super) now: u64,
@@ -114,6 +118,9 @@ impl Scene<'_> {
     }
 
     fn mobile_counters(&self, json: &mut Json) {
+        if self.counters == Counters::Missing {
+            return;
+        }
         let real = |count| if self.counters == Counters::Real { count } else { 0 };
         let creator = self.creator;
         json.int("follower_count", real(creator.followers))
@@ -178,7 +185,8 @@ impl Scene<'_> {
             "room_id",
             if (quirk >> 32).is_multiple_of(50) { 7_300_000_000_000_000_000 | (quirk >> 40) } else { 0 },
         );
-        json.int("create_time", 0).int("unique_id_modify_time", self.now);
+        let opened = if self.dated { creator.created_at } else { 0 };
+        json.int("create_time", opened).int("unique_id_modify_time", self.now);
     }
 
     /// Badge texts of verified accounts; the number that should say the same is often zero all the same.
