@@ -54,6 +54,8 @@ fn the_schema_knows_exactly_the_keys_that_are_understood() {
         ("/properties", format!("zzz = 1\n{source}")),
         ("/properties/store/properties", format!("{source}[store]\nzzz = 1\n")),
         ("/properties/lock/properties", format!("{source}[lock]\nzzz = 1\n")),
+        ("/properties/images/properties", format!("{source}[images]\nzzz = 1\n")),
+        ("/properties/search/properties", format!("{source}[search]\nzzz = 1\n")),
         ("/properties/jsonl/properties", format!("{source}[jsonl]\nzzz = 1\n")),
         ("/properties/run/properties", format!("{source}[run]\nzzz = 1\n")),
         ("/properties/run/properties/retry/properties", format!("{source}[run.retry]\nzzz = 1\n")),
