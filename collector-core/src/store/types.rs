@@ -134,6 +134,31 @@ pub enum Enqueued {
     Fresh,
 }
 
+/// What became of an added task, as its run counts it: for stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// Open now, by this run.
+    New,
+    /// Open by another run; this one waits for it now.
+    JoinedNow,
+    /// This run waits for it already.
+    JoinedBefore,
+    /// Answered inside the window.
+    Fresh,
+    /// Answered or given up by this very run.
+    AnsweredHere,
+}
+
+impl From<Added> for Enqueued {
+    fn from(added: Added) -> Self {
+        match added {
+            Added::New => Self::New,
+            Added::JoinedNow | Added::JoinedBefore => Self::Joined,
+            Added::Fresh | Added::AnsweredHere => Self::Fresh,
+        }
+    }
+}
+
 /// Permission to claim tasks of one source and kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LanePermit {

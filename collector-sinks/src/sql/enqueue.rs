@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use collector_core::clock::Timestamp;
 use collector_core::error::Result;
 use collector_core::id::{IdHash, RecordKey, RunId, TaskId};
-use collector_core::store::Enqueued;
+use collector_core::store::{Added, Enqueued};
 use collector_core::task::{Target, Task};
 use sea_orm::Value;
 
@@ -74,27 +74,6 @@ struct Known {
     state: State,
     finished_at: Option<Timestamp>,
     joined: Vec<RunId>,
-}
-
-/// What became of an added task, as its run counts it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Added {
-    New,
-    JoinedNow,
-    JoinedBefore,
-    Fresh,
-    /// Answered or given up by this very run.
-    AnsweredHere,
-}
-
-impl From<Added> for Enqueued {
-    fn from(added: Added) -> Self {
-        match added {
-            Added::New => Self::New,
-            Added::JoinedNow | Added::JoinedBefore => Self::Joined,
-            Added::Fresh | Added::AnsweredHere => Self::Fresh,
-        }
-    }
 }
 
 /// Adds tasks. Those of an unknown run are left out and called fresh.

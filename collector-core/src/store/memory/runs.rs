@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::tasks::Added;
 use crate::clock::Timestamp;
 use crate::id::{Digest, RunId};
 use crate::store::ledger::CallCounts;
-use crate::store::{Begun, RunCounts, RunEnd, RunSpec, RunState, Verdict};
+use crate::store::{Added, Begun, RunCounts, RunEnd, RunSpec, RunState, Verdict};
 use crate::task::Cost;
 
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::id::{ClaimNo, Name, RunId, TaskId};
-use crate::store::{Claimed, Claims, Enqueued, LanePermit, Verdict, WorkerId};
+use crate::store::{Added, Claimed, Claims, LanePermit, Verdict, WorkerId};
 use crate::task::Task;
 
 #[derive(Default)]
@@ -48,27 +48,6 @@ struct Open {
     first_attempt: Option<Timestamp>,
     depth: u32,
     waits_until: Option<Timestamp>,
-}
-
-/// What became of an added task, as its run counts it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Added {
-    New,
-    JoinedNow,
-    JoinedBefore,
-    Fresh,
-    /// Answered or given up by this very run.
-    AnsweredHere,
-}
-
-impl From<Added> for Enqueued {
-    fn from(added: Added) -> Self {
-        match added {
-            Added::New => Self::New,
-            Added::JoinedNow | Added::JoinedBefore => Self::Joined,
-            Added::Fresh | Added::AnsweredHere => Self::Fresh,
-        }
-    }
 }
 
 impl Tasks {
