@@ -25,16 +25,24 @@ pub(crate) struct Gate {
     shut: watch::Sender<bool>,
     down: Arc<AtomicBool>,
     takes: Duration,
+    /// The only method that takes that long, if not all do.
+    only: Option<&'static str>,
 }
 
 impl Gate {
     pub(crate) fn open() -> Self {
-        Self { shut: watch::Sender::new(false), down: Arc::default(), takes: Duration::ZERO }
+        Self { shut: watch::Sender::new(false), down: Arc::default(), takes: Duration::ZERO, only: None }
     }
 
     /// Makes every call take this long.
     pub(crate) fn takes(mut self, time: Duration) -> Self {
         self.takes = time;
+        self
+    }
+
+    /// Lets only this method take its time.
+    pub(crate) fn only(mut self, method: &'static str) -> Self {
+        self.only = Some(method);
         self
     }
 
@@ -47,13 +55,13 @@ impl Gate {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    async fn through<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn through<T>(&self, method: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.pass().await;
         if self.down.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "scripted outage"));
         }
         let answer = call.await;
-        if !self.takes.is_zero() {
+        if !self.takes.is_zero() && self.only.is_none_or(|only| only == method) {
             tokio::time::sleep(self.takes).await;
         }
         self.pass().await;
@@ -73,15 +81,15 @@ pub(crate) struct GatedLock(pub(crate) MemoryLock, pub(crate) Gate);
 #[async_trait]
 impl Lock for GatedLock {
     async fn try_acquire_many(&self, keys: &[LockKey], options: LeaseOptions) -> Result<Vec<Acquired>> {
-        self.1.through(self.0.try_acquire_many(keys, options)).await
+        self.1.through("try_acquire_many", self.0.try_acquire_many(keys, options)).await
     }
 
     async fn renew_many(&self, leases: &[Lease]) -> Result<Vec<Renewed>> {
-        self.1.through(self.0.renew_many(leases)).await
+        self.1.through("renew_many", self.0.renew_many(leases)).await
     }
 
     async fn release_many(&self, leases: Vec<Lease>) -> Result<Vec<Released>> {
-        self.1.through(self.0.release_many(leases)).await
+        self.1.through("release_many", self.0.release_many(leases)).await
     }
 }
 
@@ -94,7 +102,7 @@ macro_rules! gated {
         #[async_trait]
         impl<D: Domain> Store<D> for GatedStore<D> {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$answer> {
-                self.1.through(self.0.$name($($arg),*)).await
+                self.1.through(stringify!($name), self.0.$name($($arg),*)).await
             })*
         }
     };
