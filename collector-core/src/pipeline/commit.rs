@@ -38,7 +38,14 @@ pub(super) async fn run<D: Domain>(
     let window = worker.parts.settings.commit_window;
     let mut batch = Vec::with_capacity(window);
     let mut writes = JoinSet::new();
-    while landings.recv_many(&mut batch, window).await > 0 {
+    loop {
+        tokio::select! {
+            more = landings.recv_many(&mut batch, window) => if more == 0 { break },
+            Some(write) = writes.join_next() => {
+                ended(&worker, Some(write));
+                continue;
+            }
+        }
         gather(&worker, &mut landings, &mut batch, &mut writes).await;
         while !batch.is_empty() {
             let rest = batch.split_off(fitting(&batch));

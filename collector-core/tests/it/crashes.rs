@@ -1,8 +1,11 @@
 //! Killed anywhere: nothing is lost, nothing is written twice, little is bought again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use collector_core::admission::Limits;
+use collector_core::observe::{Event, Observer};
 use collector_core::pipeline::{End, Settings, SourceOptions};
 use collector_core::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -175,4 +178,56 @@ async fn answers_do_not_pile_up_in_front_of_a_slow_store() {
     }
     assert!(most <= IN_FLIGHT + WINDOW, "{most} calls would be bought again");
     within(HOUR, handle.shutdown()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_query_under_the_same_name_is_another_run() {
+    let world = World::of_things();
+    let api = Scripted::willing("api").takes(SECOND);
+    let engine = world.pipeline().source_with(api.clone(), in_flight()).build().unwrap();
+    let handle = engine.start().await.unwrap();
+    let first = handle.submit(many(20)).await.unwrap();
+    let other = handle.submit(many(21)).await.unwrap();
+    let again = handle.submit(many(20)).await.unwrap();
+    assert_eq!((other.resumed, again.resumed), (false, true));
+    assert_eq!((other.run == first.run, again.run == first.run), (false, true));
+    within(HOUR, handle.shutdown()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_in_front_of_a_slow_store_are_bounded_by_their_items() {
+    const ITEMS: usize = 320;
+    let world = World::of_things();
+    let store = GatedStore(world.store.clone(), Gate::open().takes(SECOND).only("commit"));
+    let api = Scripted::new("api", |asked: &Asked| {
+        let item = |at| Thing::new(&format!("{}-{at}", asked.subject()), "x");
+        Said::items((0..ITEMS).map(item)).into()
+    });
+    let transactions = Largest::default();
+    let pipeline = world.pipeline().store(store).observer(transactions.clone());
+    let engine = pipeline.source_with(api.clone(), in_flight()).build().unwrap();
+    let handle = engine.start().await.unwrap();
+    handle.submit(many(60)).await.unwrap();
+    let mut most = 0;
+    while world.tasks("done").await < 60 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        most = most.max(api.calls() - world.tasks("done").await as usize);
+    }
+    // 64 places, and a page of 320 takes eleven of them.
+    assert!(most <= IN_FLIGHT + 64 / 11 + 1, "{most} pages of {ITEMS} people wait");
+    within(HOUR, handle.shutdown()).await.unwrap();
+    let largest = transactions.0.load(Ordering::SeqCst);
+    assert!((ITEMS as u64..=1_000).contains(&largest), "{largest} people in one transaction");
+}
+
+/// The most items in one transaction.
+#[derive(Clone, Default)]
+struct Largest(Arc<AtomicU64>);
+
+impl Observer for Largest {
+    fn event(&self, event: &Event) {
+        if let Event::Committed { changed, unchanged, .. } = event {
+            self.0.fetch_max(changed + unchanged, Ordering::SeqCst);
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod crashes;
 mod creators;
 mod drift;
 mod enriching;
+mod failures;
 mod flow;
 mod freshness;
 mod links;

@@ -27,11 +27,19 @@ pub(crate) struct Gate {
     takes: Duration,
     /// The only method that takes that long, if not all do.
     only: Option<&'static str>,
+    /// A method that panics.
+    panics: Option<&'static str>,
 }
 
 impl Gate {
     pub(crate) fn open() -> Self {
-        Self { shut: watch::Sender::new(false), down: Arc::default(), takes: Duration::ZERO, only: None }
+        Self {
+            shut: watch::Sender::new(false),
+            down: Arc::default(),
+            takes: Duration::ZERO,
+            only: None,
+            panics: None,
+        }
     }
 
     /// Makes every call take this long.
@@ -43,6 +51,12 @@ impl Gate {
     /// Lets only this method take its time.
     pub(crate) fn only(mut self, method: &'static str) -> Self {
         self.only = Some(method);
+        self
+    }
+
+    /// Makes this method panic.
+    pub(crate) fn panics_in(mut self, method: &'static str) -> Self {
+        self.panics = Some(method);
         self
     }
 
@@ -60,6 +74,7 @@ impl Gate {
         if self.down.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "scripted outage"));
         }
+        assert!(self.panics != Some(method), "scripted panic in {method}");
         let answer = call.await;
         if !self.takes.is_zero() && self.only.is_none_or(|only| only == method) {
             tokio::time::sleep(self.takes).await;
