@@ -9,6 +9,8 @@ use collector_core::id::{RecordKey, RunId};
 use collector_core::store::ledger::{Changes, Ledger};
 use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::counters::Counter;
 use super::database::Database;
 use super::enqueue::{Ask, enqueue};
@@ -23,7 +25,7 @@ use super::write::Write;
 use super::{budgets, entities, workers};
 
 /// What a commit leaves to be done once it is durable.
-pub(super) struct Outcome<E> {
+pub(super) struct Outcome<'a, E> {
     pub(super) committed: Committed,
     /// The worker that owes the changes.
     pub(super) owner: u64,
@@ -31,6 +33,8 @@ pub(super) struct Outcome<E> {
     pub(super) mask: u64,
     /// The changes, by key.
     pub(super) changes: Vec<(u64, Warm<E>)>,
+    /// Until it is dropped, no later commit becomes durable.
+    pub(super) _handing_over: MutexGuard<'a, ()>,
 }
 
 /// What is remembered of a call whose items went to the ledger.
@@ -41,14 +45,15 @@ struct Landed {
 }
 
 /// Writes finished calls.
-pub(super) async fn commit<D: Domain>(
+pub(super) async fn commit<'a, D: Domain>(
     database: &Database,
+    handing_over: &'a Mutex<()>,
     domain: &D,
     worker: &WorkerId,
     mut calls: Vec<FinishedCall<D>>,
     lookup: &dyn Lookup,
     now: Timestamp,
-) -> Result<Outcome<D::Entity>> {
+) -> Result<Outcome<'a, D::Entity>> {
     // Before the transaction: somebody else may be writing meanwhile.
     let mut ledger = Ledger::new(domain);
     for call in &mut calls {
@@ -70,8 +75,9 @@ pub(super) async fn commit<D: Domain>(
     let mask = wish(&write, &wishes, owner).await?;
     committed.versions = wishes.len() as u64;
     follow(&mut write, &mut calls, &landed, &changes, lookup, now, &mut committed).await?;
+    let handing_over = handing_over.lock().await;
     write.commit().await?;
-    Ok(Outcome { committed, owner, mask, changes: warm(changes) })
+    Ok(Outcome { committed, owner, mask, changes: warm(changes), _handing_over: handing_over })
 }
 
 /// The changes as sinks will want them.

@@ -73,6 +73,11 @@ impl<E> Default for Queue<E> {
 
 impl<E> Queue<E> {
     fn add(&mut self, key: u64, warm: Option<Warm<E>>) {
+        if let (Some(Some(known)), Some(late)) = (self.ready.get(&key), &warm)
+            && known.version > late.version
+        {
+            return;
+        }
         self.remove(key);
         if self.ready.len() >= MAX_READY {
             let before = key.saturating_sub(1);
@@ -311,6 +316,15 @@ mod tests {
         Flight::of(&owed, Some((1, 0)), vec![5]).landed();
         let newer = owed.pick((1, 0), 10, NOW).changes;
         assert_eq!(newer.first().map(Change::version), Some(2), "a newer version waited for it");
+    }
+
+    #[test]
+    fn an_older_change_never_takes_the_place_of_a_newer_one() {
+        let owed = quiet();
+        owed.add(1, 1, 5, Some(&warm(2)));
+        owed.add(1, 1, 5, Some(&warm(1)));
+        let picked = owed.pick((1, 0), 10, NOW).changes;
+        assert_eq!(picked.iter().map(Change::version).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

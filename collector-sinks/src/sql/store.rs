@@ -14,6 +14,7 @@ use collector_core::store::{
     Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
+use tokio::sync::Mutex;
 
 use super::config::SqlConfig;
 use super::database::Database;
@@ -30,6 +31,8 @@ pub struct SqlStore<D: Domain> {
     database: Database,
     domain: Arc<D>,
     owed: Owed<D::Entity>,
+    /// Held from the end of a commit's transaction until `owed` knows of it, so that it hears of versions in order.
+    handing_over: Mutex<()>,
 }
 
 impl<D: Domain> std::fmt::Debug for SqlStore<D> {
@@ -59,7 +62,7 @@ impl<D: Domain> SqlStore<D> {
     }
 
     fn over(database: Database, domain: Arc<D>) -> Self {
-        Self { database, domain, owed: Owed::default() }
+        Self { database, domain, owed: Owed::default(), handing_over: Mutex::new(()) }
     }
 
     fn taken_over(&self, taken: &TakenOver) {
@@ -145,7 +148,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         now: Timestamp,
     ) -> Result<Committed> {
         let doubt = Doubt::about(&self.owed);
-        let outcome = commit::commit(&self.database, &*self.domain, worker, calls, lookup, now).await?;
+        let handing_over = &self.handing_over;
+        let outcome =
+            commit::commit(&self.database, handing_over, &*self.domain, worker, calls, lookup, now).await?;
         for (key, change) in &outcome.changes {
             self.owed.add(outcome.owner, outcome.mask, *key, Some(change));
         }
