@@ -12,4 +12,5 @@ mod search;
 mod setup;
 mod simulate;
 mod try_source;
+mod upkeep;
 mod usage;

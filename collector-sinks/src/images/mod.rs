@@ -40,7 +40,7 @@
 //! file's own words, nothing is decoded or unpacked. At most 32 MiB of pictures are in memory. A host that does not
 //! answer three times in a row, or badly twenty times, is left alone for a while; at most [`per_host`](ImagesConfig::per_host) downloads wait for one.
 //!
-//! Pictures that no record refers to any more are collected by [`sweep`].
+//! Pictures that no record refers to any more are collected by [`ImagesSink::upkeep`], once a day, or by [`sweep`].
 //!
 //! # Errors
 //! `ConfigInvalid` for a folder that cannot be used; `Unavailable` while the place fails; `Unauthorized` when it refuses
@@ -69,6 +69,8 @@ mod shelf;
 mod sink;
 mod sniff;
 mod sweep;
+mod upkeep;
+mod used;
 
 #[cfg(test)]
 mod tests;
@@ -77,3 +79,4 @@ pub use config::ImagesConfig;
 pub use fact::{AVATAR, KeptPicture, MissingPicture, PictureFact, PictureState, Problem};
 pub use sink::ImagesSink;
 pub use sweep::{Swept, sweep};
+pub use upkeep::Upkeep;
