@@ -25,7 +25,8 @@
 //! | the folder fails | the whole batch stays pending |
 //!
 //! Nothing here rejects a record: a creator with a bad picture is as good as one without. `ended` and `unavailable` are
-//! tried again with the record's next version after an hour, the others after a week, or when the link changes.
+//! tried again with the record's next version after an hour, the others after a week, or when the link changes. Only the
+//! engine refuses a change, where a link has ended and no source can be asked for a newer one.
 //!
 //! # Options
 //! See [`ImagesConfig`].
