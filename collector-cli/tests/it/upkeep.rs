@@ -29,17 +29,23 @@ fn pictures(folder: &Path) -> BTreeSet<PathBuf> {
 fn plant(folder: &Path) -> PathBuf {
     let path = folder.join("ab").join(format!("{}.jpg", "ab".repeat(32)));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let file = File::create(&path).unwrap();
-    file.set_modified(SystemTime::now() - 3 * DAY).unwrap();
+    grow_old(&File::create(&path).unwrap());
     path
 }
 
-/// Has the sweep of a moment ago, and what it put aside, be of the day before yesterday.
+fn grow_old(file: &File) {
+    file.set_modified(SystemTime::now() - 3 * DAY).unwrap();
+}
+
+/// Has the sweep of a moment ago, what it put aside, and every picture be some days old.
 fn days_pass(sandbox: &Sandbox) {
     let path = sandbox.path().join(NOTE);
     let mut note: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     note["swept"] = "2001-09-09T00:00:00Z".into();
     std::fs::write(&path, note.to_string()).unwrap();
+    for path in pictures(&sandbox.path().join("images")) {
+        grow_old(&File::options().write(true).open(path).unwrap());
+    }
     for entry in std::fs::read_dir(sandbox.path().join("images/aside")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

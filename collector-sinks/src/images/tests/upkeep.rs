@@ -11,9 +11,9 @@ use collector_core::creator::Creators;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::store::MemoryStore;
 use collector_core::testkit::fakes::ManualClock;
+use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::ObjectStoreExt;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
