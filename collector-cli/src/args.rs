@@ -11,14 +11,14 @@ use std::time::Duration;
 
 mod search;
 
-pub(crate) use search::Search;
+pub(crate) use search::{Search, Wanted};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use collector_sources::simulator::SimulatorConfig;
 use serde_json::Value;
 
 pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
-pub(crate) use lists::{Export, Import, SheetChoice};
+pub(crate) use lists::{Export, Import, Lists, ListsCommand, ListsRemove, SheetChoice};
 pub(crate) use setup::{Completions, Init};
 
 use crate::config::parse_duration;
@@ -77,8 +77,13 @@ pub(crate) enum Command {
     Status(StoreChoice),
     /// Read a list of creators from a file into the store; every row is accounted for
     Import(Import),
-    /// Write creators to a file people open in a spreadsheet
-    Export(Export),
+    /// Write creators to a file people open in a spreadsheet: whoever a search finds, a list, or everybody
+    ///
+    /// A search is written in its order. One --list and nothing else is everybody on it, in its order, also those who
+    /// are not collected yet.
+    Export(Box<Export>),
+    /// Show the lists of the store, or remove one
+    Lists(Lists),
     /// Look into what was given up, and mend or forget it
     #[command(subcommand)]
     Dead(DeadCommand),

@@ -10,6 +10,7 @@ mod export;
 mod files;
 mod import;
 mod init;
+mod lists;
 mod run;
 mod search;
 mod show;
@@ -54,6 +55,7 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
         Command::Simulate(args) => simulate::execute(&session, *args).await,
         Command::Import(args) => import::execute(&session, &args).await,
         Command::Export(args) => export::execute(&session, &args).await,
+        Command::Lists(args) => lists::execute(&session, &args).await,
         Command::Dead(command) => dead::execute(&session, command).await,
         Command::Init(args) => init::execute(&session, &args).await,
         Command::Completions(args) => completions::execute(&args),

@@ -134,7 +134,8 @@ pub(crate) fn open_index(place: &SearchPlace) -> Result<Arc<dyn CreatorIndex>> {
     }
 }
 
-fn images(options: &ImagesOptions) -> Result<ImagesSink> {
+/// The sink that keeps pictures.
+pub(crate) fn images(options: &ImagesOptions) -> Result<ImagesSink> {
     let ImagesPlace::Folder(folder) = &options.url;
     let mut config = ImagesConfig::new(folder);
     config.allow.clone_from(&options.allow);

@@ -37,6 +37,7 @@ mod registry;
 pub mod report;
 mod signals;
 mod sources;
+mod upkeep;
 
 pub use app::App;
 

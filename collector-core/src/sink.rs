@@ -97,7 +97,9 @@ pub enum Wrote {
         /// The earliest moment, if the sink knows.
         after: Option<Duration>,
     },
-    /// The record is out of date (an expired link): ask the source again, then offer the newer version.
+    /// The record is out of date (an expired link): every source that knows how asks once more, then the change is
+    /// offered again, newer if the answer was. Without such a source it becomes a dead letter, as if rejected; the
+    /// record's next version is offered anew.
     Refresh(String),
 }
 

@@ -9,6 +9,7 @@ mod collect;
 mod crash;
 mod detail;
 mod floor;
+mod freshness;
 mod images;
 mod list;
 mod process;
@@ -71,6 +72,8 @@ enum Workload {
     Batch(batch::Args),
     /// Pictures, a share of them behind links that have ended.
     Images(images::Args),
+    /// From a record's commit to its being searchable, and the same while the image host hangs.
+    Freshness(freshness::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
             Workload::Rerun(args) => rerun::run(args, dir.path()).await,
             Workload::Batch(args) => batch::run(args, dir.path()).await,
             Workload::Images(args) => images::run(args, dir.path()).await,
+            Workload::Freshness(args) => freshness::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

@@ -1,10 +1,12 @@
 //! Lists: into the store and out of it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args};
+use clap::{Args, Subcommand};
 
 use super::StoreChoice;
+use super::search::{LANGUAGE, Wanted};
 
 /// How a sheet is read.
 #[derive(Debug, Clone, Args)]
@@ -34,25 +36,50 @@ pub(crate) struct Import {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("whom").required(true).args(["list", "all", "like"]))]
+#[command(after_help = LANGUAGE)]
 pub(crate) struct Export {
     /// Where to: a file that ends in .xlsx, .csv, .tsv or .jsonl
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Everybody on this list, in its order
-    #[arg(long, value_name = "NAME")]
-    pub(crate) list: Option<String>,
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
     /// Everybody in the store
     #[arg(long)]
     pub(crate) all: bool,
     /// The rows of this file, in its order and with its columns; ours to the right
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "limit"])]
     pub(crate) like: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) sheet: SheetChoice,
+    /// At most this many creators
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroUsize>,
     /// Replace the file if it is there
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreChoice,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Lists {
+    #[command(subcommand)]
+    pub(crate) command: Option<ListsCommand>,
+    #[command(flatten)]
+    pub(crate) store: StoreChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ListsCommand {
+    /// Forget a list; who is on it stays in the store
+    Remove(ListsRemove),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListsRemove {
+    /// The list's name
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) store: StoreChoice,
 }

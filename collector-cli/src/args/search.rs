@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use collector_core::search::{Cursor, SearchField};
 
-use super::ConfigFile;
+use super::StoreChoice;
 
 /// The words of the query language, in short.
-const LANGUAGE: &str = "\
+pub(super) const LANGUAGE: &str = "\
 The query is one line of text; options say the same:
   뷰티 \"skin care\" beaut* -shop         words, words next to each other, beginnings, without
   @mina #kbeauty who:min*               handle, hashtag, beginning of handle or name
@@ -16,6 +16,7 @@ The query is one line of text; options say the same:
   followers:10k..100k er:>=3%           ranges; also ..5k, 1m.., <10k
   last_post:<30d created:2024           times: ages and dates
   has:email is:verified unknown:country flags; known or not
+  list:spring -list:\"not again\"         on a list of the store, or not
   sort:followers sort:er:asc            order
 
   collector search 'country:kr followers:10k..100k -shop \"skin care\" has:email sort:followers'
@@ -24,16 +25,10 @@ The query is one line of text; options say the same:
 #[derive(Debug, Args)]
 #[command(after_help = LANGUAGE)]
 pub(crate) struct Search {
-    /// What to find, in the language below; a text that begins with - goes behind --
-    #[arg(value_name = "TEXT")]
-    pub(crate) text: Vec<String>,
     #[command(flatten)]
-    pub(crate) file: ConfigFile,
-    /// The index, instead of the configured one: tantivy:PATH
-    #[arg(long, value_name = "URL")]
-    pub(crate) index: Option<String>,
+    pub(crate) wanted: Wanted,
     #[command(flatten)]
-    pub(crate) conditions: Conditions,
+    pub(crate) store: StoreChoice,
     /// How many to show
     #[arg(long, value_name = "N", default_value = "20")]
     pub(crate) limit: NonZeroUsize,
@@ -43,6 +38,34 @@ pub(crate) struct Search {
     /// Count the values of this field over everybody found; may be given several times
     #[arg(long = "facet", value_name = "FIELD", value_delimiter = ',', value_parser = facet)]
     pub(crate) facets: Vec<SearchField>,
+}
+
+/// Who is to be found, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Wanted {
+    /// What to find, in the language below; a text that begins with - goes behind --
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// The index, instead of the configured one: tantivy:PATH
+    #[arg(long, value_name = "URL")]
+    pub(crate) index: Option<String>,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
+}
+
+impl Wanted {
+    /// Whether anybody is asked for.
+    pub(crate) fn asks(&self) -> bool {
+        !self.text.is_empty() || self.conditions.given().next().is_some() || !self.conditions.list.is_empty()
+    }
+
+    /// The one list that is asked for, when nothing else is.
+    pub(crate) fn only_list(&self) -> Option<&str> {
+        match &*self.conditions.list {
+            [name] if self.text.is_empty() && self.conditions.given().next().is_none() => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// Conditions that have an option. Each value is read as behind the field's colon.
@@ -69,9 +92,9 @@ pub(crate) struct Conditions {
     /// Source that has shown them
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Member of this list
+    /// Member of this list, by its whole name
     #[arg(long, value_name = "NAME")]
-    list: Vec<String>,
+    pub(crate) list: Vec<String>,
     /// Followers: 10k..100k
     #[arg(long, value_name = "RANGE")]
     followers: Vec<String>,
@@ -99,9 +122,10 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// Every condition that was given: the option's name, the language's name, the value.
+    /// Every condition that was given, but lists: the option's name, the language's name, the value. A list's name is
+    /// none of the language: it may hold anything.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> {
-        let lists: [(&str, &str, &[String]); 16] = [
+        let lists: [(&str, &str, &[String]); 15] = [
             ("country", "country", &self.country),
             ("language", "language", &self.language),
             ("platform", "platform", &self.platform),
@@ -109,7 +133,6 @@ impl Conditions {
             ("hashtag", "hashtag", &self.hashtag),
             ("tier", "tier", &self.tier),
             ("source", "source", &self.source),
-            ("list", "list", &self.list),
             ("followers", "followers", &self.followers),
             ("er", "er", &self.er),
             ("views", "views", &self.views),

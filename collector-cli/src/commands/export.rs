@@ -1,17 +1,21 @@
 //! `collector export`: creators to a file people open in a spreadsheet.
 
+mod found;
 mod like;
 mod rows;
 
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use collector_sinks::sheet::{Column, Format, SheetWriter};
 use serde::Serialize;
 
+use self::found::Found;
 use self::like::Like;
 use self::rows::{Everybody, Listed, Row, Rows};
+use super::search::Asked;
 use super::{Session, files};
 use crate::args::Export;
 use crate::compose::{self, AnyStore};
@@ -32,6 +36,18 @@ struct Exported {
 }
 
 impl Exported {
+    fn none(path: &Path) -> Self {
+        Self {
+            exit: Exit::Complete.as_str(),
+            code: Exit::Complete.code(),
+            output: path.display().to_string(),
+            rows: 0,
+            known: 0,
+            not_collected: 0,
+            not_recognised: 0,
+        }
+    }
+
     fn text(&self) -> String {
         let mut text = format!("{}: {}", self.output, count(self.rows, "row", "rows"));
         for (amount, what) in [
@@ -47,59 +63,102 @@ impl Exported {
     }
 }
 
+/// Whose rows are written.
+enum Whom<'a> {
+    Everybody,
+    List(&'a str),
+    Like(&'a Path),
+    Found,
+}
+
 pub(super) async fn execute(session: &Session, args: &Export) -> Result<Exit> {
     let name = args.output.to_string_lossy();
     let format = Format::of(&name).ok_or_else(|| {
         Failure::usage(format!("{name}: the name has to end in .xlsx, .csv, .tsv or .jsonl"))
     })?;
+    let whom = whom(args)?;
     if args.like.is_none() && (args.sheet.sheet.is_some() || !args.sheet.columns.is_empty()) {
         return Err(Failure::usage("--sheet and --column say how the file of --like is read; there is none"));
     }
     let target = Target::new(&args.output, args.force)?;
-    let store = compose::open_reader(&session.store(&args.store)?).await?;
-    let exported = match (&args.like, &args.list) {
-        (Some(file), _) => {
+    let job = Job {
+        store: compose::open_reader(&session.store(&args.store)?).await?,
+        format,
+        target,
+        most: args.limit,
+    };
+    let exported = match whom {
+        Whom::Like(file) => {
             let like = Like::read(file, &args.sheet, format)?;
-            write(like, &store, format, target).await?
+            job.write(like).await?
         }
-        (None, Some(list)) => write(Listed::new(&store, list).await?, &store, format, target).await?,
-        (None, None) => write(Everybody::default(), &store, format, target).await?,
+        Whom::List(list) => {
+            let listed = Listed::new(&job.store, list).await?;
+            job.write(listed).await?
+        }
+        Whom::Everybody => job.write(Everybody::default()).await?,
+        Whom::Found => job.write(Found::new(Asked::new(session, &args.wanted, &args.store).await?)).await?,
     };
     session.output.print(&exported, Exported::text)?;
     Ok(Exit::Complete)
 }
 
-/// Writes all rows; the file appears when it is whole.
-async fn write(mut rows: impl Rows, store: &AnyStore, format: Format, target: Target) -> Result<Exported> {
-    let format = rows.format().unwrap_or(format);
-    let columns: Vec<Column> = rows.columns();
-    let folder = files::folder(&target.path).to_owned();
-    let mut writer = SheetWriter::new(format, BufWriter::new(target.open()?), columns, &folder)?;
-    let mut exported = Exported {
-        exit: Exit::Complete.as_str(),
-        code: Exit::Complete.code(),
-        output: target.path.display().to_string(),
-        rows: 0,
-        known: 0,
-        not_collected: 0,
-        not_recognised: 0,
-    };
-    if rows.needs_names() {
-        writer.names()?;
+fn whom(args: &Export) -> Result<Whom<'_>> {
+    let asks = args.wanted.asks();
+    match (&args.like, args.all) {
+        (None, false) => match args.wanted.only_list() {
+            Some(list) => Ok(Whom::List(list)),
+            None if asks => Ok(Whom::Found),
+            None => Err(Failure::usage(
+                "nothing says whom: write a query, or choose one of --list NAME, --all and --like FILE",
+            )),
+        },
+        _ if asks => Err(Failure::usage(
+            "--all and --like leave nobody out: take them away, or the query and its conditions",
+        )),
+        (Some(file), _) => Ok(Whom::Like(file)),
+        (None, true) => Ok(Whom::Everybody),
     }
-    loop {
-        let some = rows.next(store).await?;
-        if some.is_empty() {
-            break;
+}
+
+/// One file to write.
+struct Job {
+    store: AnyStore,
+    format: Format,
+    target: Target,
+    /// Rows at most.
+    most: Option<NonZeroUsize>,
+}
+
+impl Job {
+    /// Writes the rows; the file appears when it is whole.
+    async fn write(self, mut rows: impl Rows) -> Result<Exported> {
+        let Self { store, format, target, most } = self;
+        let format = rows.format().unwrap_or(format);
+        let columns: Vec<Column> = rows.columns();
+        let folder = files::folder(&target.path).to_owned();
+        let mut writer = SheetWriter::new(format, BufWriter::new(target.open()?), columns, &folder)?;
+        let mut exported = Exported::none(&target.path);
+        let mut left = most.map_or(usize::MAX, NonZeroUsize::get);
+        if rows.needs_names() {
+            writer.names()?;
         }
-        for row in some {
-            tally(&mut exported, &row);
-            if row.head { writer.head(&row.cells)? } else { writer.row(&row.cells)? }
+        while left > 0 {
+            let mut some = rows.next(&store).await?;
+            if some.is_empty() {
+                break;
+            }
+            some.truncate(left);
+            left -= some.len();
+            for row in some {
+                tally(&mut exported, &row);
+                if row.head { writer.head(&row.cells)? } else { writer.row(&row.cells)? }
+            }
         }
+        let file = writer.finish()?.into_inner().map_err(|error| target.cannot("write", error.error()))?;
+        target.finish(&file)?;
+        Ok(exported)
     }
-    let file = writer.finish()?.into_inner().map_err(|error| target.cannot("write", error.error()))?;
-    target.finish(&file)?;
-    Ok(exported)
 }
 
 fn tally(exported: &mut Exported, row: &Row) {

@@ -21,6 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::progress::{Progress, RunWatch};
 use crate::report::{PlanReport, RunOutcome, number};
+use crate::upkeep;
 
 /// How many rows of a file are named that nobody is recognised in.
 const EXAMPLES: usize = 3;
@@ -57,6 +58,9 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
     }
     let outcome = RunOutcome::new(report, job.fresh_for, &again(&args));
     print(session, &config, &outcome)?;
+    if !session.stop.is_cancelled() {
+        upkeep::pictures(&config, &session.stop).await;
+    }
     Ok(outcome.exit())
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
 
 mod dead;
+mod found;
 mod harness;
 mod limits;
 mod lists;
@@ -11,4 +12,5 @@ mod search;
 mod setup;
 mod simulate;
 mod try_source;
+mod upkeep;
 mod usage;

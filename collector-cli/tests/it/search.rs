@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::harness::{Done, Sandbox, Simulator, config};
 
-fn with_index(simulator: &Simulator) -> Sandbox {
+pub(crate) fn with_index(simulator: &Simulator) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write(
         "collector.toml",
@@ -14,7 +14,7 @@ fn with_index(simulator: &Simulator) -> Sandbox {
 }
 
 /// The lines of creators, and the last line.
-fn lines(done: &Done) -> (Vec<Value>, Value) {
+pub(crate) fn lines(done: &Done) -> (Vec<Value>, Value) {
     let mut lines: Vec<Value> = done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let summary = lines.pop().unwrap();
     (lines, summary)

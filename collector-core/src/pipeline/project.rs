@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorChain, ErrorKind, Result};
 use crate::observe::Event;
 use crate::sink::{Change, Written, Wrote};
 use crate::store::{Fate, Settled};
+use crate::task::Task;
 
 /// The pause after a sink fails as a whole: doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -163,9 +164,14 @@ async fn settle<D: Domain>(
                 Fate::Owed { not_before: now + after.unwrap_or(OFFER_AGAIN), ask: Vec::new() }
             }
             Wrote::Refresh(reason) => {
-                owed += 1;
                 tracing::debug!(record = %change.key(), reason, "a sink asks for a newer version");
-                Fate::Owed { not_before: now + REFRESH, ask: refresh(worker, change).await? }
+                let fate = refresh(worker, change, reason).await?;
+                match fate {
+                    Fate::Rejected(_) => rejected += 1,
+                    Fate::Owed { .. } => owed += 1,
+                    Fate::Stored(_) | Fate::Superseded => {}
+                }
+                fate
             }
         };
         settled.push(Settled { key: change.key(), version: change.version(), fate });
@@ -188,20 +194,18 @@ async fn settle<D: Domain>(
     Ok(())
 }
 
-/// Asks again whoever can tell more about the record.
-async fn refresh<D: Domain>(
-    worker: &Worker<D>,
-    change: &Change<D::Entity>,
-) -> Result<Vec<crate::task::Task>> {
-    let Some(ids) = worker.store().ids(change.key()).await? else { return Ok(Vec::new()) };
-    Ok(worker
-        .parts
-        .slots
-        .iter()
-        .filter_map(|slot| worker.parts.lookup(slot, &ids))
-        // The sink says that the freshest answer is out of date.
-        .map(crate::task::Task::regardless_of_freshness)
-        .collect())
+/// Asks again whoever can tell more about the record, and puts the change off until they may have answered. Where there
+/// is nobody to ask, no newer version will come of waiting: the change is refused, as its letter says.
+async fn refresh<D: Domain>(worker: &Worker<D>, change: &Change<D::Entity>, reason: String) -> Result<Fate> {
+    // Erased or joined meanwhile: the deletion is a change of its own.
+    let Some(ids) = worker.store().ids(change.key()).await? else { return Ok(Fate::Superseded) };
+    // The sink says that the freshest answer is out of date. What two sources name is one task to the store.
+    let lookups = worker.parts.slots.iter().filter_map(|slot| worker.parts.lookup(slot, &ids));
+    let ask: Vec<Task> = lookups.map(Task::regardless_of_freshness).collect();
+    if ask.is_empty() {
+        return Ok(Fate::Rejected(format!("{reason}; no source can be asked for a newer version")));
+    }
+    Ok(Fate::Owed { not_before: worker.now() + REFRESH, ask })
 }
 
 /// The whole batch is in doubt: it stays owed.

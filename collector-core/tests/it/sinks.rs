@@ -138,6 +138,62 @@ async fn a_link_that_stays_expired_is_asked_for_once_in_a_run_and_keeps_nobody_w
     assert_eq!((report.end, report.sinks["images"].pending, api.calls()), (End::Partial, 5, 10));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_be_asked_for_again_becomes_a_dead_letter_and_ends_the_run() {
+    let world = World::of_things();
+    let ended = Arc::new(AtomicBool::new(true));
+    let now = Arc::clone(&ended);
+    let sink = ThingSink::new("images", move |_, batch| {
+        each(batch, |key| {
+            (key == "h001" && now.load(Ordering::SeqCst)).then(|| Wrote::Refresh("expired".into()))
+        })
+    });
+    let api = signing(true).lookup(|_| None);
+    let engine = world.bare().sink(sink.clone()).source(api.clone()).build().unwrap();
+    let report = run(&engine, many(3)).await;
+    let counts = report.sinks["images"];
+    assert_eq!((report.end, report.open, counts.pending, counts.rejected), (End::Partial, 0, 0, 1));
+    assert!(report.took < 5 * SECOND, "{:?}", report.took);
+    assert!(report.reasons.contains(&"rejected 1: images".to_owned()), "{:?}", report.reasons);
+    let letters = world.store.dead_letters(10).await.unwrap();
+    assert_eq!((letters.len(), &*letters[0].part), (1, "images"));
+    assert_eq!(letters[0].message, "expired; no source can be asked for a newer version");
+    assert_eq!((things_in(&sink.inner).len(), api.calls()), (2, 3), "its neighbours are stored");
+
+    // Not for ever: the next version is offered anew.
+    ended.store(false, Ordering::SeqCst);
+    let job = many(3).fresh_for(Duration::ZERO);
+    let report = run(&engine, job).await;
+    assert_eq!((report.end, things_in(&sink.inner).len()), (End::Complete, 3));
+    world.assert_left_tidy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_source_is_asked_once_for_a_newer_version_whoever_names_it() {
+    let world = World::of_things();
+    let (api, slow) = (signing(true), 8 * SECOND);
+    // Takes longer than the change is put off, so that the sink asks again while the question is open.
+    let more = |name: &str| {
+        let own = name.to_owned();
+        let said = |asked: &Asked| Said::items([Thing::new(asked.subject(), "link 0")]).into();
+        Scripted::new(name, said)
+            .takes(slow)
+            .lookup(move |ids| Some(Task::new(own.as_str(), "thing", &*ids.strongest()?.value)))
+    };
+    let (second, names_api) = (more("second"), Scripted::<Thing>::willing("third"));
+    let names_api = names_api.lookup(|ids| {
+        let key = &*ids.strongest()?.value;
+        Some(Task::new("api", "thing", key).about(thing_id(key), ""))
+    });
+    let sink = ThingSink::new("images", |_, batch| each(batch, |_| Some(Wrote::Refresh("expired".into()))));
+    let pipeline = world.bare().sink(sink).source(api.clone());
+    let engine = pipeline.enrich(second.clone()).enrich(names_api.clone()).build().unwrap();
+    run(&engine, many(4)).await;
+    assert_eq!((api.calls(), api.most_asked()), (8, 2), "the first time, and once more");
+    assert_eq!((second.calls(), second.most_asked()), (8, 2), "when they were found, and once more");
+    assert_eq!(names_api.calls(), 0);
+}
+
 /// A sink that is down while the switch is on.
 fn switched(name: &'static str, down: &Arc<AtomicBool>) -> ThingSink {
     let down = Arc::clone(down);

@@ -25,7 +25,8 @@
 //! | the folder fails | the whole batch stays pending |
 //!
 //! Nothing here rejects a record: a creator with a bad picture is as good as one without. `ended` and `unavailable` are
-//! tried again with the record's next version after an hour, the others after a week, or when the link changes.
+//! tried again with the record's next version after an hour, the others after a week, or when the link changes. Only the
+//! engine refuses a change, where a link has ended and no source can be asked for a newer one.
 //!
 //! # Options
 //! See [`ImagesConfig`].
@@ -40,7 +41,7 @@
 //! file's own words, nothing is decoded or unpacked. At most 32 MiB of pictures are in memory. A host that does not
 //! answer three times in a row, or badly twenty times, is left alone for a while; at most [`per_host`](ImagesConfig::per_host) downloads wait for one.
 //!
-//! Pictures that no record refers to any more are collected by [`sweep`].
+//! Pictures that no record refers to any more are collected by [`ImagesSink::upkeep`], once a day, or by [`sweep`].
 //!
 //! # Errors
 //! `ConfigInvalid` for a folder that cannot be used; `Unavailable` while the place fails; `Unauthorized` when it refuses
@@ -69,6 +70,8 @@ mod shelf;
 mod sink;
 mod sniff;
 mod sweep;
+mod upkeep;
+mod used;
 
 #[cfg(test)]
 mod tests;
@@ -77,3 +80,4 @@ pub use config::ImagesConfig;
 pub use fact::{AVATAR, KeptPicture, MissingPicture, PictureFact, PictureState, Problem};
 pub use sink::ImagesSink;
 pub use sweep::{Swept, sweep};
+pub use upkeep::Upkeep;

@@ -92,7 +92,12 @@ impl ImagesSink {
         grace: Duration,
         is_used: impl Fn(&str) -> bool,
     ) -> Result<Swept> {
-        sweep(&**self.shelf.open().await?, cx.now(), grace, is_used).await
+        sweep(&**self.place().await?, cx.now(), grace, is_used).await
+    }
+
+    /// Where pictures are kept.
+    pub(super) async fn place(&self) -> Result<&Arc<dyn ObjectStore>> {
+        self.shelf.open().await
     }
 
     async fn write_one(&self, cx: &Context, change: &Change<Creator>) -> Result<Wrote> {

@@ -13,6 +13,9 @@ use super::shelf::failed;
 /// Where pictures wait to be deleted: `aside/<unix seconds>/<key>`.
 const ASIDE: &str = "aside";
 
+/// Where it is noted who uses the place and when it was swept.
+pub(super) const NOTE: &str = "aside/sweeps.json";
+
 /// The shortest grace: far longer than a picture takes from its file to the record that refers to it.
 const SHORTEST_GRACE: Duration = Duration::from_secs(3_600);
 
@@ -79,7 +82,7 @@ async fn end_what_waits(
     let root = Path::from(ASIDE);
     let waiting: Vec<ObjectMeta> =
         store.list(Some(&root)).try_collect().await.map_err(|error| failed(ASIDE, error))?;
-    for object in waiting {
+    for object in waiting.iter().filter(|object| object.location.as_ref() != NOTE) {
         let Some((since, key)) = put_aside(object.location.as_ref()) else {
             swept.foreign += 1;
             continue;
@@ -107,7 +110,7 @@ async fn unused(
     let mut objects = store.list(None);
     while let Some(object) = objects.try_next().await.map_err(|error| failed("", error))? {
         let key = object.location.as_ref();
-        if put_aside(key).is_some() {
+        if key == NOTE || put_aside(key).is_some() {
             continue;
         }
         if !is_ours(key) {

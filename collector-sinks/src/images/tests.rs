@@ -6,4 +6,5 @@ mod files;
 mod ssrf;
 mod stage;
 mod sweeps;
+mod upkeep;
 mod writes;

@@ -9,8 +9,10 @@ use collector_core::creator::Creators;
 use collector_core::pipeline::{Engine, Job, Pipeline, SourceOptions};
 use collector_core::store::MemoryStore;
 use collector_core::task::Query;
+use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
+use collector_sinks::tantivy::{TantivyConfig, TantivySink};
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +23,10 @@ use super::{Failure, StoreKind};
 
 /// The token the simulator takes by default.
 pub(super) const TOKEN: &str = "simulated-token1";
+
+/// The store's file and the index's folder, below the folder of a run.
+pub(super) const STORE: &str = "collector.db";
+pub(super) const INDEX: &str = "search";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -54,6 +60,12 @@ pub(super) struct Args {
     /// Rows of a page.
     #[arg(long, default_value_t = 100)]
     page_size: u32,
+    /// Keep a search index, too.
+    #[arg(long)]
+    search: bool,
+    /// Keep pictures, too.
+    #[arg(long)]
+    images: bool,
     /// Seconds an answer stays fresh.
     #[arg(long, default_value_t = 86_400)]
     fresh_for_s: u64,
@@ -87,16 +99,30 @@ fn job(args: &Args) -> Result<Job, Failure> {
     Ok(Job::new("bench", query).fresh_for(Duration::from_secs(args.fresh_for_s)))
 }
 
+/// Adds what was asked for besides the change log.
+fn with_sinks(mut pipeline: Pipeline<Creators>, args: &Args) -> Result<Pipeline<Creators>, Failure> {
+    if args.search {
+        pipeline = pipeline.sink(TantivySink::new(TantivyConfig::new(args.into.join(INDEX))));
+    }
+    if args.images {
+        let mut config = ImagesConfig::new(args.into.join("images"));
+        config.allow = vec![args.url.trim_start_matches("http://").parse()?];
+        pipeline = pipeline.sink(ImagesSink::new(config)?);
+    }
+    Ok(pipeline)
+}
+
 async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
     let creators = Arc::new(Creators::default());
     let limits = Limits { in_flight: args.in_flight, per_second: args.per_second, burst: args.burst };
     let options = SourceOptions { limits, ..SourceOptions::default() };
     let pipeline = Pipeline::new(Arc::clone(&creators))
         .sink(JsonlSink::new(JsonlConfig::new(args.into.join("creators.jsonl"))));
+    let pipeline = with_sinks(pipeline, args)?;
     let pipeline = match args.store {
         StoreKind::Memory => pipeline.store(MemoryStore::new(Arc::clone(&creators))),
         StoreKind::Sqlite => {
-            let config = SqlConfig::new(args.into.join("collector.db"));
+            let config = SqlConfig::new(args.into.join(STORE));
             pipeline.store(SqlStore::open(&config, Arc::clone(&creators)).await?)
         }
     };

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Where records go.
     #[arg(long, default_value = "jsonl")]
     sink: SinkKind,
+    /// Keep a search index, too.
+    #[arg(long)]
+    search: bool,
     /// How often floor and collector are measured in turn; medians count.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -100,6 +103,9 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         std::fs::create_dir_all(&into)?;
         let mut collect = collect(&into, args.store, &simulator, args.in_flight);
         collect.extend(["--handles".to_owned(), dir.join("handles.txt").display().to_string()]);
+        if args.search {
+            collect.push("--search".to_owned());
+        }
         let one = measured(&collect).await?;
         let log = read_log(&into.join("creators.jsonl"))?;
         delivered = delivered.min(log.handles.len());

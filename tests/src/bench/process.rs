@@ -191,6 +191,13 @@ impl Measured {
     }
 }
 
+/// Starts this binary with these arguments beside this process; killed when dropped.
+pub(super) fn started(args: &[String]) -> Result<Child, Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    Ok(command.spawn()?)
+}
+
 /// Runs this binary with these arguments, to its end, and reads the JSON it prints.
 pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
     let started = tokio::time::Instant::now();

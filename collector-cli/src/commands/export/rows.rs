@@ -7,8 +7,9 @@ use collector_core::store::{Known, known_of};
 use collector_sinks::sheet::creators::{Status, cells, columns};
 use collector_sinks::sheet::{Column, Format};
 
+use super::super::lists;
 use crate::compose::AnyStore;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// Rows that are read and written together.
 pub(super) const STEP: usize = 500;
@@ -38,11 +39,11 @@ pub(super) trait Rows {
     fn next(&mut self, store: &AnyStore) -> impl Future<Output = Result<Vec<Row>>>;
 }
 
-fn ours() -> Vec<Column> {
+pub(super) fn ours() -> Vec<Column> {
     columns().into_iter().map(Column::new).collect()
 }
 
-fn row(status: Status, known: Option<&Known<Creators>>) -> Row {
+pub(super) fn row(status: Status, known: Option<&Known<Creators>>) -> Row {
     Row { head: false, cells: cells(status, known), status: Some(status) }
 }
 
@@ -79,13 +80,7 @@ pub(super) struct Listed {
 
 impl Listed {
     pub(super) async fn new(store: &AnyStore, name: &str) -> Result<Self> {
-        if let Some(members) = store.list(name).await? {
-            let ids: Vec<Ids> = members.into_iter().map(|member| member.ids).collect();
-            return Ok(Self { left: ids.into_iter() });
-        }
-        let lists = store.lists().await?;
-        let known = lists.iter().map(|list| list.name.as_str());
-        Err(Failure::usage(format!("--list: {}", crate::config::not_known("list", name, known))))
+        Ok(Self { left: lists::members(store, name).await?.into_iter() })
     }
 }
 

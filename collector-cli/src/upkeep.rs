@@ -1,0 +1,84 @@
+//! What a run does at its end so that nobody has to think of it.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use collector_core::clock::SystemClock;
+use collector_core::context::{ByteBudget, Context};
+use collector_core::error::{Error, ErrorChain, Result};
+use collector_sinks::images::{ImagesSink, Swept, Upkeep};
+use tokio_util::sync::CancellationToken;
+
+use crate::compose;
+use crate::config::{Config, ImagesPlace, StorePlace};
+
+/// Collects the pictures that no record refers to, once a day. That it fails takes nothing from the run: the next one
+/// goes on.
+pub(crate) async fn pictures(config: &Config, stop: &CancellationToken) {
+    match tidy(config, stop).await {
+        Ok(None | Some(Upkeep::NotDue)) => {}
+        Ok(Some(Upkeep::Shared(stores))) => tracing::warn!(
+            stores = stores.join(", "),
+            "pictures that no record refers to stay: several stores use the folder; give each its own"
+        ),
+        Ok(Some(Upkeep::Swept(Swept { kept, put_aside, restored, deleted, .. }))) => {
+            tracing::info!(
+                kept,
+                put_aside,
+                restored,
+                deleted,
+                "collected the pictures that no record refers to"
+            );
+        }
+        Ok(Some(_)) => {}
+        Err(_) if stop.is_cancelled() => tracing::debug!("stopped while pictures were collected"),
+        Err(error) => tracing::warn!(
+            error = %ErrorChain(&error),
+            "cannot collect the pictures that no record refers to; the next run tries again"
+        ),
+    }
+}
+
+/// `None` where there is nothing to do.
+async fn tidy(config: &Config, stop: &CancellationToken) -> Result<Option<Upkeep>> {
+    // A store in memory knows nothing of the pictures that earlier runs kept.
+    let (Some(options), StorePlace::Sqlite(file)) = (&config.images, &config.store) else { return Ok(None) };
+    let ImagesPlace::Folder(folder) = &options.url;
+    let name = seen_from(&absolute(folder)?, &absolute(file)?);
+    let sink: ImagesSink = compose::images(options)?;
+    let store = compose::open_reader(&config.store).await?;
+    let cx = Context::new(stop.clone(), Arc::new(SystemClock), ByteBudget::new(0));
+    sink.upkeep(&cx, &name.to_string_lossy(), &*store).await.map(Some)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|error| {
+        Error::new(collector_core::error::ErrorKind::ConfigInvalid, "cannot find what is configured")
+            .with("path", path.display())
+            .caused_by(error)
+    })
+}
+
+/// A file as it is reached from a folder, so that its name stays when both are moved together.
+fn seen_from(folder: &Path, file: &Path) -> PathBuf {
+    let common = folder.components().zip(file.components()).take_while(|(a, b)| a == b).count();
+    if common == 0 {
+        return file.to_owned();
+    }
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(file.components().skip(common)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_keeps_its_name_when_it_moves_with_its_pictures() {
+        let seen = |folder: &str, file: &str| seen_from(Path::new(folder), Path::new(file));
+        assert_eq!(seen("/a/images", "/a/collector.db"), Path::new("../collector.db"));
+        assert_eq!(seen("/b/c/images", "/b/c/collector.db"), Path::new("../collector.db"));
+        assert_eq!(seen("/a/images/tiktok", "/a/x/c.db"), Path::new("../../x/c.db"));
+        assert_eq!(seen("/a", "/a/c.db"), Path::new("c.db"));
+    }
+}
