@@ -156,7 +156,7 @@ impl DemoReport {
         let row = |label: &str, text: String| vec![label.to_owned(), text];
         let (creators, images) = (&self.creators, &self.images);
         let mut rows = vec![
-            row("searchable", number(creators.searchable)),
+            row("searchable", format!("{} of {}", number(creators.searchable), number(creators.stored))),
             row("pictures", format!("{} of {}", number(images.stored), number(images.expected))),
             row("missing", format!("{} of {}", number(creators.missing), number(creators.checked))),
             row(
@@ -164,7 +164,7 @@ impl DemoReport {
                 format!("{} with another handle or follower count than the truth", number(creators.wrong)),
             ),
             row("duplicates", number(creators.duplicates)),
-            row("bought twice", format!("{}, by the vendor's own count", number(self.bought_twice))),
+            row("bought twice", self.twice()),
             row(
                 "cost",
                 format!(
@@ -183,6 +183,11 @@ impl DemoReport {
         let first = self.first_record_s.map(|first| took(Duration::from_secs_f64(first.max(0.0))));
         rows.extend(first.map(|first| row("first record", format!("written after {first}"))));
         rows
+    }
+
+    fn twice(&self) -> String {
+        let why = if self.crash.is_some() { ": what the killed process had asked for" } else { "" };
+        format!("{}, by the vendor's own count{why}", number(self.bought_twice))
     }
 
     fn recovery(&self, crash: &DemoCrash) -> Rows {
@@ -294,6 +299,7 @@ mod tests {
             &report(),
             &[
                 "Collected 500 creators of a made-up vendor, with pictures, in 2.0 s (250 a second).",
+                "searchable    500 of 500\n",
                 "pictures      500 of 500\n",
                 "600 units in 620 calls; 501 pictures downloaded",
                 "written after 0.3 s",

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::Value;
 
-use crate::harness::{Done, Sandbox};
+use crate::harness::{CANARY, Done, Sandbox, Simulator, get};
 
 const CREATORS: u64 = 300;
 
@@ -133,6 +133,26 @@ fn the_port_is_kept_and_a_taken_one_breaks_nothing() {
     is_exact(&done.json());
     assert_eq!(done.json()["images"]["downloaded"], 0);
     assert_eq!(sandbox.lines("demo/collector-demo.json")[0]["port"], port);
+}
+
+#[test]
+fn links_that_lead_to_another_port_bring_no_picture_twice() {
+    let sandbox = Sandbox::new();
+    demo(&sandbox, &[]).expect(0);
+    demo(&sandbox, &[]).expect(0);
+    let simulator = Simulator::start(&["--creators", "300"]);
+    let marker = sandbox.lines("demo/collector-demo.json").remove(0);
+    let config = std::fs::read_to_string(sandbox.path().join("demo/collector.toml")).unwrap();
+    let moved = config
+        .replace(&format!("127.0.0.1:{}", marker["port"]), simulator.url().strip_prefix("http://").unwrap());
+    assert_ne!(moved, config);
+    sandbox.write("demo/collector.toml", &moved);
+    sandbox.write("demo/token", CANARY);
+    let run = ["run", "demo-again", "--fresh-for", "0s", "--config", "demo/collector.toml", "--json"];
+    let json = sandbox.run(&run).expect(0).json();
+    assert_eq!((&json["counts"]["done"], simulator.stat("calls")), (&CREATORS.into(), CREATORS), "{json:#}");
+    let stats: Value = serde_json::from_str(&get(simulator.url(), "/stats").unwrap()).unwrap();
+    assert_eq!(stats["pictures"]["calls"], 0, "{stats:#}");
 }
 
 #[cfg(unix)]

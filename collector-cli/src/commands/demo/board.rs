@@ -135,7 +135,8 @@ impl State {
         self.index_owes = owed("search");
     }
 
-    fn lines(&self) -> [String; 6] {
+    /// The first line is empty: a terminal that shows `^C` pushes the board down, and what stays above is nothing.
+    fn lines(&self) -> [String; 7] {
         let row = |label: &str, text: &str| format!("  {label:<12}{text}");
         let part = |amount: u64| {
             format!("{} {} of {}", bar(amount, self.population), number(amount), number(self.population))
@@ -147,9 +148,10 @@ impl State {
             number(self.stats.units)
         );
         [
+            String::new(),
             format!("collecting for {}", took(self.elapsed)),
             row("creators", &part(self.creators)),
-            row("pictures", &part(self.stats.pictures)),
+            row("pictures", &part(self.stats.distinct_pictures)),
             row("searchable", &part(self.searchable)),
             row("calls", &calls),
             row("waiting", &self.waiting()),
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_board_tells_what_is_there_what_it_costs_and_what_waits() {
-        let stats = Stats { calls: 4_310, units: 4_300, pictures: 2_500, ..Stats::default() };
+        let stats = Stats { calls: 4_310, units: 4_300, distinct_pictures: 2_500, ..Stats::default() };
         let mut state = State { population: 5_000, searchable: 1_250, stats, ..State::default() };
         (state.per_second, state.elapsed) = (311.7, Duration::from_secs(12));
         let owing = |pending| SinkCounts { pending, ..SinkCounts::default() };
@@ -198,13 +200,13 @@ mod tests {
             ..Counts::default()
         });
         let lines = state.lines();
-        assert_eq!(lines[0], "collecting for 12 s");
-        assert_eq!(lines[1], format!("  creators    {} 5,000 of 5,000", "█".repeat(24)));
-        assert_eq!(lines[2], format!("  pictures    {}{} 2,500 of 5,000", "█".repeat(12), "░".repeat(12)));
-        assert_eq!(lines[3], format!("  searchable  {}{} 1,250 of 5,000", "█".repeat(6), "░".repeat(18)));
-        assert_eq!(lines[4], "  calls       4,310, 312 a second, 4,300 units");
-        assert_eq!(lines[5], "  waiting     1,007 to ask for, 3 for their picture");
-        assert!(State::default().lines()[5].ends_with("nothing"));
+        assert_eq!((lines[0].as_str(), lines[1].as_str()), ("", "collecting for 12 s"));
+        assert_eq!(lines[2], format!("  creators    {} 5,000 of 5,000", "█".repeat(24)));
+        assert_eq!(lines[3], format!("  pictures    {}{} 2,500 of 5,000", "█".repeat(12), "░".repeat(12)));
+        assert_eq!(lines[4], format!("  searchable  {}{} 1,250 of 5,000", "█".repeat(6), "░".repeat(18)));
+        assert_eq!(lines[5], "  calls       4,310, 312 a second, 4,300 units");
+        assert_eq!(lines[6], "  waiting     1,007 to ask for, 3 for their picture");
+        assert!(State::default().lines()[6].ends_with("nothing"));
     }
 
     #[test]

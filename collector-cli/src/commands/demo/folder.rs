@@ -15,6 +15,9 @@ use crate::failure::{Failure, Result};
 /// The file that says a folder is a demo's.
 const MARKER: &str = "collector-demo.json";
 
+/// Whoever has this file locked works in the folder. The system unlocks it, however they end.
+const LOCK: &str = "collector-demo.lock";
+
 const CONFIG: &str = "collector.toml";
 
 const TOKEN_FILE: &str = "token";
@@ -33,6 +36,7 @@ pub(super) struct Folder {
     path: PathBuf,
     marker: Marker,
     is_new: bool,
+    _lock: fs::File,
 }
 
 /// What the marker holds.
@@ -43,6 +47,12 @@ struct Marker {
     /// Where the vendor listened last: the links in its answers name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
+}
+
+impl Marker {
+    fn write(&self, folder: &Path) -> Result<()> {
+        write(&folder.join(MARKER), &json!(self).to_string(), folder)
+    }
 }
 
 /// What a demo asks for.
@@ -95,13 +105,11 @@ impl Folder {
         fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
         let is_new = known.is_none();
         let marker = known.unwrap_or(Marker { creators, port: None });
-        let folder = Self { path: path.to_owned(), marker, is_new };
-        folder.mark()?;
-        Ok(folder)
-    }
-
-    fn mark(&self) -> Result<()> {
-        write(&self.path.join(MARKER), &json!(self.marker).to_string(), &self.path)
+        if is_new {
+            // Before anything else, or a folder that was left here would be nobody's.
+            marker.write(path)?;
+        }
+        Ok(Self { path: path.to_owned(), marker, is_new, _lock: lock(path)? })
     }
 
     /// Whether no demo ran here before.
@@ -120,7 +128,7 @@ impl Folder {
             return Ok(());
         }
         self.marker.port = Some(port);
-        self.mark()
+        self.marker.write(&self.path)
     }
 
     /// The configuration.
@@ -189,6 +197,19 @@ fn config(vendor: SocketAddr, base_url: &str, ask: Ask<'_>, in_flight: NonZeroUs
     })
 }
 
+/// Keeps other demos out: they would write another configuration under the feet of this one.
+fn lock(path: &Path) -> Result<fs::File> {
+    let file = fs::File::create(path.join(LOCK)).map_err(|error| refused(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(Failure::aborted(format!("another demo is at work in {}", path.display()))
+                .advise("wait until it is done, or choose another --dir"))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(refused(path, &error)),
+    }
+}
+
 fn is_empty(path: &Path) -> Result<bool> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),
@@ -247,6 +268,7 @@ mod tests {
         let mut folder = Folder::prepare(&path, 50).unwrap();
         assert_eq!(folder.port(), None);
         folder.keep_port(4_711).unwrap();
+        drop(folder);
         assert_eq!(Folder::prepare(&path, 50).unwrap().port(), Some(4_711));
         fs::write(path.join(MARKER), r#"{"creators":50}"#).unwrap();
         assert_eq!(Folder::prepare(&path, 50).unwrap().port(), None);
@@ -260,6 +282,18 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         fs::write(dir.path().join(MARKER), "not ours").unwrap();
         assert_eq!(Folder::prepare(dir.path(), 50).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn one_demo_at_a_time_works_in_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("demo");
+        let first = Folder::prepare(&path, 50).unwrap();
+        let failure = Folder::prepare(&path, 50).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Aborted);
+        assert!(failure.to_string().contains("another demo is at work"), "{failure}");
+        drop(first);
+        assert!(!Folder::prepare(&path, 50).unwrap().is_new());
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(super) struct Stats {
     pub(super) in_flight: u64,
     /// Pictures handed out.
     pub(super) pictures: u64,
+    /// The same, each picture counted once.
+    pub(super) distinct_pictures: u64,
 }
 
 impl Stats {
@@ -57,6 +59,7 @@ impl Stats {
             bought_twice: number("/bought_more_than_once"),
             in_flight: number("/in_flight"),
             pictures: number("/pictures/served"),
+            distinct_pictures: number("/pictures/distinct"),
         }
     }
 
@@ -184,9 +187,10 @@ mod tests {
     fn calls_without_a_used_answer_are_counted() {
         let stats = Stats::of(&json!({
             "calls": 12, "units_charged": 11, "subjects_distinct": 9, "bought_more_than_once": 1,
-            "in_flight": 2, "pictures": { "served": 4 },
+            "in_flight": 2, "pictures": { "served": 4, "distinct": 3 },
         }));
-        assert_eq!((stats.calls, stats.units, stats.in_flight, stats.pictures), (12, 11, 2, 4));
+        assert_eq!((stats.calls, stats.units, stats.in_flight), (12, 11, 2));
+        assert_eq!((stats.pictures, stats.distinct_pictures), (4, 3));
         assert_eq!(stats.bought_again(), 3);
         assert_eq!(Stats::of(&json!({})), Stats::default());
     }
