@@ -213,15 +213,21 @@ pub(crate) struct Demo {
     /// How many creators the made-up vendor has
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) creators: u32,
-    /// Where results go: a SQLite file and JSON Lines
+    /// Where results go: a SQLite file, pictures, a search index and JSON Lines
     #[arg(long, value_name = "DIR", default_value = "collector-demo")]
     pub(crate) dir: PathBuf,
+    /// Kill the collecting process once while it fetches, as a power cut would, and start it again
+    #[arg(long)]
+    pub(crate) crash: bool,
     /// Milliseconds the made-up vendor takes for an answer
     #[arg(long, value_name = "MS", default_value_t = 20)]
     pub(crate) latency_ms: u64,
     /// Calls at once
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) in_flight: NonZeroUsize,
+    /// Be the collecting process of a demo, for this job of its configuration
+    #[arg(long, value_name = "JOB", hide = true)]
+    pub(crate) collect: Option<String>,
 }
 
 fn span(text: &str) -> Result<Duration, String> {

@@ -18,7 +18,7 @@ mod tried;
 
 pub use check::{CheckReport, PartCheck};
 pub use dead::{DeadLetters, LetterReport, ReplayReport};
-pub use demo::DemoReport;
+pub use demo::{DemoCrash, DemoCreators, DemoImages, DemoReport, DemoSearch};
 pub use import::{ImportReport, ListReport, RowExample};
 pub use lists::{ListEntry, ListRemoved, ListsReport};
 pub use plan::{BudgetReport, PlanReport};
@@ -29,4 +29,5 @@ pub use sources::{KindReport, SourceReport, SourcesReport, TypeReport};
 pub use status::{ParkedAccount, StatusReport};
 pub use tried::{TryAnswer, TryReport};
 
+pub(crate) use demo::shell;
 pub(crate) use text::{Rows, aligned, count, number, plain, took, when};

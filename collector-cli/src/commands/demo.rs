@@ -1,103 +1,211 @@
-//! `collector demo`: collects from a made-up vendor in a process of its own, and compares with the truth.
+//! `collector demo`: collects from a made-up vendor, and compares with the truth.
+//!
+//! Three processes, all of them this command: this one, the vendor (`simulate`), and the one that collects, which is
+//! killed and started again with `--crash`.
 
+mod board;
+mod child;
+mod collecting;
 mod folder;
+mod memory;
+mod tries;
 mod truth;
 mod vendor;
 
+use std::path::Path;
 use std::time::Duration;
 
-use collector_core::context::Context;
-use collector_core::search::Query as SearchQuery;
-use serde_json::Value;
 use tokio::time::Instant;
 
-use self::folder::Folder;
+use self::board::Board;
+use self::child::{Seen, Supervisor};
+use self::collecting::Ended;
+use self::folder::{Ask, Folder, LIST};
 use self::truth::Score;
-use self::vendor::Vendor;
-use super::{Session, run};
+use self::vendor::{Stats, Vendor};
+use super::Session;
 use crate::args::Demo;
 use crate::compose;
-use crate::config::Config;
+use crate::config::{Config, StorePlace};
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
-use crate::report::{DemoReport, RunOutcome};
+use crate::failure::Result;
+use crate::report::{DemoCrash, DemoCreators, DemoImages, DemoReport, DemoSearch, shell};
 
-/// The job's name in the demo's configuration.
+/// The name of the job that searches for everybody.
 const JOB: &str = "demo";
 
 pub(super) async fn execute(session: &Session, args: Demo) -> Result<Exit> {
-    let folder = Folder::prepare(&args.dir, args.creators)?;
-    let vendor = Vendor::start(args.creators, args.latency_ms).await?;
-    let result = demonstrate(session, &args, &folder, &vendor).await;
+    if let Some(job) = &args.collect {
+        return collecting::execute(session, &args, job).await;
+    }
+    let began = Instant::now();
+    let mut folder = Folder::prepare(&args.dir, args.creators)?;
+    let vendor = Vendor::start(args.creators, args.latency_ms, folder.port()).await?;
+    let result = match settle_port(session, &mut folder, &vendor) {
+        Ok(()) => demonstrate(session, &args, &folder, &vendor, began).await,
+        Err(failure) => Err(failure),
+    };
     // Ended also after a failure; were we killed, the closed pipe would end it.
     vendor.stop().await;
-    let report = result?;
+    let (report, exit) = result?;
     session.output.print(&report, DemoReport::text)?;
-    Ok(report.exit())
+    Ok(exit)
 }
 
-async fn demonstrate(session: &Session, args: &Demo, folder: &Folder, vendor: &Vendor) -> Result<DemoReport> {
-    let hashtags = vendor.lines("/truth/hashtags").await?;
-    let hashtags = hashtags.iter().filter_map(|line| line.get("name")?.as_str()).collect::<Vec<_>>();
-    let file = folder.write_config(vendor, &hashtags, args.in_flight)?;
-    let config = session.read_config(&file, Some(&|_| None))?;
-    let job = config.job(JOB).map_err(Failure::aborted)?;
-
-    let began = Instant::now();
-    let report = run::collect(&config, job, &session.output, session.stop.clone()).await?;
-    let took = began.elapsed();
-    let outcome = RunOutcome::new(report, job.fresh_for, &folder.again());
-    let score = score(&config, vendor).await?;
-    let searchable = searchable(&config).await?;
-    let stats = vendor.object("/stats").await?;
-    Ok(summary(args, folder, outcome, &score, searchable, &stats, took))
+/// Keeps the port of the first time, so that links to pictures stay as they are.
+fn settle_port(session: &Session, folder: &mut Folder, vendor: &Vendor) -> Result<()> {
+    let port = vendor.address().port();
+    match folder.port() {
+        None => folder.keep_port(port),
+        Some(known) if known == port => Ok(()),
+        Some(known) => {
+            session.output.note(&format!(
+                "port {known} is taken: the made-up vendor listens on {port} this time; pictures that are here stay"
+            ));
+            Ok(())
+        }
+    }
 }
 
-async fn score(config: &Config, vendor: &Vendor) -> Result<Score> {
-    let store = compose::open_reader(&config.store).await?;
-    Score::of(&store, vendor).await
-}
-
-/// How many can be found.
-async fn searchable(config: &Config) -> Result<u64> {
-    let Some(place) = &config.search else { return Ok(0) };
-    let index = compose::open_index(place)?;
-    Ok(index.search(&Context::detached(), &SearchQuery::all()).await?.total)
-}
-
-fn summary(
+async fn demonstrate(
+    session: &Session,
     args: &Demo,
     folder: &Folder,
-    run: RunOutcome,
-    score: &Score,
-    searchable: u64,
-    stats: &Value,
-    took: Duration,
-) -> DemoReport {
-    let stat = |name: &str| stats.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let faultless = score.missing + score.incomplete + score.wrong + score.duplicates == 0
-        && stat("bought_more_than_once") == 0
-        && searchable == score.creators;
-    let exit = if run.exit() == Exit::Complete && !faultless { Exit::Partial } else { run.exit() };
-    DemoReport {
-        exit: exit.as_str(),
-        code: exit.code(),
-        dir: args.dir.display().to_string(),
-        config: folder.config().display().to_string(),
-        again: !folder.is_new(),
-        population: u64::from(args.creators),
-        creators: score.creators,
-        searchable,
-        checked: score.checked,
-        missing: score.missing,
-        incomplete: score.incomplete,
-        wrong: score.wrong,
-        duplicates: score.duplicates,
-        bought_twice: stat("bought_more_than_once"),
-        calls: stat("calls"),
-        units: stat("units_charged"),
-        took_s: took.as_secs_f64(),
-        example: score.example.clone(),
-        run,
+    vendor: &Vendor,
+    began: Instant,
+) -> Result<(DemoReport, Exit)> {
+    let (config, job) = configure(session, args, folder, vendor).await?;
+    let started = Instant::now();
+    let mut supervisor = Supervisor::new(session, args, vendor, began);
+    let ended = {
+        let mut board = Board::new(&session.output, &config, vendor, args.creators);
+        tokio::select! {
+            ended = supervisor.collect(job) => ended?,
+            never = board.follow() => match never {},
+        }
+    };
+    let took = started.elapsed();
+    let findings = Findings {
+        score: Score::of(&compose::open_reader(&config.store).await?, vendor, folder).await?,
+        searchable: board::searchable(&config).await.unwrap_or_default(),
+        searches: searches(&config, &folder.config()).await?,
+        stats: vendor.stats().await?,
+        took,
+    };
+    Ok(findings.report(args, folder, ended, supervisor.seen()))
+}
+
+/// Writes the configuration and reads it back, with the name of its job.
+async fn configure(
+    session: &Session,
+    args: &Demo,
+    folder: &Folder,
+    vendor: &Vendor,
+) -> Result<(Config, &'static str)> {
+    let hashtags = vendor.lines("/truth/hashtags").await?;
+    let hashtags = hashtags.iter().filter_map(|line| line.get("name")?.as_str()).collect::<Vec<_>>();
+    let ask = if is_known(folder).await? { Ask::Known } else { Ask::Hashtags(&hashtags) };
+    let file = folder.write_config(vendor, ask, args.in_flight)?;
+    Ok((session.read_config(&file, Some(&|_| None))?, ask.job()))
+}
+
+/// Whether a demo that was complete left the list of everybody.
+async fn is_known(folder: &Folder) -> Result<bool> {
+    let place = folder.store();
+    if !place.is_file() {
+        return Ok(false);
     }
+    let store = compose::open_reader(&StorePlace::Sqlite(place)).await?;
+    Ok(store.lists().await?.iter().any(|list| list.name == LIST))
+}
+
+/// Searches to try, as commands.
+async fn searches(config: &Config, file: &Path) -> Result<Vec<DemoSearch>> {
+    let index = config.search.as_ref().and_then(|place| compose::open_index(place).ok());
+    // A demo that was stopped at once has none.
+    let Some(index) = index else { return Ok(Vec::new()) };
+    let file = shell(&file.display().to_string());
+    let search = |chosen: tries::Try| DemoSearch {
+        what: chosen.what,
+        command: format!("collector search {} --config {file}", shell(&chosen.query)),
+        query: chosen.query,
+        found: chosen.found,
+    };
+    Ok(tries::choose(&*index).await?.into_iter().map(search).collect())
+}
+
+/// What there is to say at the end.
+struct Findings {
+    score: Score,
+    searchable: u64,
+    searches: Vec<DemoSearch>,
+    stats: Stats,
+    took: Duration,
+}
+
+impl Findings {
+    fn report(self, args: &Demo, folder: &Folder, ended: Ended, seen: &Seen) -> (DemoReport, Exit) {
+        let crash = args.crash.then(|| DemoCrash { bought_again: self.stats.bought_again(), ..seen.crash });
+        let exit = match ended.exit() {
+            Exit::Complete if !self.is_faultless(crash.as_ref()) => Exit::Partial,
+            exit => exit,
+        };
+        let (score, stats) = (&self.score, &self.stats);
+        let report = DemoReport {
+            exit: exit.as_str(),
+            code: exit.code(),
+            dir: args.dir.display().to_string(),
+            config: folder.config().display().to_string(),
+            again: !folder.is_new(),
+            creators: self.creators(args),
+            images: DemoImages {
+                expected: score.pictures_expected,
+                stored: score.pictures_stored,
+                missing: score.pictures_missing,
+                downloaded: stats.pictures,
+            },
+            calls: stats.calls,
+            units: stats.units,
+            bought_twice: stats.bought_twice,
+            first_record_s: seen.first_record.map(seconds),
+            peak_rss_mb: seen.peak_rss_mb,
+            took_s: seconds(self.took),
+            crash,
+            example: score.example.clone(),
+            searches: self.searches,
+            fresh: ended.fresh,
+            reasons: ended.reasons,
+            run: ended.run,
+        };
+        (report, exit)
+    }
+
+    fn creators(&self, args: &Demo) -> DemoCreators {
+        let score = &self.score;
+        DemoCreators {
+            population: args.creators.into(),
+            stored: score.creators,
+            searchable: self.searchable,
+            checked: score.checked,
+            missing: score.missing,
+            incomplete: score.incomplete,
+            wrong: score.wrong,
+            duplicates: score.duplicates,
+        }
+    }
+
+    /// Whether everything is as the truth says, and nothing was bought twice but what a killed process held.
+    fn is_faultless(&self, crash: Option<&DemoCrash>) -> bool {
+        let score = &self.score;
+        let lost = crash.map_or(0, |crash| crash.taken_over);
+        score.missing + score.incomplete + score.wrong + score.duplicates == 0
+            && score.pictures_missing == 0
+            && score.pictures_stored == score.pictures_expected
+            && self.searchable == score.creators
+            && self.stats.bought_again() <= lost
+    }
+}
+
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
 }

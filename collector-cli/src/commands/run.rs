@@ -64,17 +64,7 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
     Ok(outcome.exit())
 }
 
-/// Runs a job with a progress line.
-pub(super) async fn collect(
-    config: &Config,
-    job: &Job,
-    output: &Output,
-    stop: CancellationToken,
-) -> Result<RunReport, Error> {
-    Ok(collect_within(config, job, output, stop, Caps::default()).await?.0)
-}
-
-/// The same within limits, with what was used of them.
+/// Runs a job with a progress line, within limits; says what was used of them.
 async fn collect_within(
     config: &Config,
     job: &Job,

@@ -40,7 +40,7 @@ pub(super) async fn execute(session: &Session, args: Simulate) -> Result<Exit> {
 }
 
 /// Ends when whoever started us is gone: the system closes the pipe, however they ended.
-async fn stdin_closed() {
+pub(super) async fn stdin_closed() {
     let mut stdin = tokio::io::stdin();
     let mut buffer = [0; 64];
     while matches!(stdin.read(&mut buffer).await, Ok(length) if length > 0) {}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
 
 mod dead;
+mod demo;
 mod found;
 mod harness;
 mod limits;

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::vendor::{TOKEN, Vendor};
 use crate::failure::{Failure, Result};
@@ -14,15 +15,28 @@ use crate::failure::{Failure, Result};
 /// The file that says a folder is a demo's.
 const MARKER: &str = "collector-demo.json";
 
+/// Whoever has this file locked works in the folder. The system unlocks it, however they end.
+const LOCK: &str = "collector-demo.lock";
+
 const CONFIG: &str = "collector.toml";
 
 const TOKEN_FILE: &str = "token";
+
+const STORE: &str = "collector.db";
+
+/// The folder of the pictures, in the demo's.
+const IMAGES: &str = "images";
+
+/// The list of everybody the first demo found.
+pub(super) const LIST: &str = "demo";
 
 /// A demo's folder.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    marker: Marker,
     is_new: bool,
+    _lock: fs::File,
 }
 
 /// What the marker holds.
@@ -30,6 +44,41 @@ pub(super) struct Folder {
 struct Marker {
     /// The population's size: another size is another population.
     creators: u32,
+    /// Where the vendor listened last: the links in its answers name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+impl Marker {
+    fn write(&self, folder: &Path) -> Result<()> {
+        write(&folder.join(MARKER), &json!(self).to_string(), folder)
+    }
+}
+
+/// What a demo asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Ask<'a> {
+    /// Everybody who posts under one of these hashtags.
+    Hashtags(&'a [&'a str]),
+    /// Everybody an earlier demo found.
+    Known,
+}
+
+impl Ask<'_> {
+    /// The name of the job that asks for it.
+    pub(super) fn job(self) -> &'static str {
+        match self {
+            Self::Hashtags(_) => super::JOB,
+            Self::Known => "demo-again",
+        }
+    }
+
+    fn query(self) -> Value {
+        match self {
+            Self::Hashtags(hashtags) => json!({ "hashtags": hashtags }),
+            Self::Known => json!({ "list": LIST }),
+        }
+    }
 }
 
 impl Folder {
@@ -41,8 +90,9 @@ impl Folder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(refused(path, &error)),
         };
-        match known {
-            Some(Marker { creators: known }) if known != creators => {
+        match &known {
+            Some(marker) if marker.creators != creators => {
+                let known = marker.creators;
                 return Err(Failure::usage(format!(
                     "{} holds a demo of {known} creators, not {creators}",
                     path.display()
@@ -53,8 +103,13 @@ impl Folder {
             _ => {}
         }
         fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
-        write(&marker, &json!(Marker { creators }).to_string(), path)?;
-        Ok(Self { path: path.to_owned(), is_new: known.is_none() })
+        let is_new = known.is_none();
+        let marker = known.unwrap_or(Marker { creators, port: None });
+        if is_new {
+            // Before anything else, or a folder that was left here would be nobody's.
+            marker.write(path)?;
+        }
+        Ok(Self { path: path.to_owned(), marker, is_new, _lock: lock(path)? })
     }
 
     /// Whether no demo ran here before.
@@ -62,49 +117,96 @@ impl Folder {
         self.is_new
     }
 
+    /// Where the vendor listened last.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.marker.port
+    }
+
+    /// Keeps where the vendor listens, for the next demo.
+    pub(super) fn keep_port(&mut self, port: u16) -> Result<()> {
+        if self.marker.port == Some(port) {
+            return Ok(());
+        }
+        self.marker.port = Some(port);
+        self.marker.write(&self.path)
+    }
+
     /// The configuration.
     pub(super) fn config(&self) -> PathBuf {
-        self.path.join(CONFIG)
+        config_in(&self.path)
     }
 
-    /// The command that goes on.
-    pub(super) fn again(&self) -> String {
-        format!("collector demo --dir {}", self.path.display())
+    /// The store.
+    pub(super) fn store(&self) -> PathBuf {
+        self.path.join(STORE)
     }
 
-    /// Writes the configuration of this time: the vendor listens on another port each time.
+    /// Where the picture with this key is.
+    pub(super) fn picture(&self, key: &str) -> PathBuf {
+        self.path.join(IMAGES).join(key)
+    }
+
+    /// Writes the configuration of this time: the vendor may listen somewhere else.
     pub(super) fn write_config(
         &self,
         vendor: &Vendor,
-        hashtags: &[&str],
+        ask: Ask<'_>,
         in_flight: NonZeroUsize,
     ) -> Result<PathBuf> {
         let token = self.path.join(TOKEN_FILE);
         write(&token, TOKEN, &self.path)?;
         keep_private(&token).map_err(|error| refused(&self.path, &error))?;
-        let config = json!({
-            "store": { "url": "sqlite:collector.db" },
-            "lock": { "url": "memory:" },
-            "search": { "url": "tantivy:search" },
-            "jsonl": { "path": "creators.jsonl" },
-            "sources": { "ensembledata": {
-                "token": { "file": TOKEN_FILE },
-                "base_url": vendor.base_url(),
-                "in_flight": in_flight,
-            } },
-            "jobs": [{
-                "name": super::JOB,
-                "discover": ["ensembledata"],
-                "query": { "hashtags": hashtags },
-                "fresh_for": "7d",
-            }],
-        });
+        let config = config(vendor.address(), &vendor.base_url(), ask, in_flight);
         let text = toml::to_string(&config)
             .map_err(|error| Failure::aborted(format!("cannot write TOML: {error}")))?;
         let head =
             "# Written anew by every `collector demo`: the made-up vendor is only there while it runs.\n\n";
         write(&self.config(), &format!("{head}{text}"), &self.path)?;
         Ok(self.config())
+    }
+}
+
+/// The configuration of a demo in `folder`.
+pub(super) fn config_in(folder: &Path) -> PathBuf {
+    folder.join(CONFIG)
+}
+
+/// The command that goes on with the demo in `folder`.
+pub(super) fn again(folder: &Path) -> String {
+    format!("collector demo --dir {}", folder.display())
+}
+
+fn config(vendor: SocketAddr, base_url: &str, ask: Ask<'_>, in_flight: NonZeroUsize) -> Value {
+    json!({
+        "store": { "url": format!("sqlite:{STORE}") },
+        "lock": { "url": "memory:" },
+        "images": { "url": format!("file:{IMAGES}"), "allow": [vendor] },
+        "search": { "url": "tantivy:search" },
+        "jsonl": { "path": "creators.jsonl" },
+        "sources": { "ensembledata": {
+            "token": { "file": TOKEN_FILE },
+            "base_url": base_url,
+            "in_flight": in_flight,
+        } },
+        "jobs": [{
+            "name": ask.job(),
+            "discover": ["ensembledata"],
+            "query": ask.query(),
+            "fresh_for": "7d",
+        }],
+    })
+}
+
+/// Keeps other demos out: they would write another configuration under the feet of this one.
+fn lock(path: &Path) -> Result<fs::File> {
+    let file = fs::File::create(path.join(LOCK)).map_err(|error| refused(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(Failure::aborted(format!("another demo is at work in {}", path.display()))
+                .advise("wait until it is done, or choose another --dir"))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(refused(path, &error)),
     }
 }
 
@@ -160,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn the_port_is_kept_and_folders_of_older_demos_have_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("demo");
+        let mut folder = Folder::prepare(&path, 50).unwrap();
+        assert_eq!(folder.port(), None);
+        folder.keep_port(4_711).unwrap();
+        drop(folder);
+        assert_eq!(Folder::prepare(&path, 50).unwrap().port(), Some(4_711));
+        fs::write(path.join(MARKER), r#"{"creators":50}"#).unwrap();
+        assert_eq!(Folder::prepare(&path, 50).unwrap().port(), None);
+    }
+
+    #[test]
     fn a_folder_of_somebody_else_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("thesis.txt"), "x").unwrap();
@@ -167,6 +282,18 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         fs::write(dir.path().join(MARKER), "not ours").unwrap();
         assert_eq!(Folder::prepare(dir.path(), 50).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn one_demo_at_a_time_works_in_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("demo");
+        let first = Folder::prepare(&path, 50).unwrap();
+        let failure = Folder::prepare(&path, 50).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Aborted);
+        assert!(failure.to_string().contains("another demo is at work"), "{failure}");
+        drop(first);
+        assert!(!Folder::prepare(&path, 50).unwrap().is_new());
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Compares what was collected with what is true.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use collector_core::creator::{Creator, id_kind};
 use collector_core::id::Id;
+use collector_sinks::images::{KeptPicture, PictureFact};
 use serde_json::Value;
 
+use super::folder::Folder;
 use super::vendor::Vendor;
 use crate::compose::AnyStore;
 use crate::failure::Result;
@@ -29,20 +34,39 @@ pub(super) struct Score {
     pub(super) wrong: u64,
     /// In the store and not true: somebody who is there twice.
     pub(super) duplicates: u64,
+    /// Pictures that the compared creators truly have, each counted once.
+    pub(super) pictures_expected: u64,
+    /// Of the compared creators: pictures that are kept and whole, each counted once.
+    pub(super) pictures_stored: u64,
+    /// Creators without their picture.
+    pub(super) pictures_missing: u64,
     /// The handle of somebody who is there.
     pub(super) example: Option<String>,
 }
 
+/// The pictures of those compared so far.
+#[derive(Debug, Default)]
+struct Pictures {
+    /// What the vendor calls them.
+    expected: HashSet<String>,
+    /// What they are kept as.
+    stored: HashSet<String>,
+}
+
 impl Score {
     /// Compares a store with the vendor's truth.
-    pub(super) async fn of(store: &AnyStore, vendor: &Vendor) -> Result<Self> {
+    pub(super) async fn of(store: &AnyStore, vendor: &Vendor, folder: &Folder) -> Result<Self> {
         let mut score = Self { creators: store.counts().await?.entities, ..Self::default() };
+        let mut pictures = Pictures::default();
         while score.checked < MOST_CHECKED {
             let page = vendor.lines(&format!("/truth?from={}&limit={PAGE}", score.checked)).await?;
             for truth in &page {
                 let uid = truth.get("uid").and_then(Value::as_str).unwrap_or_default();
                 let known = store.find(&Id::new(id_kind::TIKTOK_UID, uid)).await?;
                 score.count(truth, known.as_ref().map(|known| &*known.record.entity));
+                let kept = known.and_then(|known| PictureFact::of(&known.record.facts)?.kept().cloned());
+                let whole = kept.filter(|kept| is_whole(kept, &folder.picture(&kept.key)));
+                score.count_picture(truth, whole, &mut pictures);
             }
             if (page.len() as u64) < PAGE {
                 break;
@@ -52,7 +76,18 @@ impl Score {
         if score.checked < MOST_CHECKED {
             score.duplicates = score.creators.saturating_sub(score.checked - score.missing);
         }
+        score.pictures_expected = pictures.expected.len() as u64;
+        score.pictures_stored = pictures.stored.len() as u64;
         Ok(score)
+    }
+
+    fn count_picture(&mut self, truth: &Value, kept: Option<KeptPicture>, pictures: &mut Pictures) {
+        let Some(name) = truth.get("avatar_uri").and_then(Value::as_str) else { return };
+        pictures.expected.insert(name.to_owned());
+        match kept {
+            Some(kept) => drop(pictures.stored.insert(kept.hash)),
+            None => self.pictures_missing += 1,
+        }
     }
 
     fn count(&mut self, truth: &Value, found: Option<&Creator>) {
@@ -74,6 +109,11 @@ impl Score {
     }
 }
 
+/// Whether a picture is where the record says, with as many bytes.
+fn is_whole(kept: &KeptPicture, file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() == kept.bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -92,5 +132,32 @@ mod tests {
         score.count(&json!({ "handle": "jo", "followers": 7 }), Some(&listed));
         assert_eq!((score.checked, score.missing, score.incomplete, score.wrong), (5, 1, 1, 2));
         assert_eq!(score.example.as_deref(), Some("jo"));
+    }
+
+    #[test]
+    fn pictures_count_once_and_only_when_they_are_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = |hash: &str| KeptPicture {
+            key: format!("{hash}.jpg"),
+            hash: hash.into(),
+            media_type: "image/jpeg".into(),
+            bytes: 3,
+            width: 1,
+            height: 1,
+        };
+        let (mut score, mut pictures) = (Score::default(), Pictures::default());
+        let truth = |uri: &str| json!({ "avatar_uri": uri });
+        score.count_picture(&truth("x"), Some(kept("a")), &mut pictures);
+        score.count_picture(&truth("x"), Some(kept("a")), &mut pictures);
+        score.count_picture(&truth("y"), None, &mut pictures);
+        let counts = (pictures.expected.len(), pictures.stored.len(), score.pictures_missing);
+        assert_eq!(counts, (2, 1, 1));
+
+        let file = dir.path().join("a.jpg");
+        assert!(!is_whole(&kept("a"), &file));
+        std::fs::write(&file, "xx").unwrap();
+        assert!(!is_whole(&kept("a"), &file), "cut");
+        std::fs::write(&file, "xxx").unwrap();
+        assert!(is_whole(&kept("a"), &file));
     }
 }
