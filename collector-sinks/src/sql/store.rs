@@ -99,9 +99,12 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
-        let tx = self.database.write().await?;
-        runs::end(&tx, run, end, now).await?;
-        tx.commit().await
+        let mut write = Write::begin(&self.database).await?;
+        match end {
+            RunEnd::Complete | RunEnd::Partial => runs::end(&write.tx, run, end, now).await?,
+            RunEnd::Cancelled => cancel::cancel(&mut write, run, now).await?,
+        }
+        write.commit().await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunState>> {
