@@ -2,6 +2,7 @@
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use crate::observe::Event;
 
@@ -14,18 +15,25 @@ pub(super) const ROOM: usize = 1_024;
 #[derive(Debug)]
 pub struct Events {
     receiver: Receiver<Event>,
+    closed: CancellationToken,
     missed: u64,
 }
 
 impl Events {
-    pub(super) fn new(receiver: Receiver<Event>) -> Self {
-        Self { receiver, missed: 0 }
+    /// What `receiver` hears, until `closed` fires and everything before was heard.
+    pub(super) fn new(receiver: Receiver<Event>, closed: CancellationToken) -> Self {
+        Self { receiver, closed, missed: 0 }
     }
 
     /// The next event; `None` once the engine has ended and everything was heard. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            match self.receiver.recv().await {
+            let heard = tokio::select! {
+                biased;
+                heard = self.receiver.recv() => heard,
+                () = self.closed.cancelled() => return None,
+            };
+            match heard {
                 Ok(event) => return Some(event),
                 Err(RecvError::Lagged(events)) => self.missed += events,
                 Err(RecvError::Closed) => return None,

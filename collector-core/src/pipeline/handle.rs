@@ -160,6 +160,7 @@ impl<D: Domain> Engine<D> {
         let keeper_stop = CancellationToken::new();
         stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
         let enqueueing = tokio::sync::Mutex::new(());
+        let stages = tokio::sync::Mutex::new(stages);
         Ok(Handle { worker, stages, keeper_stop, before, enqueueing })
     }
 }
@@ -218,7 +219,8 @@ fn guarded<D: Domain>(
 /// ```
 pub struct Handle<D: Domain> {
     worker: Arc<Worker<D>>,
-    stages: JoinSet<()>,
+    /// Empty once it was shut down.
+    stages: tokio::sync::Mutex<JoinSet<()>>,
     keeper_stop: CancellationToken,
     before: BTreeMap<String, SinkCounts>,
     /// Held while tasks are added to a run, so that none comes after its cancellation.
@@ -236,8 +238,12 @@ impl<D: Domain> Handle<D> {
     /// [`wait`](Self::wait) for it.
     ///
     /// # Errors
-    /// As for [`Engine::roots`].
+    /// As for [`Engine::roots`]; `Cancelled` once it is shut down.
     pub async fn submit(&self, job: Job) -> Result<Begun> {
+        if self.worker.drain.is_cancelled() {
+            let message = "the engine is stopping: submit the job to one that is started anew";
+            return Err(Error::new(ErrorKind::Cancelled, message).with("job", &job.name));
+        }
         let begun = self.begin(job).await?;
         self.worker.watched.add(begun.run);
         Ok(begun)
@@ -279,7 +285,7 @@ impl<D: Domain> Handle<D> {
 
     /// What happens from now on, for as many listeners as like.
     pub fn events(&self) -> Events {
-        Events::new(self.worker.events.subscribe())
+        Events::new(self.worker.events.subscribe(), self.worker.closed.clone())
     }
 
     /// Gives an unfinished run up; tells whether there was one. What nobody else waits for is not asked any more, calls
@@ -338,30 +344,36 @@ impl<D: Domain> Handle<D> {
     ///
     /// # Errors
     /// Failures of our own side.
-    pub async fn shutdown_within(self, drain: Duration) -> Result<()> {
-        // Only a shutdown sets it, and that takes the handle: there is none before it.
+    pub async fn shutdown_within(&self, drain: Duration) -> Result<()> {
+        // Of several shutdowns the first one counts.
         self.worker.drain_for.get_or_init(|| drain);
         self.shutdown().await
     }
 
     /// Stops claiming, lets running calls end (for at most the drain time of the settings), commits what came, gives
-    /// back the rest. What sinks do not have yet is theirs at the next start.
+    /// back the rest. What sinks do not have yet is theirs at the next start. From then on nothing can be submitted;
+    /// what is stored can still be asked.
     ///
     /// # Errors
     /// Failures of our own side.
-    pub async fn shutdown(mut self) -> Result<()> {
+    pub async fn shutdown(&self) -> Result<()> {
+        let mut stages = self.stages.lock().await;
+        if stages.is_empty() {
+            return self.failed();
+        }
         let drained = self.drain().await;
         self.worker.finish.cancel();
         let keeper = self.keeper_stop.clone();
         // The keeper ends last: leases are released through it.
-        let others = self.stages.len().saturating_sub(1);
+        let others = stages.len().saturating_sub(1);
         for _ in 0..others {
-            self.stages.join_next().await;
+            stages.join_next().await;
         }
         keeper.cancel();
-        while self.stages.join_next().await.is_some() {}
+        while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
         let closed = self.worker.store().close(&self.worker.id).await;
+        self.worker.closed.cancel();
         drained.and(self.failed()).and(closed)
     }
 

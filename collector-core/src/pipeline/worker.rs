@@ -179,6 +179,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) watched: Watched,
     /// Tells listeners what happens.
     pub(super) events: broadcast::Sender<Event>,
+    /// Nothing happens any more.
+    pub(super) closed: CancellationToken,
     /// How long running calls may go on after a stop, if whoever stops says so.
     pub(super) drain_for: OnceLock<Duration>,
     /// No new work.
@@ -225,6 +227,7 @@ impl<D: Domain> Worker<D> {
             progress: watch::Sender::new(0),
             watched: Watched::default(),
             events: broadcast::Sender::new(events::ROOM),
+            closed: CancellationToken::new(),
             drain_for: OnceLock::new(),
             drain,
             abort,

@@ -121,7 +121,10 @@ async fn a_cancelled_run_asks_nothing_more_and_the_others_go_on() {
     let again = handle.submit(job("one", ["unwanted 59".to_owned()])).await.unwrap();
     assert!(!again.resumed && again.run != one.run);
     assert_eq!(wait(&handle, again).await.counts.done, 1, "what was cancelled can be asked by the next run");
-    Arc::into_inner(handle).unwrap().shutdown().await.unwrap();
+    handle.shutdown().await.unwrap();
+    let late = handle.submit(many(1)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Cancelled, "{late}");
+    handle.shutdown().await.unwrap();
     world.assert_left_tidy().await;
 }
 

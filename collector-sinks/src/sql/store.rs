@@ -22,7 +22,7 @@ use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
 use super::write::Write;
 use super::{
-    budgets, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
+    budgets, cancel, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
 };
 
 /// The store of record in one SQLite file. See the [module page](super).
