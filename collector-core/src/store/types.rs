@@ -45,7 +45,7 @@ pub struct RunSpec {
 }
 
 /// The run that was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Begun {
     /// Its number.
     pub run: RunId,
