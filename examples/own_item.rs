@@ -130,9 +130,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let stop = CancellationToken::new();
     let on_signal = stop.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            on_signal.cancel();
-        }
+        collector_examples::asked_to_stop().await;
+        on_signal.cancel();
     });
 
     let query = Query { keywords: vec!["novels".into()], ..Query::default() };

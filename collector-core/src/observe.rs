@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::ErrorKind;
 use crate::id::{Name, RunId};
+use crate::store::RunEnd;
 use crate::task::Cost;
 
 /// Something happened.
@@ -17,6 +18,13 @@ pub enum Event {
         run: RunId,
         /// Whether it was unfinished.
         resumed: bool,
+    },
+    /// A run ended for good.
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How.
+        end: RunEnd,
     },
     /// Tasks were claimed.
     Claimed {

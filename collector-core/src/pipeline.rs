@@ -12,7 +12,8 @@
 //! * `commit` writes finished calls together, in one transaction;
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
-//! * `handle` starts, waits and stops; `report` says how it went.
+//! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
+//! * `watch` ends runs that nobody waits for.
 //!
 //! # Promises
 //! * At most `in-flight + commit window` calls are bought again after a crash; nothing is lost or written twice.
@@ -23,11 +24,13 @@ mod claim;
 mod commit;
 mod dispatch;
 mod estimate;
+mod events;
 mod fetch;
 mod handle;
 mod listed;
 mod project;
 mod report;
+mod watch;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -35,6 +38,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use estimate::{Estimate, LaneEstimate};
+pub use events::Events;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
 pub use report::{DeadGroup, End, RunReport};

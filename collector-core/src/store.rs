@@ -52,6 +52,8 @@ impl Lookup for NoLookup {
 /// 1. `open` registers the worker and the sinks, gives each sink's last position, and takes over what dead
 ///    workers held \[`Open`, `TakeOver`\]. New sinks owe every record that exists \[`NewSink`\].
 /// 2. `begin_run` gives an unfinished run of the same key back instead of beginning a second one \[`Resume`\].
+///    `end_run` as cancelled also forgets the run's open tasks, claimed ones included, as far as no other run waits
+///    for them \[`Cancel`, `CancelShared`\].
 /// 3. `enqueue` answers per task: new, joined (open already, now for this run too) or fresh (answered inside the
 ///    run's window, or by this run, or its target's aspect was sighted inside the window) \[`Enqueue`, `Fresh`,
 ///    `FreshByTarget`\].
@@ -100,7 +102,7 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn begin_run(&self, spec: &RunSpec, now: Timestamp) -> Result<Begun>;
 
-    /// Marks a run as ended.
+    /// Marks a run as ended. A cancelled one stays cancelled; one that has ended cannot be cancelled any more.
     ///
     /// # Errors
     /// `Storage`.

@@ -1,6 +1,7 @@
 //! End-to-end suites: the workspace's structure, the real binary against the simulator, crashes.
 
 mod crash;
+mod examples;
 mod images;
 mod own_item;
 mod structure;

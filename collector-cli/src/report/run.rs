@@ -63,6 +63,7 @@ impl RunOutcome {
             End::Parked { until: Some(until) } => format!("parked until {}", when(until)),
             End::Parked { until: None } => "parked".to_owned(),
             End::Stopped => "stopped".to_owned(),
+            End::Cancelled => "cancelled".to_owned(),
         };
         let resumed = if report.resumed { ", went on where it was left" } else { "" };
         format!("{}: {end} after {} (run {}{resumed})", report.job, took(report.took), report.run)
@@ -134,7 +135,7 @@ fn sink_text(sink: &SinkCounts) -> String {
 fn exit(end: &End) -> Exit {
     match end {
         End::Complete => Exit::Complete,
-        End::Partial | End::Stopped => Exit::Partial,
+        End::Partial | End::Stopped | End::Cancelled => Exit::Partial,
         End::Parked { .. } => Exit::Parked,
     }
 }

@@ -79,7 +79,7 @@ impl<D: Domain> Dispatcher<D> {
         }
         tokio::select! {
             () = self.calls_end() => {}
-            () = worker.parts.clock.sleep(worker.parts.settings.drain) => worker.abort.cancel(),
+            () = worker.parts.clock.sleep(worker.drain_time()) => worker.abort.cancel(),
             () = worker.abort.cancelled() => {}
         }
         // An aborted call sees the signal, lands as cancelled and is given back.

@@ -12,9 +12,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatcher;
+use super::events::Events;
 use super::report::{DeadGroup, End, RunReport, since};
 use super::worker::{Outlet, Parts, Slot, Worker};
-use super::{Job, commit, project};
+use super::{Job, commit, project, watch};
 use crate::clock::Timestamp;
 use crate::context::{ByteBudget, Context};
 use crate::domain::Domain;
@@ -114,7 +115,7 @@ impl<D: Domain> Engine<D> {
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
-            let begun = handle.submit(job).await?;
+            let begun = handle.begin(job).await?;
             handle.settle_run(begun, &stop).await
         }
         .await;
@@ -154,17 +155,27 @@ impl<D: Domain> Engine<D> {
         for at in 0..worker.outlets.len() {
             stages.spawn(guarded(&worker, project::run(Arc::clone(&worker), at)));
         }
+        stages.spawn(guarded(&worker, watch::run(Arc::clone(&worker))));
         stages.spawn(guarded(&worker, Arc::clone(&worker).beat()));
         let keeper_stop = CancellationToken::new();
         stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
-        Ok(Handle { worker, stages, keeper_stop, before, domain: std::marker::PhantomData })
+        let enqueueing = tokio::sync::Mutex::new(());
+        let stages = tokio::sync::Mutex::new(stages);
+        Ok(Handle { worker, stages, keeper_stop, before, enqueueing })
     }
 }
 
 /// How a run ends that has nothing left to do; `None` while it has.
 fn over(state: &RunState) -> Option<End> {
-    let end = if state.counts.dead == 0 { End::Complete } else { End::Partial };
-    (state.open == 0 && state.pending == 0).then_some(end)
+    watch::over(state).map(|end| match end {
+        RunEnd::Complete => End::Complete,
+        RunEnd::Partial => End::Partial,
+        RunEnd::Cancelled => End::Cancelled,
+    })
+}
+
+fn is_cancelled(state: &RunState) -> bool {
+    matches!(state.ended, Some((_, RunEnd::Cancelled)))
 }
 
 /// A stage that panics is a fault of ours: it stops the worker instead of leaving the others waiting.
@@ -182,13 +193,38 @@ fn guarded<D: Domain>(
 
 /// A started engine.
 ///
-/// Dropping it stops everything at once, as a crash would: nothing is lost.
+/// Every method takes `&self`, so that one in an [`Arc`] serves a whole web service. Dropping it stops everything at
+/// once, as a crash would: nothing is lost.
+///
+/// ```
+/// # use collector_core::error::Result;
+/// # use collector_core::pipeline::{Engine, Job};
+/// # use collector_core::domain::Domain;
+/// # use collector_core::observe::Event;
+/// # use std::time::Duration;
+/// # async fn serve<D: Domain>(engine: Engine<D>, job: Job) -> Result<()> {
+/// let handle = engine.start().await?;
+/// let mut events = handle.events();
+/// let run = handle.submit(job).await?.run;
+/// while let Some(event) = events.next().await {
+///     if let Event::Called { source, failed: Some(kind), .. } = event {
+///         eprintln!("{source}: {kind}");
+///     }
+///     if handle.status(run).await?.is_none_or(|state| state.open == 0) {
+///         break;
+///     }
+/// }
+/// handle.shutdown_within(Duration::from_secs(5)).await
+/// # }
+/// ```
 pub struct Handle<D: Domain> {
     worker: Arc<Worker<D>>,
-    stages: JoinSet<()>,
+    /// Empty once it was shut down.
+    stages: tokio::sync::Mutex<JoinSet<()>>,
     keeper_stop: CancellationToken,
     before: BTreeMap<String, SinkCounts>,
-    domain: std::marker::PhantomData<D>,
+    /// Held while tasks are added to a run, so that none comes after its cancellation.
+    enqueueing: tokio::sync::Mutex<()>,
 }
 
 impl<D: Domain> std::fmt::Debug for Handle<D> {
@@ -198,14 +234,26 @@ impl<D: Domain> std::fmt::Debug for Handle<D> {
 }
 
 impl<D: Domain> Handle<D> {
-    /// Begins a run, or goes on with an unfinished one of the same job.
+    /// Begins a run, or goes on with an unfinished one of the same job. It goes on and ends by itself; nobody has to
+    /// [`wait`](Self::wait) for it.
     ///
     /// # Errors
-    /// As for [`Engine::roots`].
+    /// As for [`Engine::roots`]; `Cancelled` once it is shut down.
     pub async fn submit(&self, job: Job) -> Result<Begun> {
+        if self.worker.drain.is_cancelled() {
+            let message = "the engine is stopping: submit the job to one that is started anew";
+            return Err(Error::new(ErrorKind::Cancelled, message).with("job", &job.name));
+        }
+        let begun = self.begin(job).await?;
+        self.worker.watched.add(begun.run);
+        Ok(begun)
+    }
+
+    async fn begin(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
         let roots = engine.roots(&job.query).await?.tasks;
+        let _enqueueing = self.enqueueing.lock().await;
         let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
@@ -235,7 +283,30 @@ impl<D: Domain> Handle<D> {
         self.report(begun, end, started).await
     }
 
-    /// A run's counts.
+    /// What happens from now on, for as many listeners as like.
+    pub fn events(&self) -> Events {
+        Events::new(self.worker.events.subscribe(), self.worker.closed.clone())
+    }
+
+    /// Gives an unfinished run up; tells whether there was one. What nobody else waits for is not asked any more, calls
+    /// under way end, and their answers are kept and delivered. The next run of the same job begins anew.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn cancel(&self, run: RunId) -> Result<bool> {
+        let worker = &self.worker;
+        let _nothing_is_added = self.enqueueing.lock().await;
+        if worker.store().run(run).await?.is_none_or(|state| state.ended.is_some()) {
+            return Ok(false);
+        }
+        worker.store().end_run(run, RunEnd::Cancelled, worker.now()).await?;
+        worker.observe(&Event::RunEnded { run, end: RunEnd::Cancelled });
+        worker.shed();
+        worker.progressed();
+        Ok(true)
+    }
+
+    /// A run's counts; `None` for an unknown run.
     ///
     /// # Errors
     /// `Storage`.
@@ -269,23 +340,40 @@ impl<D: Domain> Handle<D> {
         Ok(revived)
     }
 
-    /// Stops claiming, lets running calls end (for at most the drain time), commits what came, gives back the rest.
+    /// [`shutdown`](Self::shutdown), with a time of its own for running calls instead of that of the settings.
     ///
     /// # Errors
     /// Failures of our own side.
-    pub async fn shutdown(mut self) -> Result<()> {
+    pub async fn shutdown_within(&self, drain: Duration) -> Result<()> {
+        // Of several shutdowns the first one counts.
+        self.worker.drain_for.get_or_init(|| drain);
+        self.shutdown().await
+    }
+
+    /// Stops claiming, lets running calls end (for at most the drain time of the settings), commits what came, gives
+    /// back the rest. What sinks do not have yet is theirs at the next start. From then on nothing can be submitted;
+    /// what is stored can still be asked.
+    ///
+    /// # Errors
+    /// Failures of our own side.
+    pub async fn shutdown(&self) -> Result<()> {
+        let mut stages = self.stages.lock().await;
+        if stages.is_empty() {
+            return self.failed();
+        }
         let drained = self.drain().await;
         self.worker.finish.cancel();
         let keeper = self.keeper_stop.clone();
         // The keeper ends last: leases are released through it.
-        let others = self.stages.len().saturating_sub(1);
+        let others = stages.len().saturating_sub(1);
         for _ in 0..others {
-            self.stages.join_next().await;
+            stages.join_next().await;
         }
         keeper.cancel();
-        while self.stages.join_next().await.is_some() {}
+        while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
         let closed = self.worker.store().close(&self.worker.id).await;
+        self.worker.closed.cancel();
         drained.and(self.failed()).and(closed)
     }
 
@@ -311,7 +399,7 @@ impl<D: Domain> Handle<D> {
             return self.failed();
         }
         worker.recount_owed().await?;
-        let deadline = worker.tick() + worker.parts.settings.drain;
+        let deadline = worker.tick() + worker.drain_time();
         let mut progress = worker.progress.subscribe();
         let works =
             |outlet: &Outlet| outlet.owed.load(Ordering::SeqCst) > 0 && outlet.stuck_since().is_none();
@@ -333,6 +421,7 @@ impl<D: Domain> Handle<D> {
     async fn await_end(&self, run: RunId, stop: &CancellationToken) -> Result<End> {
         let worker = &self.worker;
         let mut progress = worker.progress.subscribe();
+        let mut look_again = worker.tick() + LOOK_AGAIN;
         loop {
             self.failed()?;
             if stop.is_cancelled() {
@@ -343,6 +432,14 @@ impl<D: Domain> Handle<D> {
                 && let Some(end) = self.look(run).await?
             {
                 return Ok(end);
+            }
+            if worker.tick() >= look_again {
+                look_again = worker.tick() + LOOK_AGAIN;
+                // Other runs may keep this worker busy for ever.
+                let ended = worker.store().run(run).await?.filter(|state| state.ended.is_some());
+                if let Some(end) = ended.as_ref().and_then(over) {
+                    return Ok(end);
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -356,11 +453,11 @@ impl<D: Domain> Handle<D> {
     async fn look(&self, run: RunId) -> Result<Option<End>> {
         let worker = &self.worker;
         let Some(state) = worker.store().run(run).await? else { return Ok(Some(End::Complete)) };
-        if state.open > 0 {
-            return self.cannot_go_on().await;
-        }
         if let Some(end) = over(&state) {
             return Ok(Some(end));
+        }
+        if state.open > 0 {
+            return self.cannot_go_on().await;
         }
         let patience = worker.parts.settings.sink_patience;
         let tired = |outlet: &Outlet| {
@@ -413,8 +510,10 @@ impl<D: Domain> Handle<D> {
         let end = match end {
             // The stop came too late to keep anything from being done.
             End::Stopped => over(&state).unwrap_or(End::Stopped),
+            _ if is_cancelled(&state) => End::Cancelled,
             end => end,
         };
+        let known = state.ended.map(|(_, end)| end);
         let counts = worker.store().counts().await?;
         let letters = match state.counts.dead {
             0 => Vec::new(),
@@ -455,18 +554,28 @@ impl<D: Domain> Handle<D> {
             report.end = End::Partial;
         }
         match report.end {
-            End::Complete => worker.store().end_run(begun.run, RunEnd::Complete, worker.now()).await?,
+            End::Complete => self.end(begun.run, RunEnd::Complete, known).await?,
             // With everything answered there is nothing to resume: the next run tries again what is missing.
-            End::Partial if report.open == 0 => {
-                worker.store().end_run(begun.run, RunEnd::Partial, worker.now()).await?
-            }
-            End::Partial | End::Parked { .. } | End::Stopped => {}
+            End::Partial if report.open == 0 => self.end(begun.run, RunEnd::Partial, known).await?,
+            End::Partial | End::Parked { .. } | End::Stopped | End::Cancelled => {}
         }
         Ok(report)
     }
 
+    async fn end(&self, run: RunId, end: RunEnd, known: Option<RunEnd>) -> Result<()> {
+        if known == Some(end) {
+            return Ok(());
+        }
+        self.worker.store().end_run(run, end, self.worker.now()).await?;
+        self.worker.observe(&Event::RunEnded { run, end });
+        Ok(())
+    }
+
     fn reasons(&self, report: &RunReport, pending: u64) -> Vec<String> {
         let mut reasons = Vec::new();
+        if report.end == End::Cancelled {
+            reasons.push("cancelled: what was not answered by then is not asked any more".to_owned());
+        }
         if report.end == End::Stopped {
             reasons.push("stopped before it was done; run it again to go on".to_owned());
         }

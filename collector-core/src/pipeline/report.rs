@@ -25,6 +25,8 @@ pub enum End {
     },
     /// It was stopped; run it again to go on.
     Stopped,
+    /// It was cancelled: what was not answered is not asked any more.
+    Cancelled,
 }
 
 /// Dead letters of one part and kind.

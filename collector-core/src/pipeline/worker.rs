@@ -1,12 +1,14 @@
 //! What the stages share: parts, accounts, gauges, signals; and the heartbeat.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::watch::Watched;
+use super::{Settings, events};
 use crate::admission::{Admission, Park, RetryBudget};
 use crate::clock::{Clock, Timestamp};
 use crate::context::{ByteBudget, Context};
@@ -173,6 +175,14 @@ pub(super) struct Worker<D: Domain> {
     pub(super) wake: Notify,
     /// Counts what a waiting run may want to look at again.
     pub(super) progress: watch::Sender<u64>,
+    /// Runs that were submitted and have not ended.
+    pub(super) watched: Watched,
+    /// Tells listeners what happens.
+    pub(super) events: broadcast::Sender<Event>,
+    /// Nothing happens any more.
+    pub(super) closed: CancellationToken,
+    /// How long running calls may go on after a stop, if whoever stops says so.
+    pub(super) drain_for: OnceLock<Duration>,
     /// No new work.
     pub(super) drain: CancellationToken,
     /// No work at all.
@@ -181,7 +191,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) finish: CancellationToken,
     /// Until when the others take this worker for alive, by its last beat.
     alive_until: Mutex<tokio::time::Instant>,
-    /// How often it was declared dead: what was claimed in an earlier life belongs to others.
+    /// How often it was declared dead or a run was cancelled: what was claimed in an earlier life may belong to others
+    /// or to nobody.
     pub(super) life: AtomicU64,
     failed: AtomicBool,
     fatal: Mutex<Option<Error>>,
@@ -214,6 +225,10 @@ impl<D: Domain> Worker<D> {
                 .collect(),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
+            watched: Watched::default(),
+            events: broadcast::Sender::new(events::ROOM),
+            closed: CancellationToken::new(),
+            drain_for: OnceLock::new(),
             drain,
             abort,
             finish: CancellationToken::new(),
@@ -243,6 +258,21 @@ impl<D: Domain> Worker<D> {
 
     pub(super) fn observe(&self, event: &Event) {
         self.parts.observer.event(event);
+        if self.events.receiver_count() > 0 {
+            // It fails when the last listener has gone since.
+            self.events.send(event.clone()).ok();
+        }
+    }
+
+    /// How long running calls may go on after a stop.
+    pub(super) fn drain_time(&self) -> Duration {
+        self.drain_for.get().copied().unwrap_or(self.parts.settings.drain)
+    }
+
+    /// Gives back what is claimed and has not started: it may not be wanted any more.
+    pub(super) fn shed(&self) {
+        self.life.fetch_add(1, Ordering::SeqCst);
+        self.wake.notify_one();
     }
 
     /// The places in the window of a call with so many items. A page full of people weighs as much as many profiles:

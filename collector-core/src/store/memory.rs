@@ -159,7 +159,7 @@ impl<D: Domain> State<D> {
         now: Timestamp,
         done: &mut Committed,
     ) -> Landed {
-        let run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
+        let mut run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0);
         let (payload, blob) = match call.payload {
             Some(payload) => {
@@ -178,9 +178,13 @@ impl<D: Domain> State<D> {
                 done.stale.push(id);
                 continue;
             }
-            current = true;
+            // Another run than at the claim, if that one was cancelled meanwhile.
+            let owner = self.tasks.owner(id).unwrap_or(task.claimed.run);
+            if !std::mem::replace(&mut current, true) {
+                run = owner;
+            }
             if let Verdict::Dead { kind, message } = &task.verdict {
-                self.bury(&task.claimed.task, task.claimed.run, *kind, message, payload, now);
+                self.bury(&task.claimed.task, owner, *kind, message, payload, now);
             }
             if let Verdict::Restart(again) = &task.verdict {
                 restarts.push(again.clone());
@@ -295,7 +299,12 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
-        self.state().await.runs.end(run, end, now);
+        let mut state = self.state().await;
+        match end {
+            RunEnd::Complete | RunEnd::Partial => state.runs.end(run, end, now),
+            RunEnd::Cancelled if state.runs.cancel(run, now) => state.tasks.withdraw(run),
+            RunEnd::Cancelled => {}
+        }
         Ok(())
     }
 

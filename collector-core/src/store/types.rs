@@ -45,7 +45,7 @@ pub struct RunSpec {
 }
 
 /// The run that was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Begun {
     /// Its number.
     pub run: RunId,
@@ -61,6 +61,8 @@ pub enum RunEnd {
     Complete,
     /// Something is missing; the report says what.
     Partial,
+    /// Given up on request: what nobody else waits for is not asked any more.
+    Cancelled,
 }
 
 impl RunEnd {
@@ -69,6 +71,7 @@ impl RunEnd {
         match self {
             Self::Complete => "complete",
             Self::Partial => "partial",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -31,6 +31,7 @@
 //! ```
 
 mod budgets;
+mod cancelling;
 mod claims;
 mod clause;
 mod commit;
@@ -91,6 +92,8 @@ macro_rules! __store_cases {
             1 Close tasks::close "What a closed worker held is free at once.";
             1 NewSink tasks::new_sink "A new sink owes every record that exists.";
             2 Resume tasks::resume "An unfinished run goes on; a finished one does not.";
+            2 Cancel cancelling::cancel "A cancelled run's open tasks are forgotten; what was bought is kept.";
+            2 CancelShared cancelling::cancel_shared "What another run waits for goes on for that run.";
             2 Runs tasks::runs "The newest runs come first; an unknown one is none.";
             3 Enqueue tasks::enqueue "New or joined, in order; counted once.";
             3 EnqueueWaiting tasks::enqueue_waiting "A task added with a time waits for it.";

@@ -17,6 +17,7 @@ mod outages;
 mod pace;
 mod quota;
 mod retries;
+mod serving;
 mod sinks;
 mod stopping;
 mod support;

@@ -134,7 +134,7 @@ async fn land<D: Domain>(
     let mut endings = Vec::with_capacity(held.len());
     let mut landed = Vec::with_capacity(calls.len());
     for (call, payload) in calls.iter().zip(payloads) {
-        let run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
+        let mut run = call.tasks.first().map_or(RunId(0), |task| task.claimed.run);
         let mut current = false;
         for task in &call.tasks {
             let claimed = &task.claimed;
@@ -144,7 +144,10 @@ async fn land<D: Domain>(
                 committed.stale.push(claimed.id);
                 continue;
             };
-            current = true;
+            if !std::mem::replace(&mut current, true) {
+                // Another one than at the claim, if that one was cancelled meanwhile.
+                run = held.run;
+            }
             endings.push(Ending {
                 held: *held,
                 task: &claimed.task,

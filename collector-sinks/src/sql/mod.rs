@@ -39,6 +39,7 @@
 
 mod aliases;
 mod budgets;
+mod cancel;
 mod claim;
 mod commit;
 mod config;

@@ -86,7 +86,9 @@ pub(super) async fn begin(
 /// Marks a run as ended.
 pub(super) async fn end(tx: &Session, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
     let values = vec![time(now), text(end.as_str()), int(run.0)];
-    tx.run("UPDATE @run SET ended = ?, ending = ? WHERE id = ?", values).await?;
+    let ended =
+        "UPDATE @run SET ended = ?, ending = ? WHERE id = ? AND (ending IS NULL OR ending <> 'cancelled')";
+    tx.run(ended, values).await?;
     // Nobody asks any more what was answered for this run.
     let answered = "DELETE FROM @run_task WHERE run = ? AND task IN (SELECT id FROM @task WHERE state > 2)";
     tx.run(answered, vec![int(run.0)]).await
@@ -133,6 +135,7 @@ async fn read(tx: &Session, row: &Row, awaited: u64) -> Result<RunState> {
         (None, _) => None,
         (Some(at), Some("complete")) => Some((at, RunEnd::Complete)),
         (Some(at), Some("partial")) => Some((at, RunEnd::Partial)),
+        (Some(at), Some("cancelled")) => Some((at, RunEnd::Cancelled)),
         (Some(_), other) => return Err(unreadable("a run's ending", other.unwrap_or("none"))),
     };
     let counts = RunCounts {

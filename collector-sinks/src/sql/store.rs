@@ -23,7 +23,7 @@ use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
 use super::write::Write;
 use super::{
-    budgets, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
+    budgets, cancel, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
 };
 
 /// The store of record in one SQLite file. See the [module page](super).
@@ -102,9 +102,12 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
-        let tx = self.database.write().await?;
-        runs::end(&tx, run, end, now).await?;
-        tx.commit().await
+        let mut write = Write::begin(&self.database).await?;
+        match end {
+            RunEnd::Complete | RunEnd::Partial => runs::end(&write.tx, run, end, now).await?,
+            RunEnd::Cancelled => cancel::cancel(&mut write, run, now).await?,
+        }
+        write.commit().await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunState>> {

@@ -62,8 +62,21 @@ impl Runs {
     }
 
     pub(super) fn end(&mut self, run: RunId, end: RunEnd, now: Timestamp) {
-        if let Some(row) = self.0.get_mut(&run) {
+        if let Some(row) = self.0.get_mut(&run)
+            && !matches!(row.ended, Some((_, RunEnd::Cancelled)))
+        {
             row.ended = Some((now, end));
+        }
+    }
+
+    /// Ends an unfinished run whose open tasks were taken off it; tells whether it was one.
+    pub(super) fn cancel(&mut self, run: RunId, now: Timestamp) -> bool {
+        match self.0.get_mut(&run) {
+            Some(row) if row.ended.is_none() => {
+                (row.ended, row.open) = (Some((now, RunEnd::Cancelled)), 0);
+                true
+            }
+            _ => false,
         }
     }
 

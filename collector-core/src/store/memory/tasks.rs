@@ -231,6 +231,35 @@ impl Tasks {
         held.len() as u64
     }
 
+    /// Takes a run off every open task. What nobody else waits for is forgotten, claimed or not.
+    pub(super) fn withdraw(&mut self, run: RunId) {
+        let mut alone = Vec::new();
+        for (id, row) in self.rows.iter_mut().filter(|(_, row)| matches!(row.at, Place::Open(_))) {
+            match row.run == run {
+                true if row.joined.is_empty() => alone.push(*id),
+                true => row.run = row.joined.remove(0),
+                false => row.joined.retain(|other| *other != run),
+            }
+        }
+        alone.into_iter().for_each(|id| self.forget(id));
+    }
+
+    fn forget(&mut self, id: TaskId) {
+        self.claimed.remove(&id);
+        let Some(Row { at: Place::Open(open), .. }) = self.rows.remove(&id) else { return };
+        let lane = &mut self.lanes[open.lane];
+        lane.open -= 1;
+        lane.ready.remove(&(Reverse(open.task.rank()), open.seq, id));
+        if let Some(at) = open.waits_until {
+            self.waiting.remove(&(at, open.seq, id));
+        }
+    }
+
+    /// The run that a task counts for first.
+    pub(super) fn owner(&self, id: TaskId) -> Option<RunId> {
+        self.rows.get(&id).map(|row| row.run)
+    }
+
     /// Opens a dead task again for the runs that gave it up.
     pub(super) fn revive(&mut self, id: TaskId, task: &Task, now: Timestamp) -> bool {
         let Some(Row { run, at: Place::Dead, .. }) = self.rows.get(&id) else { return false };

@@ -89,7 +89,8 @@ faults! {
     ForgetsToClose => Close;
     ForgetsNewSinks => NewSink;
     NeverResumes => Resume, Reopen, Killed;
-    ForgetsTheEnd => Resume;
+    ForgetsTheEnd => Resume, Cancel;
+    CancelsInName => Cancel, CancelShared;
     ListsOldestRuns => Runs;
     // Tasks.
     AnswersNewAlways => Enqueue, EnqueueWaiting, JoinedRuns, Fresh, FreshByTarget, Model;

@@ -271,7 +271,13 @@ impl Store<TestDomain> for Broken {
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
-        if self.is(Fault::ForgetsTheEnd) { Ok(()) } else { self.inner.end_run(run, end, now).await }
+        match end {
+            _ if self.is(Fault::ForgetsTheEnd) => Ok(()),
+            RunEnd::Cancelled if self.is(Fault::CancelsInName) => {
+                self.inner.end_run(run, RunEnd::Partial, now).await
+            }
+            end => self.inner.end_run(run, end, now).await,
+        }
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunState>> {
