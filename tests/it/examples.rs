@@ -87,7 +87,7 @@ async fn the_web_service_refreshes_finds_refuses_and_stops() {
         .expect("somebody");
     let everybody = handles(&vendor.url(), 200).await;
     let dir = tempfile::tempdir().expect("a folder");
-    let (child, url) = serve(dir.path(), &vendor.url());
+    let (child, url) = serve(dir.path(), &format!("{}/ensembledata", vendor.url()));
     let mut found = None;
     for handle in everybody.iter().take(20) {
         let state = refreshed(&url, handle).await;
@@ -109,7 +109,7 @@ async fn the_web_service_refreshes_finds_refuses_and_stops() {
     terminate(&child);
     ended(child).await;
 
-    let (child, url) = serve(dir.path(), &vendor.url());
+    let (child, url) = serve(dir.path(), &format!("{}/ensembledata", vendor.url()));
     let hits = json("GET", &format!("{url}/search?q=%40{found}")).await;
     assert_eq!(hits["total"], 1, "what was found before the restart is found after it");
     terminate(&child);
@@ -130,7 +130,7 @@ async fn the_sink_of_another_format_writes_everybody() {
     let vendor = simulator(SimulatorConfig { creators: 40, ..SimulatorConfig::default() }).await;
     let everybody = handles(&vendor.url(), 40).await;
     let dir = tempfile::tempdir().expect("a folder");
-    let vendor_url = vendor.url();
+    let vendor_url = format!("{}/ensembledata", vendor.url());
     let mut args = vec!["creators.csv", &vendor_url, TOKEN];
     args.extend(everybody.iter().map(String::as_str));
     let said = ended(start(&built("examples/custom_sink"), dir.path(), &args)).await;

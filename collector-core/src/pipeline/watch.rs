@@ -53,9 +53,12 @@ impl Watched {
 
 /// How a run ended that has nothing left to do; `None` while it has.
 pub(super) fn over(state: &RunState) -> Option<RunEnd> {
-    let nothing_left = state.open == 0 && state.pending == 0;
     let end = if state.counts.dead == 0 { RunEnd::Complete } else { RunEnd::Partial };
-    state.ended.map(|(_, end)| end).or(nothing_left.then_some(end))
+    match state.ended {
+        // A dead letter that is opened again opens its run again.
+        Some((_, end)) => (state.open == 0 || end == RunEnd::Cancelled).then_some(end),
+        None => (state.open == 0 && state.pending == 0).then_some(end),
+    }
 }
 
 /// The stage: looks at submitted runs until the worker ends, and once more then.

@@ -60,7 +60,9 @@ impl Source for EnsembleData {
     }
 
     fn kinds(&self) -> Vec<Name> {
-        Kind::ALL.into_iter().map(|kind| Name::from(kind.name())).collect()
+        // Calls that nobody may make should not decide how small a budget can be: the longest cost hundreds of units.
+        let made = Kind::ALL.into_iter().filter(|kind| self.settings.long_calls || !kind.is_long());
+        made.map(|kind| Name::from(kind.name())).collect()
     }
 
     fn call(&self, kind: &str) -> CallSpec {

@@ -142,7 +142,7 @@ pub struct SimulatorConfig {
     /// At most 365. Default 0.
     pub stale_days: u32,
 
-    /// What the image host does.
+    /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,
 }
 }
