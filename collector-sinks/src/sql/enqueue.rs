@@ -18,41 +18,30 @@ use super::values::{hash, int, int_or_null, ints, signed, text, time_or_null};
 use super::write::Write;
 use super::{aliases, runs};
 
+const COLUMNS: &[&str] = &[
+    "id",
+    "hash",
+    "lane",
+    "run",
+    "state",
+    "priority",
+    "not_before",
+    "attempts",
+    "first_attempt",
+    "depth",
+    "worker",
+    "claim",
+    "subject",
+    "extra",
+    "finished_at",
+];
+
 const OPEN: Insert = Insert {
     table: "task",
-    columns: &[
-        "id",
-        "hash",
-        "lane",
-        "run",
-        "state",
-        "priority",
-        "not_before",
-        "attempts",
-        "first_attempt",
-        "depth",
-        "worker",
-        "claim",
-        "subject",
-        "extra",
-        "finished_at",
-    ],
+    columns: COLUMNS,
     key: &["id"],
-    update: &[
-        "lane",
-        "run",
-        "state",
-        "priority",
-        "not_before",
-        "attempts",
-        "first_attempt",
-        "depth",
-        "worker",
-        "claim",
-        "subject",
-        "extra",
-        "finished_at",
-    ],
+    // Opened again it is another task in everything but its number and its hash.
+    update: COLUMNS.split_at(2).1,
 };
 
 const JOIN: Insert =

@@ -6,10 +6,9 @@ use collector_core::context::Context;
 use collector_core::id::RecordKey;
 use collector_core::search::{CreatorIndex, Query};
 use collector_sinks::sheet::creators::Status;
-use collector_sinks::sheet::{Column, Format};
 
 use super::super::search::Asked;
-use super::rows::{Row, Rows, STEP, ours, row};
+use super::rows::{Row, Rows, STEP, row};
 use crate::compose::AnyStore;
 use crate::failure::Result;
 
@@ -30,18 +29,6 @@ impl Found {
 }
 
 impl Rows for Found {
-    fn format(&self) -> Option<Format> {
-        None
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        ours()
-    }
-
-    fn needs_names(&self) -> bool {
-        true
-    }
-
     async fn next(&mut self, store: &AnyStore) -> Result<Vec<Row>> {
         while let Some(mut query) = self.next.take() {
             let page = self.index.search(&self.cx, &query).await?;

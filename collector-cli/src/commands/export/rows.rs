@@ -27,13 +27,19 @@ pub(super) struct Row {
 /// Rows, some at a time.
 pub(super) trait Rows {
     /// The format, when these rows want a variant of the one asked for.
-    fn format(&self) -> Option<Format>;
+    fn format(&self) -> Option<Format> {
+        None
+    }
 
-    /// The columns.
-    fn columns(&self) -> Vec<Column>;
+    /// The columns: ours, unless these rows bring others.
+    fn columns(&self) -> Vec<Column> {
+        ours()
+    }
 
     /// Whether the columns' names are a row of their own, in front.
-    fn needs_names(&self) -> bool;
+    fn needs_names(&self) -> bool {
+        true
+    }
 
     /// The next rows; none at the end.
     fn next(&mut self, store: &AnyStore) -> impl Future<Output = Result<Vec<Row>>>;
@@ -54,18 +60,6 @@ pub(super) struct Everybody {
 }
 
 impl Rows for Everybody {
-    fn format(&self) -> Option<Format> {
-        None
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        ours()
-    }
-
-    fn needs_names(&self) -> bool {
-        true
-    }
-
     async fn next(&mut self, store: &AnyStore) -> Result<Vec<Row>> {
         let keys = store.keys(self.after, STEP).await?;
         self.after = keys.last().copied().or(self.after);
@@ -85,18 +79,10 @@ impl Listed {
 }
 
 impl Rows for Listed {
-    fn format(&self) -> Option<Format> {
-        None
-    }
-
     fn columns(&self) -> Vec<Column> {
         let mut columns = vec![Column::new("asked_for")];
         columns.extend(ours());
         columns
-    }
-
-    fn needs_names(&self) -> bool {
-        true
     }
 
     async fn next(&mut self, store: &AnyStore) -> Result<Vec<Row>> {
