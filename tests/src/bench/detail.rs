@@ -94,10 +94,10 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let base = simulator.ensembledata();
     let urls: Vec<String> =
         handles.iter().map(|handle| format!("{base}/tt/user/info?username={handle}&token={TOKEN}")).collect();
-    let (mut floors, mut walls, mut rounds) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut floors, mut rounds) = (Vec::new(), Vec::new());
     let mut delivered = usize::MAX;
     for round in 0..args.rounds {
-        floors.push(floor(dir, &urls, args.in_flight, None).await?.wall_s);
+        floors.push(floor(dir, &urls, args.in_flight, None).await?);
         simulator.post("/stats/reset", json!({})).await?;
         let into = dir.join(format!("round-{round}"));
         std::fs::create_dir_all(&into)?;
@@ -109,12 +109,13 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         let one = measured(&collect).await?;
         let log = read_log(&into.join("creators.jsonl"))?;
         delivered = delivered.min(log.handles.len());
-        walls.push(one.wall_s);
         rounds.push(one);
     }
     let stats = simulator.stats().await?;
     let of = |name: &str| median(rounds.iter().map(|round| round.number(name)).collect());
-    let ratios = floors.iter().zip(&walls).map(|(floor, wall)| wall / floor).collect();
+    let wall = |measured: &[Measured]| median(measured.iter().map(|one| one.wall_s).collect());
+    let floor_user_s = median(floors.iter().map(|floor| floor.number("user_s")).collect());
+    let ratios = floors.iter().zip(&rounds).map(|(floor, round)| round.wall_s / floor.wall_s).collect();
     simulator.stop().await?;
     let figures = json!({
         "workload": "detail",
@@ -123,10 +124,11 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         "delivered": delivered,
         "calls": stats["calls"],
         "bought_more_than_once": stats["bought_more_than_once"],
-        "wall_s": rounded(median(walls), 3),
-        "floor_wall_s": rounded(median(floors), 3),
+        "wall_s": rounded(wall(&rounds), 3),
+        "floor_wall_s": rounded(wall(&floors), 3),
         "ratio": rounded(median(ratios), 4),
         "user_s": rounded(of("user_s"), 3),
+        "floor_user_s": rounded(floor_user_s, 3),
         "sys_s": rounded(of("sys_s"), 3),
         "rss_mb": rounded(of("rss_mb"), 1),
     });

@@ -43,8 +43,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let (mut rates, mut floors, mut rounds) = (Vec::new(), Vec::new(), Vec::new());
     let mut delivered = usize::MAX;
     for round in 0..args.rounds {
-        let rows = floor(dir, &urls, args.in_flight, Some(&dir.join("floor.jsonl"))).await?;
-        floors.push(f64::from(args.creators) / rows.wall_s);
+        floors.push(floor(dir, &urls, args.in_flight, Some(&dir.join("floor.jsonl"))).await?);
         let into = dir.join(format!("round-{round}"));
         std::fs::create_dir_all(&into)?;
         let mut collect = collect(&into, args.store, &simulator, args.in_flight);
@@ -63,14 +62,17 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     }
     simulator.stop().await?;
     let of = |name: &str| median(rounds.iter().map(|round| round.number(name)).collect());
+    let floor_rates = floors.iter().map(|floor| f64::from(args.creators) / floor.wall_s).collect();
+    let floor_user_s = median(floors.iter().map(|floor| floor.number("user_s")).collect());
     let figures = json!({
         "workload": "list",
         "store": store_name(args.store),
         "creators": args.creators,
         "delivered": delivered,
         "per_s": rounded(median(rates), 0),
-        "floor_per_s": rounded(median(floors), 0),
+        "floor_per_s": rounded(median(floor_rates), 0),
         "user_s": rounded(of("user_s"), 3),
+        "floor_user_s": rounded(floor_user_s, 3),
         "sys_s": rounded(of("sys_s"), 3),
         "rss_mb": rounded(of("rss_mb"), 1),
     });
