@@ -6,6 +6,8 @@
 mod jsonl;
 #[cfg(any(feature = "jsonl", feature = "sqlite"))]
 mod limited;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sql;
 #[cfg(feature = "tantivy")]
