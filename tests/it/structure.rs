@@ -159,3 +159,18 @@ fn no_unsafe_anywhere() {
         assert!(manifest.contains("[lints]\nworkspace = true"), "{member} does not inherit the lints");
     }
 }
+
+/// The rights that the tests' servers give are the ones that people are told to give.
+#[test]
+fn the_tests_have_the_rights_of_the_docs() {
+    let folder = root().join("tests/services/rights");
+    let told = std::fs::read_to_string(root().join("docs/permissions.md")).expect("the page of rights");
+    let told = told
+        .replace("'CHOOSE'", "'@PASSWORD@'")
+        .replace(">CHOOSE", ">@PASSWORD@")
+        .replace("BUCKET", "@BUCKET@");
+    for file in ["mysql.sql", "redis.acl", "s3.json"] {
+        let given = std::fs::read_to_string(folder.join(file)).expect("the rights of the tests");
+        assert!(told.contains(given.trim()), "docs/permissions.md does not have what rights/{file} says");
+    }
+}
