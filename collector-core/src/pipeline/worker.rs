@@ -356,7 +356,7 @@ impl<D: Domain> Worker<D> {
         if account.admission().parked().is_some() {
             return Ok(());
         }
-        tracing::warn!(account = %account.name, kind = %error.kind(), until = ?until, reason, "account is parked");
+        tracing::warn!(account = %account.name, kind = %error.kind(), until = until.map(tracing::field::display), reason, "account is parked");
         account.admission().park(Park { until, kind: error.kind(), reason: reason.clone() });
         self.observe(&Event::Parked { account: Arc::clone(&account.name), kind: error.kind(), until });
         let parked =

@@ -106,6 +106,19 @@ async fn what_a_call_did_not_cost_can_be_spent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kind_too_dear_for_the_budget_that_nobody_asks_for_parks_nothing() {
+    let world = World::of_things();
+    let dear = CallSpec::new(Role::Discovery).worst_cost(Cost::units(100));
+    let api = Scripted::willing("api").kind("dear", dear);
+    let engine = world.pipeline().source_with(api.clone(), a_day(100)).build().unwrap();
+    for (most, calls) in [(20, 20), (40, 40)] {
+        let report = run(&engine, many(most)).await;
+        assert_eq!((report.end, report.parked.len()), (End::Complete, 0), "{:?}", report.reasons);
+        assert_eq!(api.calls(), calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_call_that_cost_nothing_gives_its_booking_back() {
     let world = World::of_things();
     let api = Scripted::new("api", |asked: &Asked| match asked.before {
