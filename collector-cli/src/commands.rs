@@ -74,6 +74,12 @@ impl Session {
         Ok(config)
     }
 
+    /// Reads the configuration of a command that looks into the stores and asks no vendor.
+    fn places(&self, file: &ConfigFile) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        Ok(Config::parse_places(&file.config, &read_text(&file.config)?, &self.registry, &env)?)
+    }
+
     /// Reads the configuration; without an environment its secrets are left alone.
     fn read_config(&self, path: &Path, env: Option<Environment<'_>>) -> Result<Config> {
         self.parse_config(path, &read_text(path)?, env)
@@ -90,7 +96,7 @@ impl Session {
             Some(url) => {
                 StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}")))
             }
-            None => Ok(self.read_config(&choice.file.config, None)?.store),
+            None => Ok(self.places(&choice.file)?.store),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use collector_core::creator::Creators;
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::lock::{LeaseOptions, MemoryLock};
+use collector_core::lock::MemoryLock;
 use collector_core::observe::{Observer, Silent};
 use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
@@ -14,6 +14,7 @@ use collector_core::search::CreatorIndex;
 use collector_core::store::{Budget, MemoryStore, Store};
 use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
+use collector_sinks::redis::{Redis, RedisLock};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 
@@ -66,8 +67,11 @@ pub(crate) fn engine_with(
         .observer(observer)
         .retry(retry(&config.run))
         .settings(settings(&config.run));
-    pipeline = match config.lock {
-        LockPlace::Memory => pipeline.lock(MemoryLock::default(), LeaseOptions::default()),
+    pipeline = match &config.lock.url {
+        LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
+        LockPlace::Redis(server) => {
+            pipeline.lock(RedisLock::new(Redis::new((**server).clone())?), config.lock.lease())
+        }
     };
     if let Some(options) = &config.images {
         pipeline = pipeline.sink(images(options)?);
@@ -207,7 +211,12 @@ fn retry(run: &RunOptions) -> ExponentialBackoff {
 }
 
 fn settings(run: &RunOptions) -> Settings {
-    Settings { commit_window: run.commit_window.get(), drain: run.drain, ..Settings::default() }
+    Settings {
+        commit_window: run.commit_window.get(),
+        worker_ttl: run.worker_ttl,
+        drain: run.drain,
+        ..Settings::default()
+    }
 }
 
 #[cfg(test)]

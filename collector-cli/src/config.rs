@@ -2,10 +2,12 @@
 
 mod duration;
 mod fault;
+mod lock;
 mod origin;
 mod places;
 mod read;
 mod secret;
+mod server;
 mod tree;
 mod wrong;
 
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
 
 pub use fault::{Fault, Faults};
+pub use lock::LockOptions;
 pub use origin::Setting;
 pub use places::{ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
@@ -47,7 +50,7 @@ pub struct Config {
     /// The store of record.
     pub store: StorePlace,
     /// The lock.
-    pub lock: LockPlace,
+    pub lock: LockOptions,
     /// The search index, if there is one.
     pub search: Option<SearchPlace>,
     /// Where pictures are kept, if at all.
@@ -85,6 +88,9 @@ pub struct RunOptions {
     pub in_flight: Option<NonZeroUsize>,
     /// Finished calls that are written together at most: what a crash may cost. Default 64.
     pub commit_window: NonZeroUsize,
+    /// Silence after which the other workers of a shared store take over from this one. Default 30 seconds.
+    #[serde(serialize_with = "as_text")]
+    pub worker_ttl: Duration,
     /// How long running calls may take to end after the first signal. Default 25 seconds.
     #[serde(serialize_with = "as_text")]
     pub drain: Duration,
@@ -97,6 +103,7 @@ impl Default for RunOptions {
         Self {
             in_flight: None,
             commit_window: const { NonZeroUsize::new(64).unwrap() },
+            worker_ttl: Duration::from_secs(30),
             drain: Duration::from_secs(25),
             retry: RetryOptions::default(),
         }
@@ -240,7 +247,7 @@ fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl Config {
     /// Reads a configuration from its text. Paths in it count from `file`'s folder.
     ///
-    /// Without an environment secrets are not resolved, only checked for their form: enough to look into a store.
+    /// Without an environment secrets are not resolved, only checked for their form.
     ///
     /// # Errors
     /// Every fault, each with its line and key. Nothing was written or asked.
@@ -251,7 +258,24 @@ impl Config {
         env: Option<Environment<'_>>,
     ) -> Result<Self, Faults> {
         let dir = file.parent().unwrap_or(Path::new(""));
-        let document = Document::new(text, dir, env);
+        Self::read(file, text, registry, Document::new(text, dir, env))
+    }
+
+    /// The same for somebody who looks into the stores and asks no vendor: the sources' secrets are left alone.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn parse_places(
+        file: &Path,
+        text: &str,
+        registry: &Registry,
+        env: Environment<'_>,
+    ) -> Result<Self, Faults> {
+        let dir = file.parent().unwrap_or(Path::new(""));
+        Self::read(file, text, registry, Document::new(text, dir, Some(env)).only_places())
+    }
+
+    fn read(file: &Path, text: &str, registry: &Registry, document: Document<'_>) -> Result<Self, Faults> {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             // The message alone: the toml crate's own display quotes the line, which may hold a secret.

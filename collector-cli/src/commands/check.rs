@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use collector_core::error::{Error, ErrorKind};
+use collector_sinks::redis::Redis;
 use collector_core::observe::Silent;
 use collector_core::task::Query;
 
 use super::Session;
 use crate::args::ConfigFile;
 use crate::compose;
-use crate::config::{Config, Job, StorePlace};
+use crate::config::{Config, Job, LockPlace, StorePlace};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::report::{CheckReport, PartCheck};
@@ -21,7 +22,7 @@ pub(super) async fn execute(session: &Session, file: &ConfigFile) -> Result<Exit
     }
     let mut parts = vec![
         PartCheck::new("store", config.store.to_string(), check_store(&config.store).await),
-        PartCheck::new("lock", config.lock.to_string(), Ok("in this process".to_owned())),
+        PartCheck::new("lock", config.lock.url.to_string(), check_lock(&config.lock.url).await),
     ];
     // Every source, whatever the jobs use.
     let everything = Job::ad_hoc(&config, &[], Query::default());
@@ -43,6 +44,16 @@ fn report(config: &Config, exit: Exit, parts: Vec<PartCheck>) -> CheckReport {
         jobs: config.jobs.iter().map(|job| job.name.clone()).collect(),
         parts,
         warnings: config.warnings.clone(),
+    }
+}
+
+async fn check_lock(place: &LockPlace) -> std::result::Result<String, Error> {
+    match place {
+        LockPlace::Memory => Ok("in this process".to_owned()),
+        LockPlace::Redis(server) => {
+            let warnings = Redis::new((**server).clone())?.check().await?;
+            Ok(if warnings.is_empty() { "answers".to_owned() } else { warnings.join("; ") })
+        }
     }
 }
 

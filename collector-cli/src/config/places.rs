@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use collector_sinks::redis::RedisConfig;
 use serde::{Serialize, Serializer};
 
 use super::fault::not_known;
@@ -102,17 +103,20 @@ impl Serialize for SearchPlace {
 }
 
 /// Where the lock is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LockPlace {
     /// In this process.
     Memory,
+    /// On a server that machines share.
+    Redis(Box<RedisConfig>),
 }
 
 impl fmt::Display for LockPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory:"),
+            Self::Redis(config) => f.write_str(&config.address()),
         }
     }
 }
@@ -203,7 +207,7 @@ pub(super) fn search(node: &Node<'_>, url: &str) -> Option<SearchPlace> {
 pub(super) fn lock(node: &Node<'_>, url: &str) -> Option<LockPlace> {
     let place = split(url, "memory:").and_then(|(scheme, path)| match scheme {
         "memory" => empty(path, scheme).map(|()| LockPlace::Memory),
-        _ => Err(not_known("lock", scheme, ["memory"])),
+        _ => Err(not_known("lock", scheme, ["memory", "redis", "rediss"])),
     });
     place.map_err(|wrong| node.fault(wrong)).ok()
 }

@@ -9,9 +9,9 @@ use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
-use super::places::{self, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+use super::places::{self, ImagesPlace, JsonlPlace, SearchPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys};
+use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys, lock};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -60,7 +60,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     let sources = read_sources(root, registry);
     let jobs = read_jobs(root, &sources.names);
     let store = read_url(root, "store", places::store, StorePlace::default_in(root.document().dir()));
-    let lock = read_url(root, "lock", places::lock, LockPlace::Memory);
+    let lock = lock::read(root);
     let search = match root.get("search") {
         Some(_) => {
             let default = SearchPlace::default_in(root.document().dir());
