@@ -110,6 +110,7 @@ pub(crate) async fn open_store(place: &StorePlace) -> Result<AnyStore> {
         StorePlace::Sqlite(path) => {
             Ok(Arc::new(SqlStore::open(&SqlConfig::new(path), Arc::new(creators())).await?))
         }
+        StorePlace::Server(config) => Ok(Arc::new(SqlStore::open(config, Arc::new(creators())).await?)),
         StorePlace::Memory => Ok(in_memory()),
     }
 }
@@ -123,6 +124,9 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
         }
         StorePlace::Sqlite(path) => {
             Ok(Arc::new(SqlStore::open_reader(&SqlConfig::new(path), Arc::new(creators())).await?))
+        }
+        StorePlace::Server(config) => {
+            Ok(Arc::new(SqlStore::open_reader(config, Arc::new(creators())).await?))
         }
         StorePlace::Memory => {
             let message = "a store in memory ends with its command: there is nothing to look into";

@@ -8,6 +8,7 @@ mod places;
 mod read;
 mod secret;
 mod server;
+mod store;
 mod tree;
 mod wrong;
 

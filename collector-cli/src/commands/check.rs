@@ -71,6 +71,10 @@ async fn check_store(place: &StorePlace) -> std::result::Result<String, Error> {
             let error = || Error::new(ErrorKind::ConfigInvalid, message).with("folder", folder.display());
             if folder.is_dir() { Ok("will be made by the first run".to_owned()) } else { Err(error()) }
         }
+        StorePlace::Server(_) => {
+            let counts = compose::open_reader(place).await?.counts().await?;
+            Ok(format!("{} creators", crate::report::number(counts.entities)))
+        }
         StorePlace::Memory => Ok("ends with its command".to_owned()),
     }
 }

@@ -38,11 +38,20 @@ impl Default for LockOptions {
 }
 
 impl LockOptions {
+    /// Whether other processes would not see what it holds, and nobody said that this is meant.
+    pub(super) fn is_lonely(&self) -> bool {
+        matches!(self.url, LockPlace::Memory) && !self.single_process
+    }
+
     /// How leases are asked for.
     pub(crate) fn lease(&self) -> LeaseOptions {
         LeaseOptions { ttl: self.ttl, min_hold: self.min_hold }
     }
 }
+
+/// What is wrong with a lonely lock beside a store that others may use.
+pub(super) const LONELY: &str = "the store is on a server, where other processes may work, and `memory:` locks this \
+     process alone; write redis://HOST/0, or single_process = true when there will never be another";
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -64,7 +73,7 @@ pub(super) fn read(root: &Node<'_>) -> Option<LockOptions> {
     let Some(node) = root.get("lock") else { return Some(LockOptions::default()) };
     let table: Table = node.read()?;
     let url = match table.url.as_deref() {
-        Some(url) if server::is_remote(url) => redis(&node, url, &table)?,
+        Some(url) if server::is_remote(url, &["redis", "rediss", "valkey", "valkeys"]) => redis(&node, url, &table)?,
         url => {
             server::refuse_keys(&node, &SERVER_KEYS);
             match url {

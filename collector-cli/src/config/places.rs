@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use collector_sinks::redis::RedisConfig;
+use collector_sinks::sql::{ServerConfig, SqlConfig};
 use serde::{Serialize, Serializer};
 
 use super::fault::not_known;
@@ -26,6 +27,8 @@ pub enum StorePlace {
     Sqlite(PathBuf),
     /// In memory: gone when the command ends.
     Memory,
+    /// A database on a server, which many processes may use at once.
+    Server(Box<SqlConfig>),
 }
 
 impl StorePlace {
@@ -33,16 +36,21 @@ impl StorePlace {
         Self::Sqlite(dir.join(DEFAULT_STORE))
     }
 
-    /// Reads `sqlite:PATH` or `memory:`; a path counts from `dir`.
+    /// Reads `sqlite:PATH`, `memory:` or `mysql://user@host/database`; a path counts from `dir`.
     ///
     /// # Errors
     /// Says what is wrong and what would be right.
     pub fn parse(dir: &Path, url: &str) -> Result<Self, String> {
         let (scheme, path) = split(url, "sqlite:collector.db")?;
         match scheme {
+            "mysql" | "mariadb" => {
+                let config = SqlConfig::on(ServerConfig::new(url, ""));
+                config.validate().map_err(|error| error.message().to_owned())?;
+                Ok(Self::Server(Box::new(config)))
+            }
             "sqlite" => Ok(Self::Sqlite(dir.join(local_path(url, scheme, path, DEFAULT_STORE)?))),
             "memory" => empty(path, scheme).map(|()| Self::Memory),
-            _ => Err(not_known("store", scheme, ["sqlite", "memory"])),
+            _ => Err(not_known("store", scheme, ["sqlite", "mysql", "memory"])),
         }
     }
 }
@@ -52,6 +60,7 @@ impl fmt::Display for StorePlace {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
+            Self::Server(config) => f.write_str(config.server.as_ref().map_or("", |server| &server.url)),
         }
     }
 }

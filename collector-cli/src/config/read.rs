@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::fault::not_known;
 use super::places::{self, ImagesPlace, JsonlPlace, SearchPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys, lock};
+use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys, lock, store};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -59,8 +59,13 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     }
     let sources = read_sources(root, registry);
     let jobs = read_jobs(root, &sources.names);
-    let store = read_url(root, "store", places::store, StorePlace::default_in(root.document().dir()));
+    let store = store::read(root);
     let lock = lock::read(root);
+    if let (Some(StorePlace::Server(_)), Some(lock)) = (&store, &lock)
+        && lock.is_lonely()
+    {
+        root.get("lock").unwrap_or_else(|| root.clone()).fault_in("url", lock::LONELY);
+    }
     let search = match root.get("search") {
         Some(_) => {
             let default = SearchPlace::default_in(root.document().dir());

@@ -3,9 +3,9 @@
 use super::tree::Node;
 use crate::sources::ConfigPath;
 
-/// Whether a URL names a server: `scheme://…`. A URL without is a place on this machine.
-pub(super) fn is_remote(url: &str) -> bool {
-    url.split_once(':').is_some_and(|(_, rest)| rest.starts_with("//"))
+/// Whether a URL names a server of one of these schemes: `scheme://…`.
+pub(super) fn is_remote(url: &str, schemes: &[&str]) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| schemes.contains(&scheme))
 }
 
 /// Notes keys that say something about a server where none is named.
