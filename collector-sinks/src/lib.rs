@@ -4,6 +4,7 @@
 //! | feature | module | what |
 //! | --- | --- | --- |
 //! | `sqlite` | [`sql`] | [`Store`](collector_core::store::Store) in one SQLite file |
+//! | `mysql` | [`sql`] | the same on MySQL 8 or MariaDB, shared by many workers |
 //! | `images` | [`images`] | [`Sink`](collector_core::sink::Sink) that fetches pictures and keeps them in a directory |
 //! | `jsonl` | [`jsonl`] | [`Sink`](collector_core::sink::Sink) that appends changes as JSON Lines |
 //! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
@@ -23,7 +24,7 @@ pub mod jsonl;
 pub mod redis;
 #[cfg(feature = "sheet")]
 pub mod sheet;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub mod sql;
 #[cfg(feature = "tantivy")]
 pub mod tantivy;

@@ -23,6 +23,8 @@ const MEMBER: Insert =
 /// Writes a list; without members it is taken away.
 pub(super) async fn put(tx: &Session, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
     check_list(name, members)?;
+    // Whoever writes the same list waits here.
+    tx.rows("SELECT changed FROM @list WHERE name = ?{lock}", vec![text(name)]).await?;
     let members = dated(&members_of(tx, name).await?, members, now);
     tx.run("DELETE FROM @list_member WHERE list = ?", vec![text(name)]).await?;
     if members.is_empty() {

@@ -50,6 +50,8 @@ mod dialect;
 mod enqueue;
 mod entities;
 mod error;
+#[cfg(feature = "mysql")]
+mod keys;
 mod lanes;
 mod lists;
 mod migration;
@@ -57,6 +59,8 @@ mod outbox;
 mod owed;
 mod payloads;
 mod read;
+#[cfg(feature = "mysql")]
+mod repeat;
 mod runs;
 mod schema;
 mod session;
@@ -73,4 +77,6 @@ mod workers;
 mod write;
 
 pub use config::SqlConfig;
+#[cfg(feature = "mysql")]
+pub use config::{Migrate, Secret, ServerConfig, SslMode};
 pub use store::SqlStore;

@@ -215,7 +215,8 @@ impl<E> Owed<E> {
         }
     }
 
-    fn release(&self, parties: Parties, keys: &[u64], again: bool) {
+    /// Ends the flight of some keys, and offers them again or not.
+    pub(super) fn release(&self, parties: Parties, keys: &[u64], again: bool) {
         let mut known = self.known();
         let Some(queue) = known.queues.get_mut(&parties) else { return };
         for key in keys {
