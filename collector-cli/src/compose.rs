@@ -1,5 +1,6 @@
 //! From configuration to a running engine.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,15 @@ use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
 use collector_core::store::{Budget, MemoryStore, Store};
-use collector_sinks::images::{ImagesConfig, ImagesSink};
+use collector_sinks::elasticsearch::{ElasticsearchSearch, ElasticsearchSink};
+use collector_sinks::images::{BucketAccess, ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::redis::{Redis, RedisLock};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 
 use crate::config::{
-    Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry,
+    Bucket, Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry,
     StorePlace,
 };
 use crate::registry::{AnySource, Built};
@@ -79,9 +81,11 @@ pub(crate) fn engine_with(
     if let Some(place) = &config.jsonl {
         pipeline = pipeline.sink(jsonl(place));
     }
-    if let Some(SearchPlace::Tantivy(path)) = &config.search {
-        pipeline = pipeline.sink(TantivySink::new(TantivyConfig::new(path)));
-    }
+    pipeline = match &config.search {
+        Some(SearchPlace::Tantivy(path)) => pipeline.sink(TantivySink::new(TantivyConfig::new(path))),
+        Some(SearchPlace::Server(server)) => pipeline.sink(ElasticsearchSink::new((**server).clone())?),
+        None => pipeline,
+    };
     for name in &job.discover {
         let (source, options) = source_for(config, name, store, setup)?;
         pipeline = pipeline.source_with(source, options);
@@ -139,15 +143,34 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
 pub(crate) fn open_index(place: &SearchPlace) -> Result<Arc<dyn CreatorIndex>> {
     match place {
         SearchPlace::Tantivy(path) => Ok(Arc::new(TantivySearch::open(path)?)),
+        SearchPlace::Server(server) => Ok(Arc::new(ElasticsearchSearch::new((**server).clone())?)),
     }
 }
 
 /// The sink that keeps pictures.
 pub(crate) fn images(options: &ImagesOptions) -> Result<ImagesSink> {
-    let ImagesPlace::Folder(folder) = &options.url;
-    let mut config = ImagesConfig::new(folder);
+    let mut config = ImagesConfig::default();
     config.allow.clone_from(&options.allow);
-    ImagesSink::new(config)
+    match &options.url {
+        ImagesPlace::Folder(folder) => {
+            config.folder.clone_from(folder);
+            ImagesSink::new(config)
+        }
+        ImagesPlace::Bucket(bucket) => ImagesSink::in_bucket(bucket.config.clone(), access(bucket)?, config),
+    }
+}
+
+/// Who we are to a bucket: a key of the configuration, or what the environment says in the ways of Amazon's programs.
+fn access(bucket: &Bucket) -> Result<BucketAccess> {
+    match &bucket.key {
+        Some((id, secret)) => BucketAccess::key(id.expose(), secret.expose()),
+        None => {
+            let readable = |(name, value): (OsString, OsString)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            };
+            BucketAccess::found_in(std::env::vars_os().filter_map(readable))
+        }
+    }
 }
 
 fn jsonl(place: &JsonlPlace) -> JsonlSink {

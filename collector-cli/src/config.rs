@@ -2,10 +2,12 @@
 
 mod duration;
 mod fault;
+mod images;
 mod lock;
 mod origin;
 mod places;
 mod read;
+mod search;
 mod secret;
 mod server;
 mod store;
@@ -14,7 +16,6 @@ mod wrong;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,9 +25,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
 
 pub use fault::{Fault, Faults};
+pub use images::ImagesOptions;
 pub use lock::LockOptions;
 pub use origin::Setting;
-pub use places::{ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
@@ -66,17 +68,6 @@ pub struct Config {
     pub jobs: Vec<Job>,
     /// What is allowed and unwise.
     pub warnings: Vec<String>,
-}
-
-/// Where pictures are kept, and what may be asked for them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ImagesOptions {
-    /// The place.
-    pub url: ImagesPlace,
-    /// Addresses with their ports that may be asked although they are not public: a simulator on this machine.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allow: Vec<SocketAddr>,
 }
 
 /// Settings of the engine.

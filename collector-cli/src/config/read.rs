@@ -1,7 +1,6 @@
 //! From the document's tables to the configuration, noting every fault on the way.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,9 +8,9 @@ use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
-use super::places::{self, ImagesPlace, JsonlPlace, SearchPlace, StorePlace};
+use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys, lock, store};
+use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -30,19 +29,6 @@ struct JobTable {
     #[serde(default)]
     query: Query,
     fresh_for: Option<Duration>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct UrlTable {
-    url: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct ImagesTable {
-    url: Option<String>,
-    allow: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,14 +52,8 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     {
         root.get("lock").unwrap_or_else(|| root.clone()).fault_in("url", lock::LONELY);
     }
-    let search = match root.get("search") {
-        Some(_) => {
-            let default = SearchPlace::default_in(root.document().dir());
-            read_url(root, "search", places::search, default).map(Some)
-        }
-        None => Some(None),
-    };
-    let images = root.get("images").map(|node| read_images(&node));
+    let search = search::read(root);
+    let images = root.get("images").map(|node| images::read(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
     Some(Config {
@@ -88,40 +68,6 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
         jobs,
         warnings: Vec::new(),
     })
-}
-
-fn read_url<T>(
-    root: &Node<'_>,
-    section: &str,
-    place: impl Fn(&Node<'_>, &str) -> Option<T>,
-    default: T,
-) -> Option<T> {
-    let Some(node) = root.get(section) else { return Some(default) };
-    match node.read::<UrlTable>()?.url {
-        Some(url) => place(&node.get("url")?, &url),
-        None => Some(default),
-    }
-}
-
-fn read_images(node: &Node<'_>) -> Option<ImagesOptions> {
-    let table: ImagesTable = node.read()?;
-    let url = match table.url {
-        Some(url) => places::images(&node.get("url")?, &url)?,
-        None => ImagesPlace::default_in(node.document().dir()),
-    };
-    let addresses = node.get("allow").map(|list| list.elements().collect::<Vec<_>>()).unwrap_or_default();
-    let allow =
-        addresses.iter().zip(&table.allow).filter_map(|(node, text)| read_address(node, text)).collect();
-    Some(ImagesOptions { url, allow })
-}
-
-fn read_address(node: &Node<'_>, text: &str) -> Option<SocketAddr> {
-    let address = text.parse();
-    if address.is_err() {
-        let form = "expected an address with its port, such as \"127.0.0.1:8080\"";
-        node.fault(format!("{form}, found {text:?}"));
-    }
-    address.ok()
 }
 
 fn read_jsonl(node: &Node<'_>) -> Option<JsonlPlace> {

@@ -93,7 +93,7 @@ fn the_documented_form_is_understood() {
     assert_eq!(config.store, StorePlace::Sqlite("conf/data/collector.db".into()));
     assert_eq!(config.jsonl, Some(JsonlPlace::File("conf/creators.jsonl".into())));
     let images = config.images.as_ref().unwrap();
-    assert_eq!(images.url, ImagesPlace::Folder("conf/pictures".into()));
+    assert_eq!(images.url.to_string(), "file:conf/pictures");
     assert_eq!(images.allow, ["127.0.0.1:8080".parse().unwrap(), "[::1]:9".parse().unwrap()]);
     assert_eq!((config.run.in_flight, config.run.commit_window.get()), (NonZeroUsize::new(8), 32));
     assert_eq!((config.run.drain, config.run.retry.attempts.get()), (Duration::from_secs(10), 3));
@@ -133,7 +133,8 @@ fn an_adapter_gets_its_own_keys_typed() {
 fn what_is_left_out_has_a_default() {
     let config = parse("[sources.acme]\ntoken = { env = \"TOKEN\" }\n").unwrap();
     assert_eq!(config.store, StorePlace::Sqlite("conf/collector.db".into()));
-    assert_eq!((config.lock, config.jsonl, config.run), (LockPlace::Memory, None, RunOptions::default()));
+    assert!(matches!(config.lock.url, LockPlace::Memory) && config.lock.lease() == LeaseOptions::default());
+    assert_eq!((config.jsonl, config.run), (None, RunOptions::default()));
 }
 
 /// Each file has the given faults and no other.
