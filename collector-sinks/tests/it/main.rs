@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
 
+#[cfg(feature = "elasticsearch")]
+mod elasticsearch;
 #[cfg(feature = "jsonl")]
 mod jsonl;
 #[cfg(any(feature = "jsonl", feature = "sqlite"))]
