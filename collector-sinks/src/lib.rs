@@ -8,7 +8,7 @@
 //! | `jsonl` | [`jsonl`] | [`Sink`](collector_core::sink::Sink) that appends changes as JSON Lines |
 //! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
 //! | `tantivy` | [`tantivy`] | [`Sink`](collector_core::sink::Sink) and [`CreatorIndex`](collector_core::search::CreatorIndex) of creators in a folder |
-//! | `redis` | [`redis`] | [`Lock`](collector_core::lock::Lock) for machines that share a Redis or Valkey |
+//! | `redis` | [`redis`] | [`Lock`](collector_core::lock::Lock) and [`SharedRate`](collector_core::admission::SharedRate) for machines that share a Redis or Valkey |
 //!
 //! No feature is on by default; `full` turns all on. Nothing here retries, waits for a clock or reads the
 //! environment; what blocks runs on the runtime's blocking threads.
