@@ -10,7 +10,7 @@
 //! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
 //! | `tantivy` | [`tantivy`] | [`Sink`](collector_core::sink::Sink) and [`CreatorIndex`](collector_core::search::CreatorIndex) of creators in a folder |
 //! | `elasticsearch` | [`elasticsearch`] | the same on OpenSearch or Elasticsearch |
-//! | `redis` | [`redis`] | [`Lock`](collector_core::lock::Lock) for machines that share a Redis or Valkey |
+//! | `redis` | [`redis`] | [`Lock`](collector_core::lock::Lock) and [`SharedRate`](collector_core::admission::SharedRate) for machines that share a Redis or Valkey |
 //!
 //! No feature is on by default; `full` turns all on. Nothing here retries, waits for a clock or reads the
 //! environment; what blocks runs on the runtime's blocking threads.

@@ -1,12 +1,14 @@
 //! What can be wrong with a server before anything relies on it.
 
-use collector_core::error::Result;
-use collector_core::lock::{Acquired, LeaseOptions, Lock, LockKey};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::scripts::TAGS;
-use super::{Redis, RedisLock};
+use collector_core::admission::{Rate, SharedRate};
+use collector_core::error::Result;
+use collector_core::lock::{Acquired, LeaseOptions, Lock, LockKey};
+
+use super::scripts::{TAGS, key_name};
+use super::{Redis, RedisLock, RedisRate};
 
 /// The oldest version that is supported.
 const OLDEST: u64 = 6;
@@ -20,7 +22,9 @@ impl Redis {
     /// `Unauthorized` naming the missing right, or for a wrong password; `ConfigInvalid` for what is no Redis or only
     /// a part of a cluster; `Unavailable` for a server that is down or takes no writes.
     pub async fn check(&self) -> Result<Vec<String>> {
+        self.try_commands().await?;
         self.try_lock().await?;
+        self.try_rate().await?;
         let info = self
             .ask("info", |mut connection| async move {
                 redis::cmd("INFO").query_async::<String>(&mut connection).await
@@ -32,6 +36,28 @@ impl Redis {
                 "version and memory policy of Redis are unknown; grant `+info` to have them checked: {error}"
             )],
         })
+    }
+
+    /// Runs what our scripts run, by itself: of a command in a script the server does not say which right is missing.
+    async fn try_commands(&self) -> Result<()> {
+        let key = key_name(self.config().key_prefix(), &format!("check:{:016x}", rand::random::<u64>()));
+        let commands: [(&str, &[&str]); 5] = [
+            ("SET", &["1", "NX", "PX", "5000"]),
+            ("GET", &[]),
+            ("PTTL", &[]),
+            ("PEXPIRE", &["5000"]),
+            ("DEL", &[]),
+        ];
+        for (name, arguments) in commands {
+            let mut command = redis::cmd(name);
+            command.arg(&key).arg(arguments);
+            self.run(&command).await?;
+        }
+        self.run(&redis::cmd("TIME")).await
+    }
+
+    async fn run(&self, command: &redis::Cmd) -> Result<()> {
+        self.ask("check", |mut connection| async move { command.exec_async(&mut connection).await }).await
     }
 
     /// Goes once through everything a lock does, in every part of a cluster.
@@ -52,6 +78,10 @@ impl Redis {
         lock.try_acquire_many(&keys, options).await?;
         lock.renew_many(&leases).await?;
         lock.release_many(leases).await.map(drop)
+    }
+
+    async fn try_rate(&self) -> Result<()> {
+        RedisRate::new(self.clone()).ask("check", Rate::new(1.0, 1.0), 0).await.map(drop)
     }
 }
 

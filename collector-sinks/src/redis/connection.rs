@@ -13,8 +13,9 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::{RedisConfig, error, tls};
 
@@ -116,25 +117,38 @@ impl Redis {
         }
     }
 
+    /// Connects and logs in; all steps together have the one limit.
     async fn connect(&self) -> Result<Link> {
-        let limit = self.0.config.connect_limit();
-        let connected = timeout(limit, self.handshake()).await;
-        connected.unwrap_or_else(|_| Err(error::silent(&self.0.address, "connect", limit)))
+        let Inner { config, address, tls, .. } = &*self.0;
+        let limit = config.connect_limit();
+        let end = Instant::now() + limit;
+        let silent = |what| error::silent(address, what, limit);
+        let connected = timeout_at(end, self.reach()).await;
+        let stream = connected.unwrap_or_else(|_| Err(silent("connect")))?;
+        let Some(tls) = tls else {
+            return timeout_at(end, self.log_in(stream)).await.unwrap_or_else(|_| Err(silent("log in")));
+        };
+        let secured = timeout_at(end, self.secure(tls, stream)).await;
+        let stream = secured.unwrap_or_else(|_| Err(error::silent_in_handshake(address, limit)))?;
+        timeout_at(end, self.log_in(stream)).await.unwrap_or_else(|_| Err(silent("log in")))
     }
 
-    async fn handshake(&self) -> Result<Link> {
-        let Inner { config, address, tls, .. } = &*self.0;
-        let (host, port) = config.endpoint();
-        let stream =
-            TcpStream::connect((host, port)).await.map_err(|cause| error::unreachable(address, cause))?;
-        stream.set_nodelay(true).map_err(|cause| error::unreachable(address, cause))?;
-        let Some(tls) = tls else { return self.log_in(stream).await };
+    async fn reach(&self) -> Result<TcpStream> {
+        let unreachable = |cause| error::unreachable(&self.0.address, cause);
+        let stream = TcpStream::connect(self.0.config.endpoint()).await.map_err(unreachable)?;
+        // A request is written at once; waiting for more would only delay it.
+        stream.set_nodelay(true).map_err(unreachable)?;
+        Ok(stream)
+    }
+
+    async fn secure(&self, tls: &TlsConnector, stream: TcpStream) -> Result<TlsStream<TcpStream>> {
+        let address = &self.0.address;
+        let (host, _) = self.0.config.endpoint();
         let name = ServerName::try_from(host.to_owned()).map_err(|cause| {
             let message = "the Redis host is no name a certificate can be for";
             Error::new(ErrorKind::ConfigInvalid, message).with("server", address).caused_by(cause)
         })?;
-        let stream = tls.connect(name, stream).await.map_err(|cause| error::untrusted(address, cause))?;
-        self.log_in(stream).await
+        tls.connect(name, stream).await.map_err(|cause| error::untrusted(address, cause))
     }
 
     async fn log_in<S>(&self, stream: S) -> Result<Link>

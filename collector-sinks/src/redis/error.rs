@@ -19,7 +19,15 @@ fn judge(error: &RedisError) -> (ErrorKind, String) {
         (Kind::AuthenticationFailed, _) | (_, "WRONGPASS") => {
             (ErrorKind::Unauthorized, "Redis refuses the user or the password; correct them")
         }
-        (_, "NOAUTH") => (ErrorKind::Unauthorized, "Redis wants a password; give user and password"),
+        (_, "NOAUTH") => (ErrorKind::Unauthorized, WANTS_PASSWORD),
+        // What it says to a long request of somebody who has not logged in.
+        (Kind::Server(Server::ResponseError), _) if said.contains("unauthenticated") => {
+            (ErrorKind::Unauthorized, WANTS_PASSWORD)
+        }
+        (Kind::Server(Server::ResponseError), _) if said.contains("can't run this command") => (
+            ErrorKind::Unauthorized,
+            "the Redis user may not run all commands of our scripts; the check names them",
+        ),
         (Kind::Server(Server::NoPerm), _) => return (ErrorKind::Unauthorized, missing_right(said)),
         (Kind::Server(Server::ReadOnly), _) => {
             (ErrorKind::Unavailable, "this Redis is a read-only replica; give the address of the primary")
@@ -57,6 +65,8 @@ fn judge(error: &RedisError) -> (ErrorKind, String) {
     };
     (kind, message.to_owned())
 }
+
+const WANTS_PASSWORD: &str = "Redis wants a password; give user and password";
 
 /// Says which right is missing, in the words of the access list.
 fn missing_right(said: &str) -> String {
@@ -100,11 +110,21 @@ fn certificate(error: &rustls::CertificateError) -> &'static str {
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
             "the server's certificate is for another name; use the name it is for"
         }
-        // A version 1 certificate among them: old recipes for test certificates make those.
+        // The verifier has no variant of its own for these.
+        Bad::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the server shows a self-signed authority's certificate as its own; have that authority sign another one for the server, and give the authority as private CA"
+        }
+        // One of version 1 among them: old recipes for test certificates make those.
         _ => {
             "the server's certificate cannot be accepted; make one of X.509 version 3 with its name in subjectAltName"
         }
     }
+}
+
+/// No answer to the TLS handshake: a server without TLS waits for the rest of what it takes for a command.
+pub(super) fn silent_in_handshake(address: &str, waited: Duration) -> Error {
+    let message = "the server does not answer the TLS handshake; write redis:// if it speaks no TLS";
+    Error::new(ErrorKind::Unavailable, message).with("server", address).with("waited", format!("{waited:?}"))
 }
 
 /// No answer in time.

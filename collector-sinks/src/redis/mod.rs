@@ -1,7 +1,8 @@
 //! What machines share when they share nothing else: a lock and rates, on Redis ≥ 6 or Valkey.
 //!
 //! # Collects
-//! Nothing. [`RedisLock`] keeps machines from getting the same thing twice; correctness never rests on it.
+//! Nothing. [`RedisLock`] keeps machines from getting the same thing twice; correctness never rests on it. [`RedisRate`]
+//! keeps machines that call on one account within its told rate, together.
 //!
 //! # Requests and cost
 //! One round trip for a batch of keys, whatever part of it is free; about 3 µs a key in the server. Every lease
@@ -17,8 +18,8 @@
 //! A failover that loses the last writes can let a second machine have a key; the store's claims remain the fence.
 //!
 //! The server's user needs these rights:
-//! `~collector:* +evalsha +script|load +set +get +del +pttl +pexpire`, for rates `+time +hmget +hset`, and `+select` for
-//! a database other than 0; `+info` lets `check` look at version and memory policy.
+//! `~collector:* +evalsha +script|load +set +get +del +pttl +pexpire`, for rates `+time` too, and `+select` for a database
+//! other than 0; `+info` lets `check` look at version and memory policy.
 //!
 //! # Errors
 //! `Unavailable` for a server that does not answer, in bounded time and with its address; `Unauthorized` for a wrong
@@ -47,9 +48,11 @@ mod connection;
 mod debts;
 mod error;
 mod lock;
+mod rate;
 mod scripts;
 mod tls;
 
 pub use config::RedisConfig;
 pub use connection::Redis;
 pub use lock::RedisLock;
+pub use rate::RedisRate;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const GIVEN: &str = "COLLECTOR_TEST_REDIS";
 
 /// Says that a test is skipped, or fails it where nothing may be missing.
-fn skip(missing: &str) {
+pub(crate) fn skip(missing: &str) {
     let required = std::env::var("COLLECTOR_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
     assert!(!required, "{missing}, and COLLECTOR_REQUIRE_SERVICES=1 wants every test to run");
     eprintln!("skipped: {missing}");
@@ -63,7 +63,7 @@ pub(crate) struct OwnServer {
 }
 
 impl OwnServer {
-    /// Starts one with these options; `None` when no server is installed.
+    /// Starts one with these options, in which `PORT` stands for its port; `None` when no server is installed.
     pub(crate) async fn start(options: &[&str]) -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             skip("no redis-server is installed");
@@ -71,7 +71,8 @@ impl OwnServer {
         }
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let folder = TempDir::new().unwrap();
-        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let options: Vec<String> =
+            options.iter().map(|option| option.replace("PORT", &port.to_string())).collect();
         let child = spawn(port, &folder, &options);
         let server = Self { port, options, folder, child };
         server.until_up().await;
