@@ -14,15 +14,16 @@ use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
 use collector_core::store::{Budget, MemoryStore, Store};
 use collector_sinks::elasticsearch::{ElasticsearchSearch, ElasticsearchSink};
-use collector_sinks::images::{BucketAccess, ImagesConfig, ImagesSink};
+use collector_sinks::images::s3::BucketAccess;
+use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
-use collector_sinks::redis::{Redis, RedisLock};
+use collector_sinks::redis::{Redis, RedisLock, RedisRate};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 
 use crate::config::{
-    Bucket, Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry,
-    StorePlace,
+    Bucket, Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace,
+    SourceEntry, StorePlace,
 };
 use crate::registry::{AnySource, Built};
 
@@ -72,7 +73,9 @@ pub(crate) fn engine_with(
     pipeline = match &config.lock.url {
         LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
         LockPlace::Redis(server) => {
-            pipeline.lock(RedisLock::new(Redis::new((**server).clone())?), config.lock.lease())
+            let redis = Redis::new((**server).clone())?;
+            // Who shares a lock shares the vendors' rates.
+            pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
         }
     };
     if let Some(options) = &config.images {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use collector_core::error::{Error, ErrorKind};
-use collector_sinks::redis::Redis;
 use collector_core::observe::Silent;
 use collector_core::task::Query;
+use collector_sinks::redis::Redis;
 
 use super::Session;
 use crate::args::ConfigFile;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use collector_sinks::images::BucketConfig;
+use collector_sinks::images::s3::BucketConfig;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -59,8 +59,7 @@ pub(super) fn read(node: &Node<'_>) -> Option<ImagesOptions> {
 
 fn bucket(node: &Node<'_>, url: &str, table: &Table) -> Option<ImagesPlace> {
     let place = node.get("url")?;
-    let mut config =
-        BucketConfig::at(url).map_err(|error| place.fault(error.message().to_owned())).ok()?;
+    let mut config = BucketConfig::at(url).map_err(|error| place.fault(error.message().to_owned())).ok()?;
     if let Some(endpoint) = &table.endpoint {
         let wrong = |error| node.fault_in("endpoint", format!("expected https://HOST:PORT: {error}"));
         config.endpoint = Some(Url::parse(endpoint).map_err(wrong).ok()?);

@@ -73,7 +73,9 @@ pub(super) fn read(root: &Node<'_>) -> Option<LockOptions> {
     let Some(node) = root.get("lock") else { return Some(LockOptions::default()) };
     let table: Table = node.read()?;
     let url = match table.url.as_deref() {
-        Some(url) if server::is_remote(url, &["redis", "rediss", "valkey", "valkeys"]) => redis(&node, url, &table)?,
+        Some(url) if server::is_remote(url, &["redis", "rediss", "valkey", "valkeys"]) => {
+            redis(&node, url, &table)?
+        }
         url => {
             server::refuse_keys(&node, &SERVER_KEYS);
             match url {
@@ -94,8 +96,7 @@ pub(super) fn read(root: &Node<'_>) -> Option<LockOptions> {
 fn redis(node: &Node<'_>, url: &str, table: &Table) -> Option<LockPlace> {
     let place = node.get("url")?;
     server::refuse_password(&place, url)?;
-    let mut config =
-        RedisConfig::parse(url).map_err(|error| place.fault(error.message().to_owned())).ok()?;
+    let mut config = RedisConfig::parse(url).map_err(|error| place.fault(error.message().to_owned())).ok()?;
     if let Some(user) = &table.user {
         config = config.user(user);
     }

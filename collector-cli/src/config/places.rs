@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use collector_sinks::elasticsearch::ElasticsearchConfig;
-use collector_sinks::images::BucketConfig;
+use collector_sinks::images::s3::BucketConfig;
 use collector_sinks::redis::RedisConfig;
 use collector_sinks::sql::{ServerConfig, SqlConfig};
 use serde::{Serialize, Serializer};

@@ -50,7 +50,10 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     if let (Some(StorePlace::Server(_)), Some(lock)) = (&store, &lock)
         && lock.is_lonely()
     {
-        root.get("lock").unwrap_or_else(|| root.clone()).fault_in("url", lock::LONELY);
+        match root.get("lock") {
+            Some(node) => node.fault_in("url", lock::LONELY),
+            None => root.document().fault(0, "lock.url", lock::LONELY),
+        }
     }
     let search = search::read(root);
     let images = root.get("images").map(|node| images::read(&node));

@@ -66,10 +66,8 @@ fn database(node: &Node<'_>, url: &str, table: &Table) -> Option<StorePlace> {
         migrate: table.migrate.unwrap_or_default(),
         ..default
     };
-    let config = SqlConfig {
-        table_prefix: table.table_prefix.clone().unwrap_or_default(),
-        ..SqlConfig::on(server)
-    };
+    let config =
+        SqlConfig { table_prefix: table.table_prefix.clone().unwrap_or_default(), ..SqlConfig::on(server) };
     config.validate().map_err(|error| place.fault(error.message().to_owned())).ok()?;
     Some(StorePlace::Server(Box::new(config)))
 }

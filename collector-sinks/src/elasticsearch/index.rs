@@ -123,7 +123,11 @@ impl Alias<'_> {
         self.block_writes(cx, older).await?;
         let copied = super::copy::copy(cx, self.client, self.config, older, &newer).await?;
         self.swap(cx, older, &newer).await?;
-        tracing::info!(index = newer.as_str(), records = copied, "the search index has a new format and was made anew");
+        tracing::info!(
+            index = newer.as_str(),
+            records = copied,
+            "the search index has a new format and was made anew"
+        );
         Ok(())
     }
 
@@ -199,7 +203,8 @@ fn is_about_alias(answer: &Answer) -> bool {
 }
 
 fn foreign(alias: &str, index: &str) -> Error {
-    let message = "the name of the search index is taken by an index that the sink did not make; choose another name";
+    let message =
+        "the name of the search index is taken by an index that the sink did not make; choose another name";
     Error::new(ErrorKind::ConfigInvalid, message).with("name", alias).with("index", index)
 }
 
@@ -216,7 +221,8 @@ pub(super) fn missing(alias: &str) -> Error {
 
 /// The index is of a format that only its writer may replace.
 pub(super) fn other_format(alias: &str, index: &str) -> Error {
-    let message = "the search index is of another version's format; `collector run` of this version makes it anew";
+    let message =
+        "the search index is of another version's format; `collector run` of this version makes it anew";
     Error::new(ErrorKind::ConfigInvalid, message).with("name", alias).with("index", index)
 }
 
@@ -231,7 +237,8 @@ mod tests {
         let older = Name("creators-0123456789abcdef0123456789abcdef-7".into());
         assert!(!older.is_current("creators"));
         assert_eq!(Name::after("creators", Some(&older)).number("creators"), 8);
-        for foreign in ["creators", "creators-1", "creators-x-1", "other-0123456789abcdef0123456789abcdef-1"] {
+        for foreign in ["creators", "creators-1", "creators-x-1", "other-0123456789abcdef0123456789abcdef-1"]
+        {
             assert_eq!(Name(foreign.into()).parts("creators"), None, "{foreign}");
         }
         // Names of another alias that begins alike.

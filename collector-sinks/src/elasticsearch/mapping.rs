@@ -49,7 +49,8 @@ pub(super) fn id(key: RecordKey) -> String {
 
 /// The key that was written like this.
 pub(super) fn key(id: &str) -> Option<RecordKey> {
-    let is_ours = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let is_ours =
+        id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     is_ours.then(|| u64::from_str_radix(id, 16).ok().map(RecordKey)).flatten()
 }
 
@@ -96,7 +97,8 @@ fn properties() -> Map<String, Value> {
             HAS: { "dynamic": "strict", "properties": has },
         },
     });
-    let fields = SearchField::ALL.iter().filter_map(|field| Some((field.name().to_owned(), property(*field)?)));
+    let fields =
+        SearchField::ALL.iter().filter_map(|field| Some((field.name().to_owned(), property(*field)?)));
     fields.chain([(RECORD.to_owned(), record)]).collect()
 }
 

@@ -11,7 +11,9 @@ use sea_orm::DbErr;
 use sea_orm::{RuntimeErr, sqlx};
 
 #[cfg(feature = "mysql")]
-pub(super) use server::{Trouble, connecting, gave_up, is_there_already, short_of_numbers, timed_out, trouble};
+pub(super) use server::{
+    Trouble, connecting, gave_up, is_there_already, short_of_numbers, timed_out, trouble,
+};
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -52,8 +52,11 @@ impl Keys {
     ) -> Result<Drawn> {
         let generosity = self.generosity.load(Ordering::Relaxed);
         let mut drawn = Drawn { numbers: [const { 0..0 }; COUNTERS], given: 0, keys: Arc::clone(self) };
-        let estimated =
-            [(Counter::EntityKey, need.entities), (Counter::TaskKey, need.tasks), (Counter::DeadKey, need.letters)];
+        let estimated = [
+            (Counter::EntityKey, need.entities),
+            (Counter::TaskKey, need.tasks),
+            (Counter::DeadKey, need.letters),
+        ];
         let mut ahead = self.ahead.lock().await;
         for (counter, count) in estimated {
             let count = count as u64 * generosity;
@@ -83,8 +86,7 @@ async fn block(
     count: u64,
 ) -> Result<Range<u64>> {
     let values = [int(count), int(counter as u64)];
-    let statement =
-        Statement::from_sql_and_values(texts.dialect.backend(), texts.plain(DRAW, true), values);
+    let statement = Statement::from_sql_and_values(texts.dialect.backend(), texts.plain(DRAW, true), values);
     let done = pool.execute_raw(statement).await.map_err(|error| storage(place, error))?;
     let last = done.last_insert_id();
     Ok(last + 1 - count..last + 1)

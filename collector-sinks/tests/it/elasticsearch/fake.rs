@@ -86,9 +86,7 @@ impl Fake {
     }
 
     /// A cluster that has the index and answers bulks like this.
-    pub(super) async fn with_index(
-        bulk: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) async fn with_index(bulk: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let made = Mutex::new(None);
         Self::start(move |asked| {
             if asked.is_bulk() {

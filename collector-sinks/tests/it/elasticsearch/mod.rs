@@ -114,7 +114,8 @@ impl Inner {
         let pool = SingleNodeConnectionPool::new(self.url.parse().unwrap());
         let transport = TransportBuilder::new(pool).disable_proxy().build().unwrap();
         let body = body.map(|body| body.to_string());
-        let sent = Elasticsearch::new(transport).send(method, path, HeaderMap::new(), None::<&()>, body, None).await;
+        let sent =
+            Elasticsearch::new(transport).send(method, path, HeaderMap::new(), None::<&()>, body, None).await;
         let answer = sent.unwrap();
         let status = answer.status_code().as_u16();
         (status, answer.json().await.unwrap_or_default())

@@ -81,7 +81,13 @@ async fn a_late_write_does_not_bring_a_deleted_record_back() {
 async fn a_newer_version_in_the_same_batch_wins_and_an_older_one_is_told() {
     let Some(place) = Place::new() else { return };
     let sink = place.opened().await;
-    let batch = [put(1, 2, named("b")), put(1, 3, named("c")), put(1, 1, named("a")), put(2, 4, named("x")), delete(2, 5)];
+    let batch = [
+        put(1, 2, named("b")),
+        put(1, 3, named("c")),
+        put(1, 1, named("a")),
+        put(2, 4, named("x")),
+        delete(2, 5),
+    ];
     let outcomes = write(&sink, &batch).await.outcomes;
     let stored: Vec<_> = outcomes.iter().map(|wrote| matches!(wrote, Wrote::Stored(_))).collect();
     assert_eq!(stored, [true, true, false, true, true]);
@@ -137,7 +143,8 @@ async fn no_number_is_taken_for_the_unknown() {
     reference.write(&cx, &batch).await.unwrap();
     place.refresh().await;
     let index = place.search();
-    for text in ["sort:followers", "sort:followers:asc", "h1*", "unknown:followers", "f:9223372036854775807"] {
+    for text in ["sort:followers", "sort:followers:asc", "h1*", "unknown:followers", "f:9223372036854775807"]
+    {
         let mut query = Query::parse(text).unwrap();
         query.limit = 1;
         for page in 0..=values.len() {
@@ -158,12 +165,14 @@ async fn the_open_end_of_a_phrase_is_found_however_many_words_begin_like_it() {
     let sink = place.opened().await;
     let syllable = |n: u32| char::from_u32(0xac00 + n).unwrap();
     let bio = |n: u32| Some(format!("mina 뷰{} abcdefgh{n}", syllable(n)).into());
-    let batch: Vec<_> = (0..3_000).map(|n| put(n.into(), 1, Creator { bio: bio(n), ..named(&format!("h{n}")) })).collect();
+    let batch: Vec<_> =
+        (0..3_000).map(|n| put(n.into(), 1, Creator { bio: bio(n), ..named(&format!("h{n}")) })).collect();
     for part in batch.chunks(sink.limits().items) {
         write(&sink, part).await;
     }
     place.refresh().await;
-    for text in ["\"mina 뷰\"", "bio:\"mina 뷰\" -country:kr f:..5 unknown:followers", "\"mina 뷰\" -mina"] {
+    for text in ["\"mina 뷰\"", "bio:\"mina 뷰\" -country:kr f:..5 unknown:followers", "\"mina 뷰\" -mina"]
+    {
         let expected = if text.contains("f:") || text.contains("-mina") { 0 } else { 3_000 };
         assert_eq!(place.ask(text).await.total, expected, "{text}");
     }
