@@ -261,7 +261,9 @@ fn every_fault_names_line_key_and_remedy() {
         ),
         (&format!("{source}[store]\nurl = 3\n"), &["4: store.url: expected text in quotes, found 3"]),
         (
-            &format!("{source}[store]\nurl = \"mysql://u@h/db\"\nssl_mode = \"requird\"\n[lock]\nsingle_process = true\n"),
+            &format!(
+                "{source}[store]\nurl = \"mysql://u@h/db\"\nssl_mode = \"requird\"\n[lock]\nsingle_process = true\n"
+            ),
             &[
                 "5: store.ssl_mode: unknown value `requird`; did you mean `required`? known: disabled, preferred, required, verify_ca, verify_identity",
             ],
@@ -283,7 +285,10 @@ fn every_fault_names_line_key_and_remedy() {
             &format!("{source}[images]\nurl = \"s3://pictures\"\naccess_key = {{ env = \"TOKEN\" }}\n"),
             &["5: images.access_key: a key has two halves; add `secret_key`"],
         ),
-        (&format!("{source}[search]\nurl = \"https://h:9200/\"\n"), &["4: search.url: "]),
+        (
+            &format!("{source}[search]\nurl = \"https://h:9200/\"\n"),
+            &["4: search.url: search: `https://h:9200` names no index; write https://host:9200/creators"],
+        ),
         (
             &format!("{source}[lock]\nurl = \"zookeeper://h/0\"\n"),
             &["4: lock.url: unknown lock `zookeeper`; known: memory, redis, rediss"],
