@@ -6,7 +6,7 @@
 mod jsonl;
 #[cfg(any(feature = "jsonl", feature = "sqlite"))]
 mod limited;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod sql;
 #[cfg(feature = "tantivy")]
 mod tantivy;
