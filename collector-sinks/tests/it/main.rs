@@ -10,7 +10,7 @@ mod jsonl;
 mod limited;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod sql;
 #[cfg(feature = "tantivy")]
 mod tantivy;

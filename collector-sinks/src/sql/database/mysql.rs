@@ -6,7 +6,7 @@ use std::time::Duration;
 use collector_core::error::{Error, ErrorKind, Result};
 use futures_util::future::BoxFuture;
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlSslMode};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Executor as _, MySqlConnection};
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqlxMySqlConnector, TransactionOptions, TransactionTrait,
@@ -37,8 +37,10 @@ const LONG: Duration = Duration::from_secs(1_800);
 
 /// What is set for every connection. A server that cuts what is too long would damage what it keeps; one that waits
 /// for a row longer than a call may take would only be asked again.
-const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, \
-                       sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10";
+const SESSION: [&str; 2] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10",
+];
 
 /// The connections to one database.
 pub(super) struct Server {
@@ -166,11 +168,20 @@ fn connect(config: &ServerConfig, address: &Address) -> MySqlConnectOptions {
 async fn probe(options: &MySqlConnectOptions, place: &Place, limit: Duration) -> Result<Facts> {
     let first = async {
         let mut connection = options.connect().await.map_err(|error| connecting(place, &error))?;
+        settle(&mut connection).await.map_err(|error| connecting(place, &error))?;
         let facts = Facts::of_connection(&mut connection).await.map_err(|error| connecting(place, &error))?;
         connection.close().await.map_err(|error| connecting(place, &error))?;
         Ok(facts)
     };
     timeout(limit, first).await.unwrap_or_else(|_| Err(timed_out(place, limit)))
+}
+
+/// Sets what every connection has in common.
+async fn settle(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    for statement in SESSION {
+        connection.execute(statement).await?;
+    }
+    Ok(())
 }
 
 fn pool(config: &ServerConfig, options: MySqlConnectOptions, distrust: &Distrust) -> DatabaseConnection {
@@ -181,7 +192,7 @@ fn pool(config: &ServerConfig, options: MySqlConnectOptions, distrust: &Distrust
         .idle_timeout(UNUSED)
         .max_lifetime(LIFETIME)
         .test_before_acquire(false)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) }))
+        .after_connect(|connection, _| Box::pin(settle(connection)))
         .before_acquire(move |connection, about| {
             let distrusted = distrust.of(about.age);
             Box::pin(
