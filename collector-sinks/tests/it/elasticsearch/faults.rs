@@ -206,10 +206,9 @@ async fn a_node_that_hangs_costs_one_timeout_and_is_then_left_out() {
     })
     .await;
     let config = ElasticsearchConfig { bulk_timeout: Duration::from_millis(300), ..slow.config() };
-    let living = Fake::with_index(|asked| Answer::bulk(asked, |_, _| (201, ""))).await;
+    let living = slow.beside(|asked| Answer::bulk(asked, |_, _| (201, ""))).await;
     let nodes = [&slow, &living].map(|fake| fake.url().parse().unwrap()).to_vec();
     let sink = opened(ElasticsearchConfig { nodes, ..config }).await;
-    // Both have the index now, whoever made it.
     write(&sink, &batch(0..1)).await;
     *hangs.lock().unwrap() = true;
     let mut timeouts = 0;

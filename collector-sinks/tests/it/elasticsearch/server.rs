@@ -19,9 +19,12 @@ async fn many_writes_and_deletions_give_the_same_answers() {
     let mut random = Population::new(7, cx.now());
     for round in 1..=12 {
         let keys: Vec<_> = (0..40).map(|_| random.below(120)).collect();
-        let mut batch: Vec<_> = keys.into_iter().map(|key| random.put(key, round)).collect();
-        batch.dedup_by_key(|change| change.key());
-        batch.push(delete(random.below(120), round));
+        let mut batch: Vec<_> = (100 * round..).zip(keys).map(|(version, key)| random.put(key, version)).collect();
+        let gone = random.below(120);
+        batch.push(delete(gone, 100 * round + 50));
+        // What comes too late is told from what is newer.
+        let late = random.below(120);
+        batch.push(random.put(late, 100 * round - 50));
         write(&sink, &batch).await;
         reference.write(&cx, &batch).await.unwrap();
         place.refresh().await;
@@ -185,7 +188,7 @@ async fn a_facet_with_many_values_lists_the_most_frequent_and_counts_the_rest() 
     query.facets = vec![SearchField::Category, SearchField::Verified];
     let found = place.search().search(&cx, &query).await.unwrap();
     assert_eq!(found.facets, reference.search(&cx, &query).await.unwrap().facets);
-    assert!(found.facets[0].more > 500, "{:?}", found.facets[0].more);
+    assert!(found.facets[0].more > 200, "{:?}", found.facets[0].more);
 }
 
 #[tokio::test]
