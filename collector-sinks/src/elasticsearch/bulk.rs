@@ -76,7 +76,9 @@ impl Bulk {
                     verdicts.for_each(|(line, wrote)| outcomes[line.at] = wrote);
                 }
                 Ok(Judged::TooLarge) => match halves(part) {
-                    Ok((first, second)) => [second, first].into_iter().for_each(|part| parts.push_front(part)),
+                    Ok((first, second)) => {
+                        [second, first].into_iter().for_each(|part| parts.push_front(part))
+                    }
                     Err(line) => {
                         is_any_known = true;
                         outcomes[line.at] = Wrote::Rejected(too_large(line.bytes.len()));
@@ -242,7 +244,8 @@ mod tests {
 
     #[test]
     fn parts_keep_the_order_and_the_bound() {
-        let lines = [40, 40, 40, 500, 10, 90, 1].into_iter().enumerate().map(|(at, bytes)| line_of(at, bytes));
+        let lines =
+            [40, 40, 40, 500, 10, 90, 1].into_iter().enumerate().map(|(at, bytes)| line_of(at, bytes));
         assert_eq!(places(&split(lines.collect(), 100)), [vec![0, 1], vec![2], vec![3], vec![4, 5], vec![6]]);
         assert!(split(Vec::new(), 100).is_empty());
     }
@@ -260,9 +263,11 @@ mod tests {
     #[test]
     fn an_action_carries_key_and_version_and_a_deletion_is_a_document() {
         let bytes = line(&Change::Delete { key: RecordKey(255), version: 9 }).unwrap();
-        let lines: Vec<serde_json::Value> =
-            bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
-                .map(|line| serde_json::from_slice(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
         let action = json!({ "_id": "00000000000000ff", "version": 9, "version_type": "external_gte" });
         assert_eq!(lines[0]["index"], action);
         assert_eq!((lines.len(), &lines[1]["record"]["gone"]), (2, &json!(true)));

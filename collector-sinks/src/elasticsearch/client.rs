@@ -12,10 +12,10 @@ use collector_core::error::{Error, ErrorKind, Result};
 use elasticsearch::Elasticsearch;
 use elasticsearch::auth::Credentials;
 use elasticsearch::cert::{Certificate, CertificateValidation};
+pub(super) use elasticsearch::http::Method;
 use elasticsearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use elasticsearch::http::response::Response;
 use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
-pub(super) use elasticsearch::http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::{Host, Url};
@@ -128,7 +128,8 @@ impl Client {
     /// `ConfigInvalid` for a configuration that cannot work, or certificates that cannot be read.
     pub(super) fn new(config: &ElasticsearchConfig) -> Result<Self> {
         config.validate()?;
-        let nodes: Vec<Node> = config.nodes.iter().map(|node| Node::new(node, config)).collect::<Result<_>>()?;
+        let nodes: Vec<Node> =
+            config.nodes.iter().map(|node| Node::new(node, config)).collect::<Result<_>>()?;
         Ok(Self { turns: Turns::new(nodes.len()), nodes, timeout: config.timeout })
     }
 
@@ -202,7 +203,8 @@ impl Node {
         let response = self.begin(request, timeout).await.map_err(failed)?;
         let (status, content_type, retry_after) = read_head(&response);
         if response.content_length().is_some_and(|length| length > MAX_ANSWER) {
-            let error = Error::new(ErrorKind::Malformed, "the node's answer is larger than any of ours can be");
+            let error =
+                Error::new(ErrorKind::Malformed, "the node's answer is larger than any of ours can be");
             return Err((Lost::InDoubt, error.with("node", &self.shown)));
         }
         // What was carried out is not known without the rest.
@@ -219,9 +221,7 @@ impl Node {
             Body::None => None,
             Body::Json(bytes) | Body::Lines(bytes) => Some(bytes.clone()),
         };
-        self.client
-            .send(request.method, &request.path, headers, None::<&()>, body, Some(timeout))
-            .await
+        self.client.send(request.method, &request.path, headers, None::<&()>, body, Some(timeout)).await
     }
 }
 
@@ -244,7 +244,10 @@ fn credentials(config: &ElasticsearchConfig) -> Option<Credentials> {
 
 fn authorities(pem: &str) -> Result<Certificate> {
     let unreadable = || {
-        Error::new(ErrorKind::ConfigInvalid, "search: `ca_pem` holds no certificate; it begins with -----BEGIN CERTIFICATE-----")
+        Error::new(
+            ErrorKind::ConfigInvalid,
+            "search: `ca_pem` holds no certificate; it begins with -----BEGIN CERTIFICATE-----",
+        )
     };
     let chain = Certificate::from_pem(pem.as_bytes()).map_err(|_| unreadable())?;
     if pem.contains("-----BEGIN CERTIFICATE-----") { Ok(chain) } else { Err(unreadable()) }

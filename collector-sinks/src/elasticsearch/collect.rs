@@ -193,7 +193,10 @@ mod tests {
         assert_eq!(wrong(&|body| body["hits"]["hits"][0]["_score"] = json!(0.5)), ErrorKind::Malformed);
         assert_eq!(wrong(&|body| body["hits"]["hits"][0]["sort"] = json!([1])), ErrorKind::Malformed);
         assert_eq!(wrong(&|body| body["aggregations"] = json!({})), ErrorKind::Malformed);
-        assert_eq!(wrong(&|body| body["hits"]["hits"][0]["_source"]["record"]["key"] = json!("x")), ErrorKind::Malformed);
+        assert_eq!(
+            wrong(&|body| body["hits"]["hits"][0]["_source"]["record"]["key"] = json!("x")),
+            ErrorKind::Malformed
+        );
         assert_eq!(wrong(&|body| *body = json!("<html>")), ErrorKind::Malformed);
     }
 }

@@ -145,7 +145,10 @@ impl ElasticsearchConfig {
             return Err(invalid("is no encoded key: it has none but visible ASCII characters", "api_key"));
         }
         if !(1_000..=100_000_000).contains(&self.bulk_bytes) {
-            return Err(invalid("is from 1,000 to 100,000,000", &format!("bulk_bytes = {}", self.bulk_bytes)));
+            return Err(invalid(
+                "is from 1,000 to 100,000,000",
+                &format!("bulk_bytes = {}", self.bulk_bytes),
+            ));
         }
         if self.shards == 0 {
             return Err(invalid("is at least 1", "shards = 0"));
@@ -240,7 +243,8 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown_and_no_key_is_guessed() {
-        let json = r#"{"nodes": ["https://a:9200"], "index": "creators", "user": "u", "password": "hunter2"}"#;
+        let json =
+            r#"{"nodes": ["https://a:9200"], "index": "creators", "user": "u", "password": "hunter2"}"#;
         let config: ElasticsearchConfig = serde_json::from_str(json).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
         let error = serde_json::from_str::<ElasticsearchConfig>(r#"{"node": []}"#).unwrap_err();

@@ -51,7 +51,9 @@ pub(super) async fn copy(
         let Some(last) = page.last() else { return Ok(copied) };
         after = Some(last.key());
         let outcomes = bulk.write(cx, client, Target::Index(newer.as_str()), &page).await?;
-        if let Some(at) = outcomes.iter().position(|wrote| !matches!(wrote, Wrote::Stored(_) | Wrote::Superseded)) {
+        if let Some(at) =
+            outcomes.iter().position(|wrote| !matches!(wrote, Wrote::Stored(_) | Wrote::Superseded))
+        {
             return Err(stopped(newer, &page[at], &outcomes[at]));
         }
         copied += page.len() as u64;

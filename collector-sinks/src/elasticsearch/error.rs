@@ -10,7 +10,7 @@ use collector_core::error::{Error, ErrorKind};
 use collector_core::search::SearchField;
 use serde_json::Value;
 
-use super::client::{Answer, About};
+use super::client::{About, Answer};
 
 /// Characters of a server's reason that are shown.
 const MAX_REASON: usize = 240;
@@ -132,7 +132,8 @@ fn meaning(status: u16, fault: &Fault) -> (ErrorKind, &'static str) {
     }
 }
 
-const GONE: &str = "; there is no index behind this name: the sink makes it when it is opened, so start again";
+const GONE: &str =
+    "; there is no index behind this name: the sink makes it when it is opened, so start again";
 const TOO_MUCH: &str = "; the query has more alternatives than the server allows: write more of the last word, or \
                         name fewer values";
 const BLOCKED: &str = "; the index takes no writes just now: it is being replaced, or a disk is full";
@@ -162,11 +163,17 @@ pub(super) fn lost(node: &str, error: elasticsearch::Error, timeout: Duration) -
     let (kind, message) = if error.is_timeout() {
         (ErrorKind::Timeout, format!("no complete answer within {timeout:?}"))
     } else if said.contains("certificate") {
-        (ErrorKind::Unavailable, format!("the node's certificate is not trusted{}", certificate_remedy(&said)))
+        (
+            ErrorKind::Unavailable,
+            format!("the node's certificate is not trusted{}", certificate_remedy(&said)),
+        )
     } else if is_sent {
         (ErrorKind::Unavailable, "the connection to the node broke".to_owned())
     } else {
-        (ErrorKind::Unavailable, "the node cannot be reached; is it running, and is the address right?".to_owned())
+        (
+            ErrorKind::Unavailable,
+            "the node cannot be reached; is it running, and is the address right?".to_owned(),
+        )
     };
     let lost = if is_sent { Lost::InDoubt } else { Lost::NotSent };
     (lost, Error::new(kind, message).with("node", node).with("cause", cut(&last_cause(&error))))

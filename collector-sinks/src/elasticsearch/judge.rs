@@ -56,7 +56,9 @@ pub(super) fn judge(answer: &Answer, ids: &[&str]) -> Result<Vec<Verdict>> {
     let BulkAnswer { items } = answer.json(what)?;
     if items.len() != ids.len() {
         let counts = format!("{} for {}", items.len(), ids.len());
-        return Err(malformed("the answer to a bulk has another number of items", answer).with("items", counts));
+        return Err(
+            malformed("the answer to a bulk has another number of items", answer).with("items", counts)
+        );
     }
     if items.iter().zip(ids).any(|(item, id)| item.index.id != **id) {
         return Err(malformed("the answer to a bulk is about other items", answer));
@@ -84,7 +86,10 @@ fn verdict(item: &ItemResult) -> Verdict {
         401 | 403 => Verdict::Forbidden,
         // A success with a fault beside it is none.
         200..300 | 404 | 408 | 500.. => Verdict::Later,
-        status => Verdict::Rejected(format!("the search index refuses the record: {status} {}", fault.about_record())),
+        status => Verdict::Rejected(format!(
+            "the search index refuses the record: {status} {}",
+            fault.about_record()
+        )),
     }
 }
 
@@ -97,7 +102,10 @@ impl Verdict {
         let all = |is: Self| !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == is);
         let error = |kind, message| Some(Error::new(kind, message).with("node", &answer.node));
         if all(Self::Forbidden) {
-            return error(ErrorKind::Unauthorized, "the user may not write to the search index; give it `write` on it");
+            return error(
+                ErrorKind::Unauthorized,
+                "the user may not write to the search index; give it `write` on it",
+            );
         }
         if all(Self::NoIndex) {
             return error(ErrorKind::Unavailable, "there is no index behind the name; it is made anew");
@@ -174,7 +182,13 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Malformed, "{error}");
         }
         assert_eq!(judge(&answer(&body), &["1", "0"]).unwrap_err().kind(), ErrorKind::Malformed);
-        for wrong in ["", "<html>busy</html>", "{}", r#"{"items":[{"delete":{"status":200}}]}"#, &body[..body.len() / 2]] {
+        for wrong in [
+            "",
+            "<html>busy</html>",
+            "{}",
+            r#"{"items":[{"delete":{"status":200}}]}"#,
+            body.split_at(body.len() / 2).0,
+        ] {
             assert_eq!(judge(&answer(wrong), &IDS[..2]).unwrap_err().kind(), ErrorKind::Malformed, "{wrong}");
         }
     }

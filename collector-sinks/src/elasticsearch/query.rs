@@ -51,9 +51,7 @@ fn query(plan: &Plan) -> Value {
 /// A ranked term counts as the best of its parts, each of which has the constant score of its class. The weights are
 /// exact in 32-bit floating point.
 fn best_of(parts: &[Part]) -> Value {
-    let part = |part: &Part| {
-        json!({ "constant_score": { "filter": matches(&part.is), "boost": part.class.weight() } })
-    };
+    let part = |part: &Part| json!({ "constant_score": { "filter": matches(&part.is), "boost": part.class.weight() } });
     json!({ "dis_max": { "queries": parts.iter().map(part).collect::<Vec<_>>() } })
 }
 
@@ -159,7 +157,8 @@ fn facets(fields: &[SearchField]) -> Value {
         let name = field.name();
         let [values, distinct, unknown] = facet_names(*field);
         let order = json!([{ "_count": "desc" }, { "_key": "asc" }]);
-        let terms = json!({ "field": name, "size": MAX_BUCKETS, "shard_size": 10 * MAX_BUCKETS, "order": order });
+        let terms =
+            json!({ "field": name, "size": MAX_BUCKETS, "shard_size": 10 * MAX_BUCKETS, "order": order });
         aggs.insert(values, json!({ "terms": terms }));
         let count = json!({ "cardinality": { "field": name, "precision_threshold": PRECISION } });
         // Inside of another one, because OpenSearch 2.19 fails now and then where it may take a short cut.

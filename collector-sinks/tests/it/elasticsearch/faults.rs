@@ -106,7 +106,9 @@ async fn bulks_are_bounded_and_halved_when_the_server_takes_less() {
     let written = sink.write(&Context::detached(), &changes).await.unwrap();
     for (at, outcome) in written.outcomes.iter().enumerate() {
         match outcome {
-            Wrote::Rejected(reason) if at == 50 => assert!(reason.contains("http.max_content_length"), "{reason}"),
+            Wrote::Rejected(reason) if at == 50 => {
+                assert!(reason.contains("http.max_content_length"), "{reason}")
+            }
             outcome => assert_eq!(outcome, &Wrote::Stored(Facts::new()), "{at}"),
         }
     }
@@ -125,7 +127,8 @@ async fn each_bulk_names_key_version_and_that_it_is_an_alias() {
     let bulk = fake.bulks().remove(0);
     assert_eq!(bulk.line, "POST /creators/_bulk?require_alias=true");
     let items = bulk.items();
-    let action = |id: &str, version: u64| json!({ "_id": id, "version": version, "version_type": "external_gte" });
+    let action =
+        |id: &str, version: u64| json!({ "_id": id, "version": version, "version_type": "external_gte" });
     assert_eq!(items[0].0, action("000000000000000a", 4));
     assert_eq!(items[1].0, action("000000000000000b", 5));
     assert_eq!(items[1].1, json!({ "record": { "key": "000000000000000b", "version": 5, "gone": true } }));
@@ -137,25 +140,48 @@ async fn an_answer_that_is_none_puts_the_batch_in_doubt() {
     let whole = |asked: &super::fake::Asked| Answer::bulk(asked, |_, _| (201, ""));
     let rows: [(&str, Respond, ErrorKind); 7] = [
         ("a page", |_| Answer::html(200, "<html>welcome to our hotel</html>"), ErrorKind::Malformed),
-        ("one item less", |asked| {
-            let mut body: Value = serde_json::from_str(&Answer::bulk(asked, |_, _| (201, "")).body).unwrap();
-            body["items"].as_array_mut().unwrap().pop();
-            Answer::json(200, body)
-        }, ErrorKind::Malformed),
-        ("half of the JSON", |asked| {
-            let mut answer = Answer::bulk(asked, |_, _| (201, ""));
-            answer.body.truncate(40);
-            answer
-        }, ErrorKind::Malformed),
-        ("a cut transfer", |asked| Answer { cut: Some(40), ..Answer::bulk(asked, |_, _| (201, "")) }, ErrorKind::Unavailable),
+        (
+            "one item less",
+            |asked| {
+                let mut body: Value =
+                    serde_json::from_str(&Answer::bulk(asked, |_, _| (201, "")).body).unwrap();
+                body["items"].as_array_mut().unwrap().pop();
+                Answer::json(200, body)
+            },
+            ErrorKind::Malformed,
+        ),
+        (
+            "half of the JSON",
+            |asked| {
+                let mut answer = Answer::bulk(asked, |_, _| (201, ""));
+                answer.body.truncate(40);
+                answer
+            },
+            ErrorKind::Malformed,
+        ),
+        (
+            "a cut transfer",
+            |asked| Answer { cut: Some(40), ..Answer::bulk(asked, |_, _| (201, "")) },
+            ErrorKind::Unavailable,
+        ),
         ("a wrong password", |_| Answer::json(401, json!({ "error": "no" })), ErrorKind::Unauthorized),
-        ("a missing right", |asked| Answer::bulk(asked, |_, _| (403, "security_exception")), ErrorKind::Unauthorized),
-        ("no index", |asked| Answer::bulk(asked, |_, _| (404, "index_not_found_exception")), ErrorKind::Unavailable),
+        (
+            "a missing right",
+            |asked| Answer::bulk(asked, |_, _| (403, "security_exception")),
+            ErrorKind::Unauthorized,
+        ),
+        (
+            "no index",
+            |asked| Answer::bulk(asked, |_, _| (404, "index_not_found_exception")),
+            ErrorKind::Unavailable,
+        ),
     ];
     for (what, respond, kind) in rows {
         let is_well = Arc::new(Mutex::new(false));
         let well = Arc::clone(&is_well);
-        let fake = Fake::with_index(move |asked| if *well.lock().unwrap() { whole(asked) } else { respond(asked) }).await;
+        let fake =
+            Fake::with_index(move |asked| if *well.lock().unwrap() { whole(asked) } else { respond(asked) })
+                .await;
         let sink = opened(fake.config()).await;
         let error = refused(&sink).await;
         assert_eq!(error.kind(), kind, "{what}: {error}");
@@ -174,7 +200,8 @@ async fn no_answer_ends_a_run() {
             let answer = Answer::json(status, json!({ "error": { "type": kind }, "status": status }));
             let fake = Fake::with_index(move |_| answer.clone()).await;
             let error = refused(&opened(fake.config()).await).await;
-            let ends = matches!(error.kind(), ErrorKind::ConfigInvalid | ErrorKind::Storage | ErrorKind::Cancelled);
+            let ends =
+                matches!(error.kind(), ErrorKind::ConfigInvalid | ErrorKind::Storage | ErrorKind::Cancelled);
             assert!(!ends, "{status} {kind}: {error:?}");
         }
     }
@@ -255,15 +282,26 @@ async fn a_check_says_which_part_failed_and_what_to_do() {
     is(check(Box::new(page)).await, ErrorKind::Malformed, &["what it is", "text/html", "is the address"]);
     let other = |_: &str| Answer::json(200, json!({ "couchdb": "Welcome" }));
     is(check(Box::new(other)).await, ErrorKind::Malformed, &["is the address"]);
-    let login = |_: &str| Answer::json(401, json!({ "error": { "type": "security_exception", "reason": "no such user" } }));
+    let spring = |_: &str| Answer::json(404, json!({ "error": "Not Found", "status": 404, "path": "/" }));
+    is(check(Box::new(spring)).await, ErrorKind::Malformed, &["404", "is the address"]);
+    let login = |_: &str| {
+        Answer::json(401, json!({ "error": { "type": "security_exception", "reason": "no such user" } }))
+    };
     is(check(Box::new(login)).await, ErrorKind::Unauthorized, &["status: 401", "password", "no such user"]);
     let old = |_: &str| Answer::json(200, json!({ "version": { "number": "6.8.0" } }));
     is(check(Box::new(old)).await, ErrorKind::ConfigInvalid, &["6.8", "too old", "7.10"]);
     let alias = move |line: &str| match line {
         "GET /" => Answer::json(200, banner()),
-        _ => Answer::json(403, json!({ "error": { "type": "security_exception", "reason": "no permissions for [get]" } })),
+        _ => Answer::json(
+            403,
+            json!({ "error": { "type": "security_exception", "reason": "no permissions for [get]" } }),
+        ),
     };
-    is(check(Box::new(alias)).await, ErrorKind::Unauthorized, &["which search index is in use", "right", "no permissions"]);
+    is(
+        check(Box::new(alias)).await,
+        ErrorKind::Unauthorized,
+        &["which search index is in use", "right", "no permissions"],
+    );
     let foreign = move |line: &str| match line {
         "GET /" => Answer::json(200, banner()),
         _ => Answer::json(200, json!({ "somebodys": { "aliases": { "creators": {} } } })),
@@ -279,19 +317,24 @@ async fn a_reader_without_the_right_to_write_is_told_so() {
         "GET /_alias/creators" => Answer::json(200, json!({ older: {} })),
         line if line.ends_with("/_search") => Answer::json(200, json!({})),
         _ => {
-            let item = json!({ "status": 403, "error": { "type": "security_exception", "reason": "no write" } });
+            let item =
+                json!({ "status": 403, "error": { "type": "security_exception", "reason": "no write" } });
             Answer::json(200, json!({ "items": [{ "index": item }] }))
         }
     })
     .await;
     let error = ElasticsearchSink::new(fake.config()).unwrap().check(&Context::detached()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
-    assert!(error.to_string().contains("cannot be written") && error.to_string().contains("no write"), "{error}");
+    assert!(
+        error.to_string().contains("cannot be written") && error.to_string().contains("no write"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_search_that_is_not_whole_is_an_error() {
-    let found = json!({ "timed_out": false, "hits": { "total": { "value": 0, "relation": "eq" }, "hits": [] } });
+    let found =
+        json!({ "timed_out": false, "hits": { "total": { "value": 0, "relation": "eq" }, "hits": [] } });
     let late = json!({ "timed_out": true, "hits": found["hits"] });
     let shards = json!({ "error": { "type": "search_phase_execution_exception", "reason": "near 'mina'" } });
     let rows = [
@@ -305,7 +348,8 @@ async fn a_search_that_is_not_whole_is_an_error() {
         let shown = format!("{answer:?}");
         let fake = Fake::with_index(|_| Answer::html(500, "")).await;
         opened(fake.config()).await;
-        let made = fake.asked().into_iter().find_map(|asked| asked.line.strip_prefix("PUT /").map(str::to_owned));
+        let made =
+            fake.asked().into_iter().find_map(|asked| asked.line.strip_prefix("PUT /").map(str::to_owned));
         let made = made.unwrap();
         let fake = Fake::start(move |asked| match asked.line.starts_with("GET") {
             true => Answer::json(200, json!({ made.clone(): {} })),

@@ -42,7 +42,8 @@ async fn it_is_made_from_what_the_old_one_keeps_and_takes_its_place() {
     assert!(indexes.len() == 1 && indexes[0] != older && indexes[0].ends_with("-5"), "{indexes:?}");
     assert_eq!(place.ask("").await.total, 1_000);
     assert_eq!(place.ask("@h7").await.hits[0].version, 7);
-    let late = write(&sink, &[put(3, 4_999, named("h3")), put(7, 6, named("h7")), put(8, 9, named("new"))]).await;
+    let late =
+        write(&sink, &[put(3, 4_999, named("h3")), put(7, 6, named("h7")), put(8, 9, named("new"))]).await;
     assert_eq!(late.outcomes[..2], [Wrote::Superseded, Wrote::Superseded]);
     assert_eq!(place.handles("@new").await, ["new"]);
 }
