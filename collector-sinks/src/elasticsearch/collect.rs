@@ -50,12 +50,17 @@ struct Counted {
     buckets: Vec<Bucket>,
     #[serde(default)]
     sum_other_doc_count: u64,
-    /// A cardinality.
+    /// Distinct values.
     #[serde(default)]
-    value: u64,
+    count: Distinct,
     /// Creators without a value.
     #[serde(default)]
     doc_count: u64,
+}
+
+#[derive(Deserialize, Default)]
+struct Distinct {
+    value: u64,
 }
 
 #[derive(Deserialize)]
@@ -118,7 +123,7 @@ fn facet(field: SearchField, counted: &BTreeMap<String, Counted>) -> Option<Face
     let mut facet = Facet::new(field, counts, unknown);
     if values.sum_other_doc_count > 0 {
         let listed = facet.values.len() as u64;
-        facet.more = counted.get(&distinct)?.value.saturating_sub(listed).max(facet.more + 1);
+        facet.more = counted.get(&distinct)?.count.value.saturating_sub(listed).max(facet.more + 1);
     }
     Some(facet)
 }
@@ -154,7 +159,7 @@ mod tests {
             "hits": { "total": { "value": 9, "relation": "eq" }, "hits": (1..=hits).map(hit).collect::<Vec<_>>() },
             "aggregations": {
                 "values:hashtag": { "buckets": [{ "key": "a", "doc_count": 3 }], "sum_other_doc_count": others },
-                "distinct:hashtag": { "value": 2_000 },
+                "distinct:hashtag": { "doc_count": 9, "count": { "value": 2_000 } },
                 "unknown:hashtag": { "doc_count": 4 },
             },
         })

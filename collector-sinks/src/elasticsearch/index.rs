@@ -56,7 +56,7 @@ pub(super) struct Alias<'a> {
 }
 
 impl Alias<'_> {
-    fn name(&self) -> &str {
+    fn alias(&self) -> &str {
         &self.config.index
     }
 
@@ -66,7 +66,7 @@ impl Alias<'_> {
     /// `ConfigInvalid` for an alias that is somebody else's, and what the server says.
     pub(super) async fn current(&self, cx: &Context) -> Result<Option<Name>> {
         let what = "cannot look which search index is in use";
-        let request = Request::new(Method::Get, format!("/_alias/{}", self.name()));
+        let request = Request::new(Method::Get, format!("/_alias/{}", self.alias()));
         let answer = self.client.send(cx, &request).await?;
         if answer.status == 404 && is_about_alias(&answer) {
             return Ok(None);
@@ -77,8 +77,8 @@ impl Alias<'_> {
         let found: BTreeMap<String, Value> = answer.json(what)?;
         let mut names = found.into_keys().map(Name);
         match (names.next(), names.next()) {
-            (Some(name), None) if name.parts(self.name()).is_some() => Ok(Some(name)),
-            (Some(name), _) => Err(foreign(self.name(), name.as_str())),
+            (Some(name), None) if name.parts(self.alias()).is_some() => Ok(Some(name)),
+            (Some(name), _) => Err(foreign(self.alias(), name.as_str())),
             (None, _) => Ok(None),
         }
     }
@@ -93,7 +93,7 @@ impl Alias<'_> {
         loop {
             let current = self.current(cx).await?;
             let made = match &current {
-                Some(name) if name.is_current(self.name()) => return Ok(name.clone()),
+                Some(name) if name.is_current(self.alias()) => return Ok(name.clone()),
                 Some(older) => self.replace(cx, older).await,
                 None => self.create(cx).await,
             };
@@ -102,21 +102,21 @@ impl Alias<'_> {
                 // Another process was faster, or ends what this one began; the alias tells.
                 Err(_) if tries < TRIES && self.current(cx).await? != current => {}
                 Err(error) => return Err(error),
-                Ok(()) if tries >= TRIES => return Err(restless(self.name())),
+                Ok(()) if tries >= TRIES => return Err(restless(self.alias())),
                 Ok(()) => {}
             }
         }
     }
 
     async fn create(&self, cx: &Context) -> Result<()> {
-        let name = Name::after(self.name(), None);
+        let name = Name::after(self.alias(), None);
         let mut body = mapping::index(self.config);
-        body["aliases"] = json!({ self.name(): {} });
+        body["aliases"] = json!({ self.alias(): {} });
         self.put(cx, &name, &body).await
     }
 
     async fn replace(&self, cx: &Context, older: &Name) -> Result<()> {
-        let newer = Name::after(self.name(), Some(older));
+        let newer = Name::after(self.alias(), Some(older));
         let body = mapping::index(self.config);
         self.put(cx, &newer, &body).await?;
         // Nothing may be written behind the copy's back. What is offered meanwhile stays owed.
@@ -141,7 +141,7 @@ impl Alias<'_> {
             return Ok(());
         }
         if fault.is("invalid_alias_name_exception") {
-            return Err(foreign(self.name(), self.name()));
+            return Err(foreign(self.alias(), self.alias()));
         }
         Err(refused(request.about, "cannot make the search index", &answer))
     }
@@ -155,7 +155,7 @@ impl Alias<'_> {
     async fn swap(&self, cx: &Context, older: &Name, newer: &Name) -> Result<()> {
         self.refresh(cx, newer).await?;
         let actions = json!({ "actions": [
-            { "add": { "index": newer.as_str(), "alias": self.name() } },
+            { "add": { "index": newer.as_str(), "alias": self.alias() } },
             { "remove_index": { "index": older.as_str() } },
         ] });
         let request = Request::new(Method::Post, "/_aliases").json(&actions);
@@ -196,10 +196,10 @@ struct Meta {
     format: Option<String>,
 }
 
-/// A cluster says so in JSON; another server's 404 is a page.
+/// A cluster says what is missing; another server's 404 is a page, or JSON of its own.
 fn is_about_alias(answer: &Answer) -> bool {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    body.get("status").and_then(Value::as_u64) == Some(404) && body.get("error").is_some()
+    body["error"].as_str().is_some_and(|text| text.starts_with("alias"))
 }
 
 fn foreign(alias: &str, index: &str) -> Error {

@@ -187,7 +187,7 @@ mod tests {
             "<html>busy</html>",
             "{}",
             r#"{"items":[{"delete":{"status":200}}]}"#,
-            &body[..body.len() / 2],
+            body.split_at(body.len() / 2).0,
         ] {
             assert_eq!(judge(&answer(wrong), &IDS[..2]).unwrap_err().kind(), ErrorKind::Malformed, "{wrong}");
         }

@@ -28,10 +28,6 @@ pub(super) const KNOWN: &str = "record.known";
 /// For each field of numbers, 1 where it has a value: no number is left to stand for the unknown when sorting.
 const HAS: &str = "has";
 
-/// The longest token in the server's units, of which a character takes up to two. Joined emoji are one token, and a
-/// text can consist of them.
-const MAX_TOKEN: usize = 2 * tokens::MAX_TEXT;
-
 /// The beginnings of words that are indexed, in characters, so that a phrase whose last word may go on does not have
 /// to be expanded.
 const PREFIXES: (u32, u32) = (1, 8);
@@ -41,6 +37,9 @@ pub(super) fn fingerprint() -> String {
     let table: Vec<_> = SearchField::ALL.iter().map(|field| field.info()).collect();
     Digest::of_json(&(FORMAT, tokens::VERSION, table, properties())).to_string()
 }
+
+// The analyzer cuts tokens behind 255 of the server's units, of which a character takes up to two.
+const _: () = assert!(2 * tokens::MAX_WORD <= 255);
 
 /// A key as the index has it.
 pub(super) fn id(key: RecordKey) -> String {
@@ -67,10 +66,6 @@ pub(super) fn index(config: &ElasticsearchConfig) -> Value {
             "number_of_replicas": config.replicas,
             // Said, and not left to the default, under which an index nobody asks is not refreshed at all.
             "refresh_interval": "1s",
-            "analysis": {
-                "tokenizer": { "tokens": { "type": "whitespace", "max_token_length": MAX_TOKEN } },
-                "analyzer": { "tokens": { "type": "custom", "tokenizer": "tokens" } },
-            },
         },
         "mappings": {
             "dynamic": "strict",
@@ -106,10 +101,11 @@ fn properties() -> Map<String, Value> {
 fn property(field: SearchField) -> Option<Value> {
     let (min, max) = PREFIXES;
     match field.kind() {
-        // Tokens come joined by spaces; lengths would only serve a score that is not ours.
+        // Tokens come joined by spaces, and none is as long as those that this analyzer cuts; lengths would only serve a
+        // score that is not ours.
         FieldKind::Text => Some(json!({
             "type": "text",
-            "analyzer": "tokens",
+            "analyzer": "whitespace",
             "norms": false,
             "index_prefixes": { "min_chars": min, "max_chars": max },
         })),

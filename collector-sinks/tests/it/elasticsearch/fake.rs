@@ -67,6 +67,8 @@ pub(super) struct Fake {
     url: String,
     accepting: Option<AbortHandle>,
     asked: Arc<Mutex<Vec<Asked>>>,
+    /// The index of the cluster, once it was made.
+    made: Arc<Mutex<Option<String>>>,
 }
 
 type Respond = dyn Fn(&Asked) -> Answer + Send + Sync;
@@ -82,13 +84,25 @@ impl Fake {
                 tokio::spawn(serve(stream, Arc::clone(&seen), Arc::clone(&respond)));
             }
         });
-        Self { url, accepting: Some(accepting.abort_handle()), asked }
+        Self { url, accepting: Some(accepting.abort_handle()), asked, made: Arc::default() }
     }
 
     /// A cluster that has the index and answers bulks like this.
     pub(super) async fn with_index(bulk: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        let made = Mutex::new(None);
-        Self::start(move |asked| {
+        Self::node(Arc::default(), bulk).await
+    }
+
+    /// One more node of this cluster, which answers bulks like this.
+    pub(super) async fn beside(&self, bulk: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::node(Arc::clone(&self.made), bulk).await
+    }
+
+    async fn node(
+        made: Arc<Mutex<Option<String>>>,
+        bulk: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let index = Arc::clone(&made);
+        let node = Self::start(move |asked| {
             if asked.is_bulk() {
                 return bulk(asked);
             }
@@ -102,14 +116,20 @@ impl Fake {
                 (_, None) => Answer::json(404, json!({ "error": "alias [creators] missing", "status": 404 })),
             }
         })
-        .await
+        .await;
+        node.with(index)
+    }
+
+    fn with(mut self, made: Arc<Mutex<Option<String>>>) -> Self {
+        self.made = made;
+        self
     }
 
     /// An address where nobody listens.
     pub(super) async fn closed() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        Self { url, accepting: None, asked: Arc::default() }
+        Self { url, accepting: None, asked: Arc::default(), made: Arc::default() }
     }
 
     pub(super) fn url(&self) -> &str {

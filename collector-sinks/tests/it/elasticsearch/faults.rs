@@ -233,10 +233,9 @@ async fn a_node_that_hangs_costs_one_timeout_and_is_then_left_out() {
     })
     .await;
     let config = ElasticsearchConfig { bulk_timeout: Duration::from_millis(300), ..slow.config() };
-    let living = Fake::with_index(|asked| Answer::bulk(asked, |_, _| (201, ""))).await;
+    let living = slow.beside(|asked| Answer::bulk(asked, |_, _| (201, ""))).await;
     let nodes = [&slow, &living].map(|fake| fake.url().parse().unwrap()).to_vec();
     let sink = opened(ElasticsearchConfig { nodes, ..config }).await;
-    // Both have the index now, whoever made it.
     write(&sink, &batch(0..1)).await;
     *hangs.lock().unwrap() = true;
     let mut timeouts = 0;
@@ -283,6 +282,8 @@ async fn a_check_says_which_part_failed_and_what_to_do() {
     is(check(Box::new(page)).await, ErrorKind::Malformed, &["what it is", "text/html", "is the address"]);
     let other = |_: &str| Answer::json(200, json!({ "couchdb": "Welcome" }));
     is(check(Box::new(other)).await, ErrorKind::Malformed, &["is the address"]);
+    let spring = |_: &str| Answer::json(404, json!({ "error": "Not Found", "status": 404, "path": "/" }));
+    is(check(Box::new(spring)).await, ErrorKind::Malformed, &["404", "is the address"]);
     let login = |_: &str| {
         Answer::json(401, json!({ "error": { "type": "security_exception", "reason": "no such user" } }))
     };

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::elasticsearch::Elasticsearch;
+use ::elasticsearch::auth::Credentials;
 use ::elasticsearch::http::Method;
 use ::elasticsearch::http::headers::HeaderMap;
 use ::elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
@@ -21,8 +22,9 @@ use collector_core::search::{CreatorIndex, Query, Results};
 use collector_core::sink::{Change, Facts, Record, Sink, Written};
 use collector_sinks::elasticsearch::{ElasticsearchConfig, ElasticsearchSearch, ElasticsearchSink};
 use serde_json::Value;
+use url::Url;
 
-/// The address of a server for tests, such as `http://127.0.0.1:19201`.
+/// The address of a server for tests, such as `http://127.0.0.1:19201`, with user and password where it wants them.
 const SERVER: &str = "COLLECTOR_TEST_SEARCH";
 /// With `1`, a missing server fails the test.
 const REQUIRED: &str = "COLLECTOR_REQUIRE_SERVICES";
@@ -32,7 +34,9 @@ const REQUIRED: &str = "COLLECTOR_REQUIRE_SERVICES";
 struct Place(Arc<Inner>);
 
 struct Inner {
-    url: String,
+    /// Without user and password.
+    url: Url,
+    login: Option<(String, String)>,
     index: String,
 }
 
@@ -48,7 +52,11 @@ impl Place {
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let index = format!("collector-test-{}-{number}", std::process::id());
-        Some(Self(Arc::new(Inner { url: url.trim_end_matches('/').to_owned(), index })))
+        let mut url: Url = url.parse().unwrap();
+        let login = url.password().map(|password| (url.username().to_owned(), password.to_owned()));
+        url.set_username("").unwrap();
+        url.set_password(None).unwrap();
+        Some(Self(Arc::new(Inner { url, login, index })))
     }
 
     fn index(&self) -> &str {
@@ -56,7 +64,9 @@ impl Place {
     }
 
     fn config(&self) -> ElasticsearchConfig {
-        ElasticsearchConfig::at(&format!("{}/{}", self.0.url, self.0.index)).unwrap()
+        let (user, password) = self.0.login.clone().unzip();
+        let config = ElasticsearchConfig::new([self.0.url.clone()], self.index());
+        ElasticsearchConfig { user, password: password.map(Into::into), ..config }
     }
 
     fn sink(&self) -> ElasticsearchSink {
@@ -111,8 +121,12 @@ impl Place {
 
 impl Inner {
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let pool = SingleNodeConnectionPool::new(self.url.parse().unwrap());
-        let transport = TransportBuilder::new(pool).disable_proxy().build().unwrap();
+        let mut builder =
+            TransportBuilder::new(SingleNodeConnectionPool::new(self.url.clone())).disable_proxy();
+        if let Some((user, password)) = self.login.clone() {
+            builder = builder.auth(Credentials::Basic(user, password));
+        }
+        let transport = builder.build().unwrap();
         let body = body.map(|body| body.to_string());
         let sent =
             Elasticsearch::new(transport).send(method, path, HeaderMap::new(), None::<&()>, body, None).await;
@@ -125,7 +139,8 @@ impl Inner {
 impl Drop for Inner {
     /// On a thread and a runtime of its own: the test's is busy with dropping this.
     fn drop(&mut self) {
-        let inner = Self { url: std::mem::take(&mut self.url), index: std::mem::take(&mut self.index) };
+        let (url, login) = (self.url.clone(), self.login.take());
+        let inner = Self { url, login, index: std::mem::take(&mut self.index) };
         if inner.index.is_empty() {
             return;
         }

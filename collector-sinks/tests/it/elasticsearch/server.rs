@@ -19,9 +19,13 @@ async fn many_writes_and_deletions_give_the_same_answers() {
     let mut random = Population::new(7, cx.now());
     for round in 1..=12 {
         let keys: Vec<_> = (0..40).map(|_| random.below(120)).collect();
-        let mut batch: Vec<_> = keys.into_iter().map(|key| random.put(key, round)).collect();
-        batch.dedup_by_key(|change| change.key());
-        batch.push(delete(random.below(120), round));
+        let mut batch: Vec<_> =
+            (100 * round..).zip(keys).map(|(version, key)| random.put(key, version)).collect();
+        let gone = random.below(120);
+        batch.push(delete(gone, 100 * round + 50));
+        // What comes too late is told from what is newer.
+        let late = random.below(120);
+        batch.push(random.put(late, 100 * round - 50));
         write(&sink, &batch).await;
         reference.write(&cx, &batch).await.unwrap();
         place.refresh().await;
@@ -194,7 +198,7 @@ async fn a_facet_with_many_values_lists_the_most_frequent_and_counts_the_rest() 
     query.facets = vec![SearchField::Category, SearchField::Verified];
     let found = place.search().search(&cx, &query).await.unwrap();
     assert_eq!(found.facets, reference.search(&cx, &query).await.unwrap().facets);
-    assert!(found.facets[0].more > 500, "{:?}", found.facets[0].more);
+    assert!(found.facets[0].more > 200, "{:?}", found.facets[0].more);
 }
 
 #[tokio::test]
@@ -208,16 +212,19 @@ async fn what_is_not_in_the_table_is_refused() {
     assert_eq!(status, 400);
 }
 
-/// Joined emoji are one token, and a text may consist of them.
+/// Joined emoji are one token, and a text may consist of them: the server's analyzer must not cut what core did not.
 #[tokio::test]
-async fn a_token_of_any_length_stays_one() {
+async fn the_longest_tokens_stay_whole() {
     let Some(place) = Place::new() else { return };
     let sink = place.opened().await;
-    let family = vec!["👩"; 2_000].join("\u{200d}");
-    let creator = Creator { name: Some(family.clone().into()), ..named("mina") };
+    let family = ["👩"; 100].join("\u{200d}");
+    let name = format!("{family} {}", "𐐨".repeat(64));
+    let creator = Creator { name: Some(name.clone().into()), ..named("mina") };
     assert_eq!(write(&sink, &[put(1, 1, creator)]).await, Written::all_stored(1));
     place.refresh().await;
-    assert_eq!(place.ask(&family).await.total, 1);
+    for text in [family.as_str(), name.as_str(), &"𐐨".repeat(64)] {
+        assert_eq!(place.ask(&format!("\"{text}\"")).await.total, 1, "{text}");
+    }
     assert_eq!(place.ask("👩").await.total, 0);
 }
 
