@@ -216,6 +216,10 @@ pub(crate) struct Demo {
     /// Where results go: a SQLite file, pictures, a search index and JSON Lines
     #[arg(long, value_name = "DIR", default_value = "collector-demo")]
     pub(crate) dir: PathBuf,
+    /// Keep everything at the servers of this configuration: its store, lock, pictures and index, under names of the
+    /// demo's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Kill the collecting process once while it fetches, as a power cut would, and start it again
     #[arg(long)]
     pub(crate) crash: bool,

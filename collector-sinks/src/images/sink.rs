@@ -13,7 +13,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::RecordKey;
 use collector_core::sink::{BatchLimits, Change, Facts, Position, Record, Sink, Written, Wrote};
 use futures_util::future::join_all;
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::sync::Semaphore;
 
 use super::client::{self, Lookup, SystemLookup};
@@ -25,7 +25,7 @@ use super::link::Link;
 use super::memory::{Ended, Failed, Memory};
 #[cfg(feature = "s3")]
 use super::s3::{self, BucketAccess, BucketConfig};
-use super::shelf::{Name, NotKept, Shelf, ToKeep};
+use super::shelf::{Name, NotKept, Shelf, ToKeep, failed};
 use super::sweep::{Swept, sweep};
 
 /// Changes in one write: few enough that a slow picture keeps few others waiting, enough to share a transaction.
@@ -106,6 +106,19 @@ impl ImagesSink {
         is_used: impl Fn(&str) -> bool,
     ) -> Result<Swept> {
         sweep(&**self.place().await?, cx.now(), grace, is_used).await
+    }
+
+    /// The size in bytes of the picture with this key; `None` when it is not there.
+    ///
+    /// # Errors
+    /// `Storage`, `Unavailable` or `Unauthorized` when the place cannot be asked.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>> {
+        let path = object_store::path::Path::parse(key).map_err(|error| failed(key, error.into()))?;
+        match self.place().await?.head(&path).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(key, error)),
+        }
     }
 
     /// Where pictures are kept.

@@ -98,7 +98,10 @@ impl Servers {
 
     /// How many documents can be found.
     pub(super) async fn documents(&self) -> Result<i64, Failure> {
-        let answer = client()?.get(format!("{}/_count", self.index())).send().await?.text().await?;
+        let client = client()?;
+        // What was written within the last second need not be found yet.
+        client.post(format!("{}/_refresh", self.index())).send().await?.error_for_status()?;
+        let answer = client.get(format!("{}/_count", self.index())).send().await?.text().await?;
         let read: Value = serde_json::from_str(&answer)?;
         Ok(read["count"].as_i64().ok_or_else(|| format!("the search server answered {answer}"))?)
     }

@@ -154,6 +154,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         "kills": args.kills,
         "exit_codes": codes,
         "missing": (expected - entities).max(0) + (expected - documents).max(0),
+        "missing_in": { "store": (expected - entities).max(0), "search": (expected - documents).max(0) },
         "duplicates": { "store": (entities - expected).max(0), "search": (documents - expected).max(0) },
         "in_flight_twice": stats["in_flight_twice"],
         "rate_limited": stats["rate_limited"],
