@@ -30,6 +30,15 @@ impl Session {
         tx.commit().await.map_err(|error| storage(&place, error))
     }
 
+    /// Ends a transaction that has changed nothing. Where others write it is waited for: until then it keeps tables
+    /// from being changed, and its connection from being used.
+    pub(super) async fn end(self) {
+        if self.dialect().is_shared() {
+            // What was asked is answered; a connection that fails now is thrown away.
+            self.tx.rollback().await.unwrap_or_default();
+        }
+    }
+
     pub(super) fn place(&self) -> &Place {
         &self.place
     }

@@ -42,6 +42,7 @@ pub(super) async fn take<D: Domain>(
         let mut found = search.run(owed, &picked, more, &mut flight.keys).await?;
         found.extend(newer);
         changes.extend(search.records(domain, found).await?);
+        search.tx.end().await;
         changes.sort_unstable_by_key(Change::key);
     }
     flight.goes_on();
@@ -60,7 +61,9 @@ async fn parties<E>(
     }
     let tx = database.read().await?;
     let query = "SELECT w.id, s.id FROM @worker w, @sink s WHERE w.name = ? AND s.name = ?";
-    let Some(row) = tx.one(query, vec![text(worker), text(sink)]).await? else { return Ok(None) };
+    let row = tx.one(query, vec![text(worker), text(sink)]).await?;
+    tx.end().await;
+    let Some(row) = row else { return Ok(None) };
     let parties = (row.int(0)?, row.int(1)?);
     owed.introduce(worker, sink, parties);
     Ok(Some(parties))

@@ -130,7 +130,10 @@ async fn finish(server: Server, place: Place, facts: Facts, prefix: &str, migrat
 }
 
 async fn require(database: &Database) -> Result<()> {
-    migration::require(&database.read().await?).await
+    let tx = database.read().await?;
+    let done = migration::require(&tx).await;
+    tx.end().await;
+    done
 }
 
 fn connect(config: &ServerConfig, address: &Address) -> MySqlConnectOptions {
