@@ -204,8 +204,8 @@ impl Search {
     /// The changes with their records, made from the sightings in the same state of the database.
     async fn records<D: Domain>(&self, domain: &D, found: Vec<Found>) -> Result<Vec<Change<D::Entity>>> {
         let living = found.iter().filter(|found| !found.is_gone).map(|found| RecordKey(found.key)).collect();
-        let sides = Sides::load(&self.tx).await?;
-        let rows = entities::rows::<D>(&self.tx, living, &sides).await?;
+        let mut sides = Sides::load(&self.tx).await?;
+        let rows = entities::rows::<D>(&self.tx, living, &mut sides).await?;
         let gone = found.into_iter().filter(|found| found.is_gone);
         let gone = gone.map(|found| Change::Delete { key: RecordKey(found.key), version: found.version });
         let living = rows.into_iter().map(|row| Change::Put(entities::known(domain, row).record));

@@ -77,6 +77,7 @@ const KNOWN: &[(u16, Trouble, &str)] = &[
     (1317, Trouble::Away, GONE),
     (1406, Trouble::Lasting, "a name or text is longer than its column"),
     (1461, Trouble::Lasting, "the server keeps no more prepared statements; raise its max_prepared_stmt_count"),
+    (1568, Trouble::Conflict, CONFLICT),
     (1698, Trouble::Lasting, "the server knows this user by other means than a password; make a user with one"),
     (1792, Trouble::ReadOnly, READ_ONLY),
     (1836, Trouble::ReadOnly, READ_ONLY),
@@ -178,12 +179,20 @@ pub(in crate::sql) fn gave_up(error: Error, attempts: u32, elapsed: Duration) ->
 
 /// Whether a statement of the schema failed because an earlier attempt got that far: the table or index exists.
 pub(in crate::sql) fn is_there_already(error: &DbErr) -> bool {
+    matches!(number(error), Some(1050 | 1061))
+}
+
+/// Whether a transaction cannot begin because one is open on the connection.
+pub(in crate::sql) fn is_begun_already(error: &DbErr) -> bool {
+    number(error) == Some(1568)
+}
+
+fn number(error: &DbErr) -> Option<u16> {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
-        return false;
+        return None;
     };
-    let sqlx::Error::Database(refused) = &**error else { return false };
-    let refused = refused.try_downcast_ref::<MySqlDatabaseError>();
-    refused.is_some_and(|refused| matches!(refused.number(), 1050 | 1061))
+    let sqlx::Error::Database(refused) = &**error else { return None };
+    refused.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
 #[cfg(test)]
