@@ -2,6 +2,7 @@
 
 mod conformance;
 mod opening;
+mod outage;
 mod together;
 
 use std::sync::atomic::{AtomicU64, Ordering};
