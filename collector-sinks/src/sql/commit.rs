@@ -102,7 +102,7 @@ pub(super) async fn commit<'a, D: Domain>(
     let payloads = answers(&mut write, calls, &mut committed).await?;
     let landed = land(&mut write, worker, calls, &payloads, number, now, &mut committed).await?;
     let mut sides = Sides::load(&write.tx).await?;
-    let loaded = entities::load(&write.tx, &mut ledger, &sides).await?;
+    let loaded = entities::load(&write.tx, &mut ledger, &mut sides).await?;
     let mut changes = ledger.close(|| RecordKey(write.counters.next(Counter::EntityKey)))?;
     let wishes =
         entities::save(&mut write, &mut changes, &loaded, &mut sides, &payloads, number, now).await?;

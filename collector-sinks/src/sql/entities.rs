@@ -66,7 +66,7 @@ pub(super) struct Loaded {
 pub(super) async fn load<D: Domain>(
     tx: &Session,
     ledger: &mut Ledger<'_, D>,
-    sides: &Sides,
+    sides: &mut Sides,
 ) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     for (id, owner) in aliases::owners_to_change(tx, &ledger.identities()).await? {
@@ -91,7 +91,7 @@ type PackedSighting = (u64, usize, i64, String);
 pub(super) async fn rows<D: Domain>(
     tx: &Session,
     keys: Vec<RecordKey>,
-    sides: &Sides,
+    sides: &mut Sides,
 ) -> Result<Vec<EntityRow<D::Item>>> {
     let keys = ints(keys.into_iter().map(|key| key.0));
     let columns = ["id", "version", "hex(digest)", "ids", "lost", "facts"];
@@ -114,6 +114,10 @@ pub(super) async fn rows<D: Domain>(
     let columns = ["entity", "side", "seen_at", "item"];
     let from = "FROM @sighting WHERE entity IN (?*)";
     let shown: Vec<PackedSighting> = tx.packed_in(&columns, from, &keys).await?;
+    if shown.iter().any(|(_, side, ..)| sides.get(*side).is_none()) {
+        // Somebody added one after these were loaded, and before the entities were locked.
+        *sides = Sides::load(tx).await?;
+    }
     for (key, side, seen_at, item) in shown {
         let Some(entity) = at.get(&key).and_then(|at| entities.get_mut(*at)) else { continue };
         let (source, aspect) = sides.get(side).ok_or_else(|| unreadable("a sighting's side", side))?;

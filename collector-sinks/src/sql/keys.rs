@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use collector_core::error::Result;
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, TransactionTrait};
 use tokio::sync::Mutex;
 
 use super::counters::{COUNTERS, Counter};
-use super::error::{Place, storage};
+use super::error::{Place, storage, unreadable};
 use super::statements::Texts;
 use super::values::int;
 use super::write::Need;
@@ -45,24 +45,19 @@ impl Keys {
     /// Draws what a transaction needs.
     pub(super) async fn draw(
         self: &Arc<Self>,
-        pool: &DatabaseConnection,
-        texts: &Texts,
-        place: &Place,
+        source: Source<'_>,
         need: Need,
     ) -> Result<Drawn> {
         let generosity = self.generosity.load(Ordering::Relaxed);
         let mut drawn = Drawn { numbers: [const { 0..0 }; COUNTERS], given: 0, keys: Arc::clone(self) };
-        let estimated = [
-            (Counter::EntityKey, need.entities),
-            (Counter::TaskKey, need.tasks),
-            (Counter::DeadKey, need.letters),
-        ];
+        let estimated =
+            [(Counter::EntityKey, need.entities), (Counter::TaskKey, need.tasks), (Counter::DeadKey, need.letters)];
         let mut ahead = self.ahead.lock().await;
         for (counter, count) in estimated {
             let count = count as u64 * generosity;
             let numbers = &mut ahead[counter as usize];
             if numbers.end - numbers.start < count {
-                *numbers = block(pool, texts, place, counter, count.max(BLOCK)).await?;
+                *numbers = source.block(counter, count.max(BLOCK)).await?;
             }
             let cut = numbers.start + count;
             drawn.numbers[counter as usize] = numbers.start..cut;
@@ -71,25 +66,42 @@ impl Keys {
         drop(ahead);
         for (counter, count) in [(Counter::PayloadKey, need.answers), (Counter::Commit, need.commits)] {
             if count > 0 {
-                drawn.numbers[counter as usize] = block(pool, texts, place, counter, count as u64).await?;
+                drawn.numbers[counter as usize] = source.block(counter, count as u64).await?;
             }
         }
         Ok(drawn)
     }
 }
 
-async fn block(
-    pool: &DatabaseConnection,
-    texts: &Texts,
-    place: &Place,
-    counter: Counter,
-    count: u64,
-) -> Result<Range<u64>> {
-    let values = [int(count), int(counter as u64)];
-    let statement = Statement::from_sql_and_values(texts.dialect.backend(), texts.plain(DRAW, true), values);
-    let done = pool.execute_raw(statement).await.map_err(|error| storage(place, error))?;
-    let last = done.last_insert_id();
-    Ok(last + 1 - count..last + 1)
+/// Where numbers are drawn.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) pool: &'a DatabaseConnection,
+    pub(super) texts: &'a Texts,
+    pub(super) place: &'a Place,
+    /// Whether no connection can be in the middle of a transaction that somebody gave up.
+    pub(super) is_ours: bool,
+}
+
+impl Source<'_> {
+    async fn block(self, counter: Counter, count: u64) -> Result<Range<u64>> {
+        let last = self.draw(counter, count).await.map_err(|error| storage(self.place, error))?;
+        let from = last.checked_sub(count).ok_or_else(|| unreadable("a counter", last))?;
+        Ok(from + 1..last + 1)
+    }
+
+    async fn draw(self, counter: Counter, count: u64) -> Result<u64, DbErr> {
+        let text = self.texts.plain(DRAW, true);
+        let values = [int(count), int(counter as u64)];
+        let statement = Statement::from_sql_and_values(self.texts.dialect.backend(), text, values);
+        if self.is_ours {
+            return Ok(self.pool.execute_raw(statement).await?.last_insert_id());
+        }
+        let tx = self.pool.begin().await?;
+        let last = tx.execute_raw(statement).await?.last_insert_id();
+        tx.commit().await?;
+        Ok(last)
+    }
 }
 
 /// The numbers of one transaction.

@@ -79,8 +79,8 @@ pub(super) async fn known<D: Domain>(tx: &Session, domain: &D, keys: &[RecordKey
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let sides = Sides::load(tx).await?;
-    let rows = entities::rows::<D>(tx, keys.to_vec(), &sides).await?;
+    let mut sides = Sides::load(tx).await?;
+    let rows = entities::rows::<D>(tx, keys.to_vec(), &mut sides).await?;
     let place: HashMap<RecordKey, usize> =
         keys.iter().enumerate().map(|(place, key)| (*key, place)).collect();
     let mut known: Vec<Known<D>> = rows.into_iter().map(|row| entities::known(domain, row)).collect();

@@ -109,6 +109,7 @@ mod shared {
         let tx = database.write().await?;
         // Somebody who only works here lacks the right to make tables, and does not need it when all are there.
         if version(&tx).await.is_ok_and(|present| present == newest()) {
+            tx.end().await;
             return Ok(());
         }
         // At most 64 characters, whatever the names are.

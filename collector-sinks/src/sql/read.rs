@@ -19,8 +19,8 @@ const RUNS: u64 = 20;
 /// Everything known about the thing with this identity.
 pub(super) async fn find<D: Domain>(tx: &Session, domain: &D, id: &Id) -> Result<Option<Known<D>>> {
     let Some((_, key)) = aliases::owners(tx, &[id.hash()]).await?.pop() else { return Ok(None) };
-    let sides = Sides::load(tx).await?;
-    let found = entities::rows::<D>(tx, vec![key], &sides).await?;
+    let mut sides = Sides::load(tx).await?;
+    let found = entities::rows::<D>(tx, vec![key], &mut sides).await?;
     Ok(found.into_iter().next().map(|row| entities::known(domain, row)))
 }
 

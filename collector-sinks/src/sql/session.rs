@@ -6,7 +6,7 @@ use collector_core::error::Result;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 
 use super::dialect::Dialect;
-use super::error::{Place, storage};
+use super::error::{Place, storage, too_large};
 use super::statements::{CHUNK, Insert, Texts, cuts};
 use super::values::{Row, Unpack, bytes_of};
 
@@ -28,6 +28,15 @@ impl Session {
     pub(super) async fn commit(self) -> Result<()> {
         let Self { tx, place, .. } = self;
         tx.commit().await.map_err(|error| storage(&place, error))
+    }
+
+    /// Ends a transaction that has changed nothing. Where others write it is waited for: until then it keeps tables
+    /// from being changed, and its connection from being used.
+    pub(super) async fn end(self) {
+        if self.dialect().is_shared() {
+            // What was asked is answered; a connection that fails now is thrown away.
+            self.tx.rollback().await.unwrap_or_default();
+        }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -144,6 +153,9 @@ impl Session {
         let mut bytes = 0;
         for row in rows {
             let size: usize = row.iter().map(bytes_of).sum();
+            if size > self.texts.row_bytes {
+                return Err(too_large(&self.place, insert.table, size, self.texts.row_bytes));
+            }
             if bytes + size > limit && !run.is_empty() {
                 self.insert_run(insert, std::mem::take(&mut run)).await?;
                 bytes = 0;

@@ -29,11 +29,13 @@ pub(super) struct Texts {
     prefix: String,
     /// The most bytes of values in one insert; no limit at first.
     pub(super) insert_bytes: usize,
+    /// The most bytes of values in one row; no limit at first.
+    pub(super) row_bytes: usize,
 }
 
 impl Texts {
     pub(super) fn new(dialect: Dialect, prefix: &str) -> Self {
-        Self { dialect, prefix: prefix.to_owned(), insert_bytes: usize::MAX }
+        Self { dialect, prefix: prefix.to_owned(), insert_bytes: usize::MAX, row_bytes: usize::MAX }
     }
 
     /// A statement: `@` stands for the table prefix, words in braces for what the [dialect](Dialect::word) says.

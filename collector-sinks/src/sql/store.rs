@@ -91,6 +91,19 @@ impl<D: Domain> SqlStore<D> {
     }
 }
 
+/// Asks a question that changes nothing, of one state of the database.
+macro_rules! look {
+    ($store:expr, $tx:ident => $question:expr) => {{
+        let look = || async {
+            let $tx = $store.database.read().await?;
+            let answer = $question.await;
+            $tx.end().await;
+            answer
+        };
+        $store.database.call(look).await
+    }};
+}
+
 #[async_trait]
 impl<D: Domain> Store<D> for SqlStore<D> {
     async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened> {
@@ -144,7 +157,7 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunState>> {
-        self.database.call(|| async { runs::state(&self.database.read().await?, run).await }).await
+        look!(self, tx => runs::state(&tx, run))
     }
 
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
@@ -324,28 +337,27 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {
-        self.database.call(|| async { budgets::parked(&self.database.read().await?).await }).await
+        look!(self, tx => budgets::parked(&tx))
     }
 
     async fn counts(&self) -> Result<Counts> {
-        self.database.call(|| async { read::counts(&self.database.read().await?).await }).await
+        look!(self, tx => read::counts(&tx))
     }
 
     async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
-        let find = || async { read::find(&self.database.read().await?, &*self.domain, id).await };
-        self.database.call(find).await
+        look!(self, tx => read::find(&tx, &*self.domain, id))
     }
 
     async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {
-        self.database.call(|| async { read::ids(&self.database.read().await?, key).await }).await
+        look!(self, tx => read::ids(&tx, key))
     }
 
     async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        self.database.call(|| async { dead::newest(&self.database.read().await?, max).await }).await
+        look!(self, tx => dead::newest(&tx, max))
     }
 
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
-        self.database.call(|| async { payloads::get(&self.database.read().await?, id).await }).await
+        look!(self, tx => payloads::get(&tx, id))
     }
 
     async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
@@ -358,23 +370,22 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     }
 
     async fn lists(&self) -> Result<Vec<ListInfo>> {
-        self.database.call(|| async { lists::all(&self.database.read().await?).await }).await
+        look!(self, tx => lists::all(&tx))
     }
 
     async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
-        self.database.call(|| async { lists::get(&self.database.read().await?, name).await }).await
+        look!(self, tx => lists::get(&tx, name))
     }
 
     async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
-        self.database.call(|| async { lists::owners(&self.database.read().await?, ids).await }).await
+        look!(self, tx => lists::owners(&tx, ids))
     }
 
     async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
-        self.database.call(|| async { lists::keys(&self.database.read().await?, after, max).await }).await
+        look!(self, tx => lists::keys(&tx, after, max))
     }
 
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
-        let read = || async { lists::known(&self.database.read().await?, &*self.domain, keys).await };
-        self.database.call(read).await
+        look!(self, tx => lists::known(&tx, &*self.domain, keys))
     }
 }

@@ -43,6 +43,7 @@ pub(super) async fn take<D: Domain>(
         let mut found = search.run(owed, &picked, more, &mut flight.keys).await?;
         found.extend(newer);
         changes.extend(search.records(domain, found).await?);
+        search.tx.end().await;
         changes.sort_unstable_by_key(Change::key);
     }
     flight.goes_on();
@@ -61,7 +62,9 @@ async fn parties<E>(
     }
     let tx = database.read().await?;
     let query = "SELECT w.id, s.id FROM @worker w, @sink s WHERE w.name = ? AND s.name = ?";
-    let Some(row) = tx.one(query, vec![text(worker), text(sink)]).await? else { return Ok(None) };
+    let row = tx.one(query, vec![text(worker), text(sink)]).await?;
+    tx.end().await;
+    let Some(row) = row else { return Ok(None) };
     let parties = (row.int(0)?, row.int(1)?);
     owed.introduce(worker, sink, parties);
     Ok(Some(parties))
@@ -202,8 +205,8 @@ impl Search {
     /// The changes with their records, made from the sightings in the same state of the database.
     async fn records<D: Domain>(&self, domain: &D, found: Vec<Found>) -> Result<Vec<Change<D::Entity>>> {
         let living = found.iter().filter(|found| !found.is_gone).map(|found| RecordKey(found.key)).collect();
-        let sides = Sides::load(&self.tx).await?;
-        let rows = entities::rows::<D>(&self.tx, living, &sides).await?;
+        let mut sides = Sides::load(&self.tx).await?;
+        let rows = entities::rows::<D>(&self.tx, living, &mut sides).await?;
         let gone = found.into_iter().filter(|found| found.is_gone);
         let gone = gone.map(|found| Change::Delete { key: RecordKey(found.key), version: found.version });
         let living = rows.into_iter().map(|row| Change::Put(entities::known(domain, row).record));

@@ -75,6 +75,11 @@ impl Facts {
         Err(place.name(Error::new(ErrorKind::ConfigInvalid, message)).with("sql_mode", &self.sql_mode))
     }
 
+    /// The most bytes in one row: a packet, without room for what surrounds the values.
+    pub(super) fn row_bytes(&self) -> usize {
+        usize::try_from(self.max_packet).unwrap_or_default().saturating_sub(64 << 10)
+    }
+
     /// The most bytes in one insert: half a packet, as what surrounds values needs room too.
     pub(super) fn insert_bytes(&self) -> usize {
         usize::try_from(self.max_packet / 2).unwrap_or_default().clamp(1 << 10, INSERT_BYTES)

@@ -17,8 +17,8 @@ use super::facts::Facts;
 use super::{Database, Link};
 use crate::sql::config::{Address, Migrate, ServerConfig, SqlConfig, SslMode};
 use crate::sql::dialect::Dialect;
-use crate::sql::error::{Place, connecting, timed_out};
-use crate::sql::keys::{Drawn, Keys};
+use crate::sql::error::{Place, connecting, is_begun_already, timed_out};
+use crate::sql::keys::{Drawn, Keys, Source};
 use crate::sql::migration;
 use crate::sql::repeat::Limits;
 use crate::sql::statements::Texts;
@@ -123,6 +123,7 @@ async fn finish(
     facts.check_version(&place)?;
     let mut texts = Texts::new(Dialect::MySql, prefix);
     texts.insert_bytes = facts.insert_bytes();
+    texts.row_bytes = facts.row_bytes();
     let writes = server.writes;
     let database =
         Database { texts: Arc::new(texts), place: Arc::new(place), link: Link::Server(Box::new(server)) };
@@ -138,7 +139,10 @@ async fn finish(
 }
 
 async fn require(database: &Database) -> Result<()> {
-    migration::require(&database.read().await?).await
+    let tx = database.read().await?;
+    let done = migration::require(&tx).await;
+    tx.end().await;
+    done
 }
 
 fn connect(config: &ServerConfig, address: &Address) -> MySqlConnectOptions {
@@ -193,6 +197,10 @@ fn pool(config: &ServerConfig, options: MySqlConnectOptions, distrust: &Distrust
         .max_lifetime(LIFETIME)
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(settle(connection)))
+        // A call that is given up while it begins leaves a transaction open that nobody knows of.
+        .after_release(|connection, _| {
+            Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| true) })
+        })
         .before_acquire(move |connection, about| {
             let distrusted = distrust.of(about.age);
             Box::pin(
@@ -212,11 +220,19 @@ impl Server {
             (false, _) => (Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)),
         };
         let options = TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
-        self.pool.begin_with_options(options).await
+        match self.pool.begin_with_options(options.clone()).await {
+            // Somebody gave up in the middle of beginning, and the caller's pool did not clean up after it.
+            Err(error) if !self.is_ours && is_begun_already(&error) => {
+                self.pool.begin().await?.rollback().await?;
+                self.pool.begin_with_options(options).await
+            }
+            begun => begun,
+        }
     }
 
     pub(super) async fn draw(&self, texts: &Texts, place: &Place, need: Need) -> Result<Drawn> {
-        self.keys.draw(&self.pool, texts, place, need).await
+        let source = Source { pool: &self.pool, texts, place, is_ours: self.is_ours };
+        self.keys.draw(source, need).await
     }
 
     pub(super) async fn repeat<T, F: Future<Output = Result<T>>>(
