@@ -9,7 +9,7 @@ use super::*;
 const OLDER: &str = "0123456789abcdef0123456789abcdef-4";
 
 /// An index as an older program left it: the same fields under another format's name.
-async fn make_older(place: &Place) -> String {
+pub(super) async fn make_older(place: &Place) -> String {
     let sink = place.opened().await;
     write(&sink, &(1..=1_500).map(|n| put(n, n, named(&format!("h{n}")))).collect::<Vec<_>>()[..1_000]).await;
     write(&sink, &[delete(3, 5_000), put(1_200, 1, named("late"))]).await;
