@@ -87,3 +87,33 @@ async fn several_that_start_at_once_make_one_index() {
     }
     assert_eq!(place.handles("").await, ["h1", "h2", "h3"]);
 }
+
+/// What a sink of an older program is told to be stored while the index is replaced is in the new one.
+#[tokio::test]
+async fn nothing_that_was_stored_meanwhile_is_lost() {
+    let Some(place) = Place::new() else { return };
+    let writer = place.opened().await;
+    make_older(&place).await;
+    let (newer, cx) = (place.sink(), Context::detached());
+    let opened = newer.open(&cx, None);
+    tokio::pin!(opened);
+    let mut stored = Vec::new();
+    for key in 10_000.. {
+        let change = [put(key, 1, named(&format!("h{key}")))];
+        let written = tokio::select! {
+            biased;
+            done = &mut opened => {
+                done.unwrap();
+                break;
+            }
+            // A sink that finds the index blocked or gone looks for it anew, and may well be the one that replaces it.
+            written = writer.write(&cx, &change) => written,
+        };
+        if written.is_ok_and(|written| matches!(written.outcomes[..], [Wrote::Stored(_)])) {
+            stored.push(format!("h{key}"));
+        }
+    }
+    let found = place.handles("").await;
+    assert!(found.len() <= 1_001 + stored.len(), "one write at most was cut off when the other ended");
+    assert!(stored.iter().all(|handle| found.contains(handle)));
+}
