@@ -13,7 +13,7 @@
 //! See [`ElasticsearchConfig`].
 //!
 //! # Limits
-//! Tested with OpenSearch 2.19. Only requests are used that Elasticsearch since 7.10 and OpenSearch since 1.0 share.
+//! Tested with OpenSearch 2.19 and Elasticsearch 8.19; only requests are used that both have.
 //!
 //! The configured name is an alias. The index behind it carries its format in its name. When a newer program indexes
 //! other tokens or fields, its sink ends writing to the old index, makes a new one from what that one keeps, and gives
@@ -31,14 +31,16 @@
 //! have been carried out is not sent to another node.
 //!
 //! # Rights
-//! On the cluster: `monitor` (`cluster:monitor/main`) to say what the server is; without it that step is left out. On
-//! `{index}` and `{index}-*`:
+//! On `{index}` and `{index}-*`, and nothing on the cluster unless it says so:
 //!
 //! | who | Elasticsearch | OpenSearch |
 //! | --- | --- | --- |
-//! | asks | `read`, `view_index_metadata` | `read`, `indices:admin/aliases/get`, `indices:admin/mappings/get` |
-//! | writes | also `index`, `create_index`, `maintenance` | also `index`, `create_index`, `indices:admin/refresh*`, on the cluster `indices:data/write/bulk` |
-//! | replaces an index of another format | also `manage` | also `indices:admin/block/add`, `indices:admin/aliases`, `indices:admin/delete` |
+//! | asks | `read`, `view_index_metadata` | `read`, `indices:admin/aliases/get` |
+//! | writes | these and `index` | these and `index`, `indices:admin/mappings/get`; on the cluster `indices:data/write/bulk` |
+//! | makes an index, and replaces one of another format | `read`, `index`, `manage` | those of who writes and `manage`, `create_index` |
+//!
+//! Who also has `monitor` on the cluster (`cluster:monitor/main`) is told by a check when the server is too old; for others
+//! that step is left out. The rights on Elasticsearch are tested; those on OpenSearch are read from its documentation.
 //!
 //! # Errors
 //! `ConfigInvalid` for a configuration that cannot work, for a name that is taken, and for asking where there is no

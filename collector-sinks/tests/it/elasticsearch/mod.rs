@@ -3,6 +3,7 @@
 mod conformance;
 mod faults;
 mod replacing;
+mod rights;
 mod server;
 
 mod fake;
@@ -57,6 +58,16 @@ impl Place {
         url.set_username("").unwrap();
         url.set_password(None).unwrap();
         Some(Self(Arc::new(Inner { url, login, index })))
+    }
+
+    /// `None` also for a server that lets everybody in.
+    fn with_users() -> Option<Self> {
+        let place = Self::new()?;
+        if place.0.login.is_none() {
+            eprintln!("skipped: the server that {SERVER} names has no users");
+            return None;
+        }
+        Some(place)
     }
 
     fn index(&self) -> &str {

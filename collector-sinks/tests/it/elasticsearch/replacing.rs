@@ -9,7 +9,7 @@ use super::*;
 const OLDER: &str = "0123456789abcdef0123456789abcdef-4";
 
 /// An index as an older program left it: the same fields under another format's name.
-async fn make_older(place: &Place) -> String {
+pub(super) async fn make_older(place: &Place) -> String {
     let sink = place.opened().await;
     write(&sink, &(1..=1_500).map(|n| put(n, n, named(&format!("h{n}")))).collect::<Vec<_>>()[..1_000]).await;
     write(&sink, &[delete(3, 5_000), put(1_200, 1, named("late"))]).await;
@@ -86,4 +86,34 @@ async fn several_that_start_at_once_make_one_index() {
         write(&sink, &[put(key, 1, named(&format!("h{key}")))]).await;
     }
     assert_eq!(place.handles("").await, ["h1", "h2", "h3"]);
+}
+
+/// What a sink of an older program is told to be stored while the index is replaced is in the new one.
+#[tokio::test]
+async fn nothing_that_was_stored_meanwhile_is_lost() {
+    let Some(place) = Place::new() else { return };
+    let writer = place.opened().await;
+    make_older(&place).await;
+    let (newer, cx) = (place.sink(), Context::detached());
+    let opened = newer.open(&cx, None);
+    tokio::pin!(opened);
+    let mut stored = Vec::new();
+    for key in 10_000.. {
+        let change = [put(key, 1, named(&format!("h{key}")))];
+        let written = tokio::select! {
+            biased;
+            done = &mut opened => {
+                done.unwrap();
+                break;
+            }
+            // A sink that finds the index blocked or gone looks for it anew, and may well be the one that replaces it.
+            written = writer.write(&cx, &change) => written,
+        };
+        if written.is_ok_and(|written| matches!(written.outcomes[..], [Wrote::Stored(_)])) {
+            stored.push(format!("h{key}"));
+        }
+    }
+    let found = place.handles("").await;
+    assert!(found.len() <= 1_001 + stored.len(), "one write at most was cut off when the other ended");
+    assert!(stored.iter().all(|handle| found.contains(handle)));
 }

@@ -275,3 +275,23 @@ async fn a_name_that_is_taken_is_refused_and_not_touched() {
     assert!(error.to_string().contains(&foreign), "{error}");
     assert_eq!(place.indexes().await, [foreign]);
 }
+
+/// Further than a server lets anybody count, and on the way pages that begin where the last one ended.
+#[tokio::test]
+async fn pages_go_on_behind_ten_thousand() {
+    const CREATORS: u64 = 10_500;
+    let Some(place) = Place::new() else { return };
+    let sink = place.opened().await;
+    let followers = |key: u64| (key % 3 > 0).then_some(key % 7);
+    let batch: Vec<_> = (0..CREATORS)
+        .map(|key| put(key, 1, Creator { followers: followers(key), ..Creator::default() }))
+        .collect();
+    for part in batch.chunks(sink.limits().items) {
+        write(&sink, part).await;
+    }
+    place.refresh().await;
+    let found = place.ask("sort:followers").await;
+    let mut expected: Vec<u64> = (0..CREATORS).collect();
+    expected.sort_by_key(|key| (followers(*key).is_none(), std::cmp::Reverse(followers(*key)), *key));
+    assert_eq!((found.total, keys_of(&found)), (CREATORS, expected));
+}
