@@ -160,7 +160,7 @@ impl Redis {
         let login = self.0.config.login();
         let (connection, driver) = MultiplexedConnection::new_with_config(login, stream, options)
             .await
-            .map_err(|cause| error::refused(&self.0.address, cause))?;
+            .map_err(|cause| error::turned_away(&self.0.address, cause))?;
         let mut task = JoinSet::new();
         task.spawn(driver);
         Ok(Link { connection, driver: Arc::new(task) })
