@@ -2,11 +2,14 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use collector_core::testkit::proxy::TcpProxy;
 use collector_sinks::redis::{Redis, RedisConfig, RedisLock};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// The URL of the server that is given to the tests.
 const GIVEN: &str = "COLLECTOR_TEST_REDIS";
@@ -48,6 +51,39 @@ pub(crate) async fn given_behind_proxy() -> Option<(RedisConfig, TcpProxy)> {
     let proxy = TcpProxy::to(server).await.unwrap();
     let front = url.replacen(after_login, &format!("{}/{database}", proxy.address()), 1);
     Some((own_keys(RedisConfig::parse(&front).unwrap()), proxy))
+}
+
+/// Notices when this process does not get to run.
+pub(crate) struct Stalls {
+    longest: Arc<AtomicU64>,
+    watching: tokio::task::AbortHandle,
+}
+
+impl Stalls {
+    pub(crate) fn watch() -> Self {
+        let longest = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&longest);
+        let watching = tokio::spawn(async move {
+            loop {
+                let slept = Instant::now();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let over = slept.elapsed().saturating_sub(Duration::from_millis(10));
+                seen.fetch_max(over.as_millis() as u64, Ordering::SeqCst);
+            }
+        });
+        Self { longest, watching: watching.abort_handle() }
+    }
+
+    /// The longest time for which nothing ran, so far.
+    pub(crate) fn longest(&self) -> Duration {
+        Duration::from_millis(self.longest.load(Ordering::SeqCst))
+    }
+}
+
+impl Drop for Stalls {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
 }
 
 pub(crate) fn lock(config: &RedisConfig) -> RedisLock {
