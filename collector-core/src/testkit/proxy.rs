@@ -165,29 +165,35 @@ async fn refuse_until_open(
     socket.listen(1_024)
 }
 
-/// Serves one connection until either side or a cut ends it.
+/// Serves one connection until both sides or a cut end it.
 async fn serve(client: TcpStream, line: Line) -> io::Result<()> {
-    let (mut asking, mut answering, mut cuts) = (line.clone(), line.clone(), line.cuts);
-    // Whoever hangs does not even find out whether the server is there.
-    asking.passable().await?;
-    let server = TcpStream::connect(line.server).await?;
-    // A cut is felt as such: what is under way is thrown away.
-    for stream in [&client, &server] {
-        stream.set_nodelay(true)?;
-        stream.set_zero_linger()?;
-    }
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    // Either side may end first: what the other has said before still gets through.
-    let both = async {
-        tokio::try_join!(
-            pump(from_client, to_server, &mut asking, Direction::Asked),
-            pump(from_server, to_client, &mut answering, Direction::Answered),
-        )
-    };
+    let mut cuts = line.cuts.clone();
     tokio::select! {
-        done = both => done.map(drop),
+        done = relay(client, line) => done,
         _ = cuts.changed() => Ok(()),
     }
+}
+
+async fn relay(client: TcpStream, line: Line) -> io::Result<()> {
+    let (mut asking, mut answering) = (line.clone(), line);
+    cut_hard(&client)?;
+    // Whoever hangs does not even find out whether the server is there.
+    asking.passable().await?;
+    let server = TcpStream::connect(asking.server).await?;
+    cut_hard(&server)?;
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    // Either side may end first: what the other has said before still gets through.
+    tokio::try_join!(
+        pump(from_client, to_server, &mut asking, Direction::Asked),
+        pump(from_server, to_client, &mut answering, Direction::Answered),
+    )
+    .map(drop)
+}
+
+/// Has a cut felt as such: what is under way is thrown away.
+fn cut_hard(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_zero_linger()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -282,6 +288,32 @@ mod tests {
         assert!(say(&mut stream, SOON).await.is_err());
         proxy.set(Path::Open);
         say(&mut stream, LIMIT).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_mute_server_still_hears() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let proxy = TcpProxy::to(listener.local_addr().unwrap()).await.unwrap();
+        proxy.set(Path::Mute);
+        let mut client = connect(&proxy).await;
+        client.write_all(b"ping").await.unwrap();
+        let (mut server, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
+        let mut heard = [0; 4];
+        timeout(LIMIT, server.read_exact(&mut heard)).await.unwrap().unwrap();
+        assert_eq!(&heard, b"ping");
+        server.write_all(b"pong").await.unwrap();
+        assert!(timeout(SOON, client.read(&mut heard)).await.is_err(), "it was heard");
+    }
+
+    #[tokio::test]
+    async fn what_hangs_from_the_beginning_is_cut_too() {
+        let proxy = echo().await;
+        proxy.set(Path::Hang);
+        let mut stream = connect(&proxy).await;
+        assert!(say(&mut stream, SOON).await.is_err());
+        proxy.cut();
+        let ended = timeout(LIMIT, stream.read(&mut [0; 4])).await.unwrap();
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
     }
 
     #[tokio::test]

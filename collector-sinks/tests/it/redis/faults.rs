@@ -233,6 +233,18 @@ async fn a_server_that_comes_back_empty_loses_leases_and_brings_none_back() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ended_while_nobody_asked_is_made_anew() {
+    let Some(server) = OwnServer::start(&[]).await else { return };
+    let lock = server::lock(&server.config());
+    let leases = take(&lock, 3, MINUTE).await;
+    let killed = server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    assert_eq!(killed.trim(), "1");
+    // Until the end has arrived here.
+    tokio::time::sleep(PAUSE).await;
+    assert_eq!(lock.renew_many(&leases).await.unwrap(), [Renewed::Held; 3]);
+}
+
+#[tokio::test]
 async fn a_server_that_stands_still_is_an_outage_and_leaves_no_orphans() {
     let Some(server) = OwnServer::start(&[]).await else { return };
     let config = server.config().response_timeout(QUICK).connect_timeout(QUICK);

@@ -62,6 +62,15 @@ async fn several_at_once_never_exceed_the_rate_and_use_it_up() {
 }
 
 #[tokio::test]
+async fn a_bucket_is_remembered_for_longer_than_a_call_takes_to_earn() {
+    let Some(server) = OwnServer::start(&[]).await else { return };
+    let (rates, day) = (rate_of(&server.config()), 86_400.0);
+    assert_eq!(rates.ask("x", Rate::new(1.0 / day, 1.0), 1).await.unwrap().starts.len(), 1);
+    let seconds: f64 = server.cli(&["TTL", "collector:rate:x"]).trim().parse().unwrap();
+    assert!(seconds > day && seconds < day + 4_000.0, "{seconds}");
+}
+
+#[tokio::test]
 async fn a_full_bucket_may_be_emptied_at_once_and_a_new_one_has_one_call() {
     let Some(config) = server::given() else { return };
     let (rates, rate) = (rate_of(&config), Rate::new(1.0, 20.0));
