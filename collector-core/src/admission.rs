@@ -365,6 +365,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn without_its_shared_rate_nothing_is_claimed_for_an_account() {
+        let now = Instant::now();
+        let limits = Limits { per_second: Some(100.0), ..Limits::default() };
+        let mut account = Admission::sharing(limits, HostHold::default());
+        assert!(account.room(now) > 0);
+        let (_, asked) = account.permits_wanted(now, 5).unwrap();
+        assert!(account.permits_failed(now));
+        assert_eq!(account.room(now + Duration::from_secs(60)), 0);
+        let permits = Permits { starts: vec![Duration::ZERO; asked], next: Duration::ZERO };
+        account.permits_wanted(now + Duration::from_secs(60), 0).unwrap();
+        assert!(account.permits_granted(now, asked, &permits, 0.5));
+        assert!(account.room(now) > 0);
+        assert_eq!(fill(&mut account, now), asked);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_crowd_of_failures_halves_once_and_clean_windows_grow_by_one() {
         let now = Instant::now();
         let mut account = account(16);

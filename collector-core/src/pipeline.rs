@@ -239,8 +239,8 @@ impl<D: Domain> Pipeline<D> {
         self
     }
 
-    /// Keeps told rates together with other processes; without this, each process keeps them for itself. Rates that
-    /// are learned stay each process's own.
+    /// Keeps told rates together with other processes of this namespace; without this, each process keeps them for
+    /// itself. Rates that are learned stay each process's own.
     #[must_use]
     pub fn rate(mut self, rate: impl SharedRate) -> Self {
         self.rate = Some(Arc::new(rate));

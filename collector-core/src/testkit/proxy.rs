@@ -5,6 +5,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,7 +39,10 @@ pub struct TcpProxy {
     path: watch::Sender<Path>,
     /// Counts the cuts.
     cuts: watch::Sender<u64>,
-    accepting: AbortHandle,
+    /// Connections up to this number hang.
+    held: watch::Sender<u64>,
+    accepted: Arc<AtomicU64>,
+    accepting: Option<AbortHandle>,
 }
 
 impl TcpProxy {
@@ -48,10 +53,22 @@ impl TcpProxy {
     pub async fn to(server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let (path, cuts) = (watch::Sender::default(), watch::Sender::default());
-        let line = Line { server, path: path.subscribe(), cuts: cuts.subscribe() };
-        let accepting = tokio::spawn(accept(listener, line)).abort_handle();
-        Ok(Self { address, path, cuts, accepting })
+        let (path, cuts, held) = Default::default();
+        let accepted = Arc::new(AtomicU64::new(0));
+        let mut proxy = Self { address, path, cuts, held, accepted, accepting: None };
+        proxy.accepting = Some(tokio::spawn(accept(listener, proxy.line(server))).abort_handle());
+        Ok(proxy)
+    }
+
+    fn line(&self, server: SocketAddr) -> Line {
+        Line {
+            server,
+            path: self.path.subscribe(),
+            cuts: self.cuts.subscribe(),
+            held: self.held.subscribe(),
+            accepted: Arc::clone(&self.accepted),
+            number: 0,
+        }
     }
 
     /// Where clients connect to.
@@ -64,6 +81,16 @@ impl TcpProxy {
         self.path.send_replace(path);
     }
 
+    /// Makes the connections that exist hang, whatever becomes of their client; newer ones do not.
+    pub fn hold(&self) {
+        self.held.send_replace(self.accepted.load(Ordering::SeqCst));
+    }
+
+    /// Lets pass what was held.
+    pub fn let_go(&self) {
+        self.held.send_replace(0);
+    }
+
     /// Ends the connections that exist.
     pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
@@ -72,7 +99,9 @@ impl TcpProxy {
 
 impl Drop for TcpProxy {
     fn drop(&mut self) {
-        self.accepting.abort();
+        if let Some(accepting) = &self.accepting {
+            accepting.abort();
+        }
     }
 }
 
@@ -82,6 +111,20 @@ struct Line {
     server: SocketAddr,
     path: watch::Receiver<Path>,
     cuts: watch::Receiver<u64>,
+    held: watch::Receiver<u64>,
+    accepted: Arc<AtomicU64>,
+    /// Of the connection, from 1.
+    number: u64,
+}
+
+impl Line {
+    /// Waits until bytes pass; how.
+    async fn passable(&mut self) -> io::Result<Path> {
+        let number = self.number;
+        self.held.wait_for(|held| *held < number).await.map_err(io::Error::other)?;
+        let path = self.path.wait_for(|path| *path != Path::Hang).await.map_err(io::Error::other)?;
+        Ok(*path)
+    }
 }
 
 async fn accept(mut listener: TcpListener, line: Line) {
@@ -101,6 +144,7 @@ async fn accept(mut listener: TcpListener, line: Line) {
                 let Ok((client, _)) = accepted else { return };
                 let mut line = line.clone();
                 line.cuts.mark_unchanged();
+                line.number = line.accepted.fetch_add(1, Ordering::SeqCst) + 1;
                 connections.spawn(serve(client, line));
             }
         }
@@ -121,25 +165,35 @@ async fn refuse_until_open(
     socket.listen(1_024)
 }
 
-/// Serves one connection until either side or a cut ends it.
+/// Serves one connection until both sides or a cut end it.
 async fn serve(client: TcpStream, line: Line) -> io::Result<()> {
-    let Line { server, path, mut cuts } = line;
-    let mut open = path.clone();
-    // Whoever hangs does not even find out whether the server is there.
-    drop(open.wait_for(|path| *path != Path::Hang).await.map_err(io::Error::other)?);
-    let server = TcpStream::connect(server).await?;
-    // A cut is felt as such: what is under way is thrown away.
-    for stream in [&client, &server] {
-        stream.set_nodelay(true)?;
-        stream.set_zero_linger()?;
-    }
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let answers = path.clone();
+    let mut cuts = line.cuts.clone();
     tokio::select! {
-        done = pump(from_client, to_server, path, Direction::Asked) => done,
-        done = pump(from_server, to_client, answers, Direction::Answered) => done,
+        done = relay(client, line) => done,
         _ = cuts.changed() => Ok(()),
     }
+}
+
+async fn relay(client: TcpStream, line: Line) -> io::Result<()> {
+    let (mut asking, mut answering) = (line.clone(), line);
+    cut_hard(&client)?;
+    // Whoever hangs does not even find out whether the server is there.
+    asking.passable().await?;
+    let server = TcpStream::connect(asking.server).await?;
+    cut_hard(&server)?;
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    // Either side may end first: what the other has said before still gets through.
+    tokio::try_join!(
+        pump(from_client, to_server, &mut asking, Direction::Asked),
+        pump(from_server, to_client, &mut answering, Direction::Answered),
+    )
+    .map(drop)
+}
+
+/// Has a cut felt as such: what is under way is thrown away.
+fn cut_hard(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_zero_linger()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -151,7 +205,7 @@ enum Direction {
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut path: watch::Receiver<Path>,
+    line: &mut Line,
     direction: Direction,
 ) -> io::Result<()> {
     let mut piece = vec![0; 64 << 10];
@@ -160,8 +214,7 @@ async fn pump(
         if read == 0 {
             return to.shutdown().await;
         }
-        let path = *path.wait_for(|path| *path != Path::Hang).await.map_err(io::Error::other)?;
-        match path {
+        match line.passable().await? {
             Path::Mute if direction == Direction::Answered => continue,
             Path::Slow(pause) => sleep(pause).await,
             Path::Open | Path::Hang | Path::Mute | Path::Refuse => {}
@@ -235,6 +288,45 @@ mod tests {
         assert!(say(&mut stream, SOON).await.is_err());
         proxy.set(Path::Open);
         say(&mut stream, LIMIT).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_mute_server_still_hears() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let proxy = TcpProxy::to(listener.local_addr().unwrap()).await.unwrap();
+        proxy.set(Path::Mute);
+        let mut client = connect(&proxy).await;
+        client.write_all(b"ping").await.unwrap();
+        let (mut server, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
+        let mut heard = [0; 4];
+        timeout(LIMIT, server.read_exact(&mut heard)).await.unwrap().unwrap();
+        assert_eq!(&heard, b"ping");
+        server.write_all(b"pong").await.unwrap();
+        assert!(timeout(SOON, client.read(&mut heard)).await.is_err(), "it was heard");
+    }
+
+    #[tokio::test]
+    async fn what_hangs_from_the_beginning_is_cut_too() {
+        let proxy = echo().await;
+        proxy.set(Path::Hang);
+        let mut stream = connect(&proxy).await;
+        assert!(say(&mut stream, SOON).await.is_err());
+        proxy.cut();
+        let ended = timeout(LIMIT, stream.read(&mut [0; 4])).await.unwrap();
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_waits_while_newer_connections_pass() {
+        let proxy = echo().await;
+        let mut old = connect(&proxy).await;
+        say(&mut old, LIMIT).await.unwrap();
+        proxy.hold();
+        assert!(say(&mut old, SOON).await.is_err());
+        say(&mut connect(&proxy).await, LIMIT).await.unwrap();
+        proxy.let_go();
+        let mut late = [0; 4];
+        timeout(LIMIT, old.read_exact(&mut late)).await.unwrap().unwrap();
     }
 
     #[tokio::test]

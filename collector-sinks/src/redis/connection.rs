@@ -12,7 +12,7 @@ use redis::{AsyncConnectionConfig, RedisResult};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -36,7 +36,26 @@ struct Inner {
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
-    driver: Arc<JoinSet<()>>,
+    driver: Arc<Driver>,
+}
+
+struct Driver {
+    /// Ends the task when it is dropped.
+    _task: JoinSet<()>,
+    handle: AbortHandle,
+}
+
+impl Link {
+    fn driven(connection: MultiplexedConnection, driver: impl Future<Output = ()> + Send + 'static) -> Self {
+        let mut task = JoinSet::new();
+        let handle = task.spawn(driver);
+        Self { connection, driver: Arc::new(Driver { _task: task, handle }) }
+    }
+
+    /// Whether the server has hung up meanwhile, as it does with connections that were idle for long.
+    fn is_over(&self) -> bool {
+        self.driver.handle.is_finished()
+    }
 }
 
 /// What everybody is told who waited for the same attempt.
@@ -94,11 +113,11 @@ impl Redis {
     /// The connection; a new one if there is none.
     async fn link(&self) -> Result<Link> {
         let asked = Instant::now();
-        if let Some(link) = self.0.current().clone() {
+        if let Some(link) = self.0.usable() {
             return Ok(link);
         }
         let mut failed = self.0.connecting.lock().await;
-        if let Some(link) = self.0.current().clone() {
+        if let Some(link) = self.0.usable() {
             return Ok(link);
         }
         if let Some(failure) = failed.as_ref().filter(|failure| failure.at >= asked) {
@@ -160,10 +179,8 @@ impl Redis {
         let login = self.0.config.login();
         let (connection, driver) = MultiplexedConnection::new_with_config(login, stream, options)
             .await
-            .map_err(|cause| error::refused(&self.0.address, cause))?;
-        let mut task = JoinSet::new();
-        task.spawn(driver);
-        Ok(Link { connection, driver: Arc::new(task) })
+            .map_err(|cause| error::turned_away(&self.0.address, cause))?;
+        Ok(Link::driven(connection, driver))
     }
 }
 
@@ -174,6 +191,10 @@ impl fmt::Debug for Redis {
 }
 
 impl Inner {
+    fn usable(&self) -> Option<Link> {
+        self.current().clone().filter(|link| !link.is_over())
+    }
+
     fn current(&self) -> MutexGuard<'_, Option<Link>> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }

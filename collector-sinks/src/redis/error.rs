@@ -76,6 +76,16 @@ fn missing_right(said: &str) -> String {
     format!("the Redis user may not run `{command}`: grant it with `ACL SETUSER … +{command}`")
 }
 
+/// Logging in fails.
+pub(super) fn turned_away(address: &str, error: RedisError) -> Error {
+    if !error.is_io_error() {
+        return refused(address, error);
+    }
+    let message =
+        "the server hung up at the first word; write rediss:// if it wants TLS, and check that it is Redis";
+    Error::new(ErrorKind::Unavailable, message).with("server", address).caused_by(error)
+}
+
 /// The network refuses the connection.
 pub(super) fn unreachable(address: &str, error: io::Error) -> Error {
     let message = match error.kind() {

@@ -13,7 +13,7 @@ use super::{Redis, error};
 /// A bucket by elapsed time, on the server's clock: spacing of calls and slack of the bucket in µs, how far ahead, how
 /// many at most. Answers with the µs until each granted call, and until the first that was not.
 ///
-/// The key holds the moment at which the bucket is full again. A bucket nobody knows has one call in it: if the server
+/// The key holds the moment at which the bucket is full again, and lasts an hour longer. A bucket nobody knows has one call in it: if the server
 /// lost it, others may just have emptied it. One that is emptier than calls can have made it was written under another
 /// clock; `min` has its arguments in this order so that what is no number counts as that. `collector_core`'s rate in
 /// memory does the same sums.
@@ -34,7 +34,8 @@ while true do
   answer[#answer + 1] = math.ceil(start - now)
   full_at = math.max(full_at, start) + spacing
 end
-redis.call('SET', KEYS[1], string.format('%.3f', full_at), 'PX', 3600000)
+local keep = 3600000 + math.max(0, full_at - now) / 1000
+redis.call('SET', KEYS[1], string.format('%.3f', full_at), 'PX', string.format('%.0f', keep))
 return answer";
 
 /// A [`SharedRate`] on Redis or Valkey: one round trip for all calls of the next 50 ms.

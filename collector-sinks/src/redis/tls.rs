@@ -55,6 +55,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_provider_is_installed_for_the_process() {
+        connector(None).unwrap();
+        assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
     fn a_private_ca_that_is_none_is_refused() {
         for (pem, why) in [
             ("", "holds no certificate"),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use collector_core::error::{Error, ErrorKind};
-use collector_core::testkit::server::{Answer, ScriptServer};
 use collector_sinks::redis::{Redis, RedisConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::server::{self, OwnServer};
 
@@ -59,7 +61,7 @@ async fn each_missing_right_is_named_and_the_documented_ones_suffice() {
         server.cli(&["SCRIPT", "FLUSH"]);
         set_user(&server, "~collector:*", &rest);
         let error = refusal(config.clone()).await;
-        assert_says(&error, ErrorKind::Unauthorized, &missing[1..]);
+        assert_says(&error, ErrorKind::Unauthorized, missing.trim_start_matches('+'));
     }
     set_user(&server, "~elsewhere:*", &RIGHTS);
     assert_says(&refusal(config.clone()).await, ErrorKind::Unauthorized, "may not use our keys");
@@ -89,26 +91,45 @@ async fn a_replica_a_full_server_and_one_that_throws_locks_away() {
 
 #[tokio::test]
 async fn a_shard_of_a_cluster_and_a_database_that_is_not_there() {
-    let Some(server) = OwnServer::start(&["--cluster-enabled", "yes"]).await else { return };
-    // A shard that has a part of the keys; the others are somebody else's.
-    server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "8000"]);
-    server.cli(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
-    let error = refusal(server.config()).await;
-    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::ConfigInvalid), "{error:?}");
+    let cluster = ["--cluster-enabled", "yes"];
+    let (Some(one), Some(other)) = (OwnServer::start(&cluster).await, OwnServer::start(&cluster).await)
+    else {
+        return;
+    };
+    one.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "8000"]);
+    other.cli(&["CLUSTER", "ADDSLOTSRANGE", "8001", "16383"]);
+    one.cli(&["CLUSTER", "MEET", "127.0.0.1", &other.address().port().to_string()]);
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !one.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
+        assert!(Instant::now() < limit, "{}", one.cli(&["CLUSTER", "INFO"]));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_says(&refusal(one.config()).await, ErrorKind::ConfigInvalid, "one shard of a cluster");
 
     let Some(server) = OwnServer::start(&[]).await else { return };
     let beyond = RedisConfig::parse(&format!("redis://{}/4711", server.address())).unwrap();
     assert_says(&refusal(beyond).await, ErrorKind::ConfigInvalid, "no database of that number");
 }
 
+/// A server that says this to everybody, and hangs up.
+async fn saying(words: &'static str) -> RedisConfig {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            assert!(stream.read(&mut [0; 64]).await.unwrap() > 0);
+            stream.write_all(words.as_bytes()).await.unwrap();
+        }
+    });
+    RedisConfig::parse(&format!("redis://:hunter2@{address}")).unwrap()
+}
+
 #[tokio::test]
 async fn another_kind_of_server_and_none_at_all() {
-    let web = ScriptServer::start().await.unwrap();
-    web.script([Answer::status(400).body("what?")]);
-    let place = web.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let config = RedisConfig::parse(&format!("redis://:hunter2@{place}")).unwrap();
-    let error = refusal(config.response_timeout(Duration::from_millis(300))).await;
-    assert!(matches!(error.kind(), ErrorKind::ConfigInvalid | ErrorKind::Unavailable), "{error:?}");
+    let web = refusal(saying("HTTP/1.1 400 Bad Request\r\n\r\n").await).await;
+    assert_says(&web, ErrorKind::ConfigInvalid, "is no Redis");
+    let mute = refusal(saying("").await).await;
+    assert_says(&mute, ErrorKind::Unavailable, "hung up at the first word");
 
     let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let error = refusal(RedisConfig::parse(&format!("redis://{nobody}")).unwrap()).await;

@@ -33,6 +33,10 @@ impl LockHarness for OnRedis {
         tokio::time::sleep(time).await;
     }
 
+    fn ttl(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
     async fn outage(&self, on: bool) -> bool {
         self.proxy.set(if on { Path::Refuse } else { Path::Open });
         self.proxy.cut();

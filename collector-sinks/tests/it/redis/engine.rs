@@ -77,7 +77,7 @@ async fn they_never_get_the_same_thing_inside_its_min_hold() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_in_mid_run_starts_nothing_and_the_run_completes_by_itself() {
     let Some(mut server) = OwnServer::start(&[]).await else { return };
-    let quick = Duration::from_millis(300);
+    let quick = Duration::from_millis(500);
     let config = server.config().connect_timeout(quick).response_timeout(quick);
     let source = vendor();
     let options = LeaseOptions { ttl: Duration::from_secs(2), min_hold: Duration::ZERO };

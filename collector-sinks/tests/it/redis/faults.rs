@@ -10,10 +10,12 @@ use collector_sinks::redis::{Redis, RedisConfig, RedisLock};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::server::{self, OwnServer};
+use super::server::{self, OwnServer, Stalls};
 
 const MINUTE: LeaseOptions = LeaseOptions { ttl: Duration::from_secs(60), min_hold: Duration::ZERO };
-const QUICK: Duration = Duration::from_millis(200);
+/// Long enough for a busy machine, short enough to wait for.
+const QUICK: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 
 fn keys(count: usize) -> Vec<LockKey> {
     (0..count).map(|n| LockKey(format!("demo:s:profile:{n}").into())).collect()
@@ -68,6 +70,35 @@ async fn a_caller_that_gives_up_leaves_no_orphans_either() {
     tokio::time::timeout(QUICK, lock.try_acquire_many(&keys(40), MINUTE)).await.unwrap_err();
     proxy.set(Path::Open);
     assert_eq!(take(&lock, 40, MINUTE).await.len(), 39);
+}
+
+#[tokio::test]
+async fn a_request_that_is_carried_out_after_it_was_given_back_is_given_back_again() {
+    let Some(server) = OwnServer::start(&[]).await else { return };
+    let (config, proxy) = behind_proxy(&server).await;
+    let (lock, other) = (server::lock(&config), server::lock(&server.config()));
+    assert_eq!(take(&lock, 1, MINUTE).await.len(), 1);
+    proxy.hold();
+    lock.try_acquire_many(&keys(40), MINUTE).await.unwrap_err();
+    // A new connection: the keys are given back although the server never heard that they were wanted.
+    let elsewhere = [LockKey("demo:elsewhere".into())];
+    lock.try_acquire_many(&elsewhere, MINUTE).await.unwrap();
+    proxy.let_go();
+    until(|| async { take(&other, 40, MINUTE).await.is_empty() }).await;
+    until(|| async {
+        lock.try_acquire_many(&elsewhere, MINUTE).await.unwrap();
+        take(&other, 40, MINUTE).await.len() == 39
+    })
+    .await;
+}
+
+/// Waits for something that has to come about.
+async fn until<F: Future<Output = bool>>(mut met: impl FnMut() -> F) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !met().await {
+        assert!(Instant::now() < limit, "it did not come about");
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 #[tokio::test]
@@ -136,33 +167,52 @@ async fn slow_answers_are_waited_for_and_their_time_is_not_ours() {
     let leases = take(&lock, 2, MINUTE).await;
     assert_eq!(leases.len(), 1);
     assert!(asked.elapsed() >= 2 * QUICK);
-    assert!(leases[0].valid_until() < asked + QUICK + MINUTE.ttl, "the wait was counted as ours");
+    // Of the ttl 1 % is taken off.
+    let latest = asked + MINUTE.ttl - MINUTE.ttl / 100 + QUICK;
+    assert!(leases[0].valid_until() < latest, "the wait was counted as ours");
 }
 
 #[tokio::test]
 async fn loss_is_told_before_the_lease_ends_when_renewals_are_cut() {
     let Some(server) = OwnServer::start(&[]).await else { return };
-    let ttl = Duration::from_millis(1_200);
-    for path in [Path::Refuse, Path::Hang, Path::Mute] {
-        let (config, proxy) = behind_proxy(&server).await;
-        let lock = server::lock(&config.prefix(format!("collector:{path:?}")));
-        let keeper = Arc::new(Keeper::new(Arc::new(lock), LeaseOptions { ttl, min_hold: Duration::ZERO }));
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(Arc::clone(&keeper).run(stop.clone()));
-        let leases = granted(keeper.acquire(keys(100)).await.unwrap());
-        assert_eq!(leases.len(), 100);
-        proxy.set(path);
-        proxy.cut();
-        for lease in &leases {
-            lease.lost().cancelled().await;
+    let told_late = |path| {
+        let server = &server;
+        async move {
+            // Nobody is told anything in time by a process that stands still: then it is tried again.
+            for _ in 0..5 {
+                let stalls = Stalls::watch();
+                let late = cut_off(server, path).await;
+                if late == 0 || stalls.longest() < Duration::from_millis(100) {
+                    return late;
+                }
+            }
+            panic!("this machine stands still all the time");
         }
-        let told = Instant::now();
-        let late = leases.iter().filter(|lease| told > lease.valid_until()).count();
-        assert_eq!(late, 0, "{path:?}: {late} of 100 were told too late");
-        assert_eq!(keeper.watched(), 0);
-        stop.cancel();
-        running.await.unwrap();
+    };
+    let late = tokio::join!(told_late(Path::Refuse), told_late(Path::Hang), told_late(Path::Mute));
+    assert_eq!(late, (0, 0, 0), "of 100 each, refused, hanging and mute");
+}
+
+/// Cuts renewals off; gives how many of 100 leases were told of it too late.
+async fn cut_off(server: &OwnServer, path: Path) -> usize {
+    let (config, proxy) = behind_proxy(server).await;
+    let lock = server::lock(&config.prefix(format!("collector:{:?}", proxy.address())));
+    let options = LeaseOptions { ttl: Duration::from_secs(6), min_hold: Duration::ZERO };
+    let keeper = Arc::new(Keeper::new(Arc::new(lock), options));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&keeper).run(stop.clone()));
+    let leases = granted(keeper.acquire(keys(100)).await.unwrap());
+    assert_eq!(leases.len(), 100);
+    proxy.set(path);
+    proxy.cut();
+    for lease in &leases {
+        lease.lost().cancelled().await;
     }
+    let told = Instant::now();
+    assert_eq!(keeper.watched(), 0);
+    stop.cancel();
+    running.await.unwrap();
+    leases.iter().filter(|lease| told > lease.valid_until()).count()
 }
 
 #[tokio::test]
@@ -180,6 +230,18 @@ async fn a_server_that_comes_back_empty_loses_leases_and_brings_none_back() {
     assert_eq!(lock.renew_many(&leases).await.unwrap(), [Renewed::Lost; 10]);
     assert_eq!(take(&other, 10, MINUTE).await.len(), 10, "a renewal set a lost key again");
     assert_eq!(lock.release_many(leases).await.unwrap(), [Released::NotOurs; 10]);
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_while_nobody_asked_is_made_anew() {
+    let Some(server) = OwnServer::start(&[]).await else { return };
+    let lock = server::lock(&server.config());
+    let leases = take(&lock, 3, MINUTE).await;
+    let killed = server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    assert_eq!(killed.trim(), "1");
+    // Until the end has arrived here.
+    tokio::time::sleep(PAUSE).await;
+    assert_eq!(lock.renew_many(&leases).await.unwrap(), [Renewed::Held; 3]);
 }
 
 #[tokio::test]

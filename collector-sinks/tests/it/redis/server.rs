@@ -2,11 +2,14 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use collector_core::testkit::proxy::TcpProxy;
 use collector_sinks::redis::{Redis, RedisConfig, RedisLock};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// The URL of the server that is given to the tests.
 const GIVEN: &str = "COLLECTOR_TEST_REDIS";
@@ -50,6 +53,39 @@ pub(crate) async fn given_behind_proxy() -> Option<(RedisConfig, TcpProxy)> {
     Some((own_keys(RedisConfig::parse(&front).unwrap()), proxy))
 }
 
+/// Notices when this process does not get to run.
+pub(crate) struct Stalls {
+    longest: Arc<AtomicU64>,
+    watching: tokio::task::AbortHandle,
+}
+
+impl Stalls {
+    pub(crate) fn watch() -> Self {
+        let longest = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&longest);
+        let watching = tokio::spawn(async move {
+            loop {
+                let slept = Instant::now();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let over = slept.elapsed().saturating_sub(Duration::from_millis(10));
+                seen.fetch_max(over.as_millis() as u64, Ordering::SeqCst);
+            }
+        });
+        Self { longest, watching: watching.abort_handle() }
+    }
+
+    /// The longest time for which nothing ran, so far.
+    pub(crate) fn longest(&self) -> Duration {
+        Duration::from_millis(self.longest.load(Ordering::SeqCst))
+    }
+}
+
+impl Drop for Stalls {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
 pub(crate) fn lock(config: &RedisConfig) -> RedisLock {
     RedisLock::new(Redis::new(config.clone()).unwrap())
 }
@@ -69,14 +105,19 @@ impl OwnServer {
             skip("no redis-server is installed");
             return None;
         }
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let folder = TempDir::new().unwrap();
-        let options: Vec<String> =
-            options.iter().map(|option| option.replace("PORT", &port.to_string())).collect();
-        let child = spawn(port, &folder, &options);
-        let server = Self { port, options, folder, child };
-        server.until_up().await;
-        Some(server)
+        // Somebody else may take the port before the server does; then it ends at once.
+        for _ in 0..5 {
+            let port = free_port();
+            let folder = TempDir::new().unwrap();
+            let options: Vec<String> =
+                options.iter().map(|option| option.replace("PORT", &port.to_string())).collect();
+            let child = spawn(port, &folder, &options);
+            let mut server = Self { port, options, folder, child };
+            if server.is_up().await {
+                return Some(server);
+            }
+        }
+        panic!("no server starts with {options:?}");
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -97,7 +138,7 @@ impl OwnServer {
     /// Starts it again, with nothing in it.
     pub(crate) async fn restart(&mut self) {
         self.child = spawn(self.port, &self.folder, &self.options);
-        self.until_up().await;
+        assert!(self.is_up().await, "the server on port {} does not start again", self.port);
     }
 
     /// Makes it stand still, or go on.
@@ -114,21 +155,36 @@ impl OwnServer {
         String::from_utf8(run.stdout).unwrap()
     }
 
-    async fn until_up(&self) {
+    /// Waits until it listens; `false` when it ended instead.
+    async fn is_up(&mut self) -> bool {
         for _ in 0..1_000 {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
             if tokio::net::TcpStream::connect(self.address()).await.is_ok() {
-                return;
+                return true;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("the server on port {} does not start", self.port);
+        false
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        self.stand_still(false);
-        self.kill();
+        // One that stands still or has ended already is killed as well. What it says about that helps nobody.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A port that leaves room for a cluster's second one, which is 10,000 higher.
+fn free_port() -> u16 {
+    loop {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        if port < 55_000 {
+            return port;
+        }
     }
 }
 
