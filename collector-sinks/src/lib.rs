@@ -6,6 +6,7 @@
 //! | `sqlite` | [`sql`] | [`Store`](collector_core::store::Store) in one SQLite file |
 //! | `mysql` | [`sql`] | the same on MySQL 8 or MariaDB, shared by many workers |
 //! | `images` | [`images`] | [`Sink`](collector_core::sink::Sink) that fetches pictures and keeps them in a directory |
+//! | `s3` | [`images::s3`] | the same in a bucket |
 //! | `jsonl` | [`jsonl`] | [`Sink`](collector_core::sink::Sink) that appends changes as JSON Lines |
 //! | `sheet` | [`sheet`] | tables as XLSX, CSV and JSON Lines, and creators as their rows |
 //! | `tantivy` | [`tantivy`] | [`Sink`](collector_core::sink::Sink) and [`CreatorIndex`](collector_core::search::CreatorIndex) of creators in a folder |

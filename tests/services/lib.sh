@@ -30,15 +30,20 @@ need_packages() {
     if ((${#missing[@]} == 0)); then
         return
     fi
+    get_package "$package" "${missing[*]}"
+}
+
+# Installs a Debian package if that is possible: get_package PACKAGE WHAT-IS-MISSING
+get_package() {
     if ! command -v apt-get >/dev/null || ((EUID != 0)); then
-        not_available "${missing[*]} not found: install the package $package, or run this as root on Debian"
+        not_available "$2 not found: install the package $1, or run this as root on Debian"
     fi
-    say "installing $package"
+    say "installing $1"
     # One at a time: another checkout may be installing as well.
     (
         flock 9
-        install_package "$package" || { apt-get -qq update && install_package "$package"; }
-    ) 9</var/cache/apt >&2 || not_available "apt-get could not install $package"
+        install_package "$1" || { apt-get -qq update && install_package "$1"; }
+    ) 9</var/cache/apt >&2 || not_available "apt-get could not install $1"
 }
 
 # RUNLEVEL keeps what is installed from starting by itself.
@@ -62,6 +67,14 @@ free_port() {
 }
 
 is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Whether HTTP is spoken at a port.
+speaks_http() {
+    local line
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'GET / HTTP/1.0\r\n\r\n' >&3
+    IFS= read -r -t 2 line <&3 && [[ $line == HTTP/* ]]
+}
 
 # The server's password, chosen at its first start.
 secret_of() {

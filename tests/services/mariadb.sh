@@ -25,8 +25,9 @@ user=$user
 skip-name-resolve
 character-set-server=utf8mb4
 CNF
+    # By force: it also works where the machine's own name cannot be looked up.
     if [[ ! -d $dir/data/mysql ]] && ! (cd "$dir" && mariadb-install-db --defaults-file="$dir/my.cnf" --user="$user" \
-        --auth-root-authentication-method=socket --auth-root-socket-user="$user" --skip-test-db) >>"$dir/log" 2>&1; then
+        --auth-root-authentication-method=socket --auth-root-socket-user="$user" --skip-test-db --force) >>"$dir/log" 2>&1; then
         fail "$dir" "mariadb-install-db failed"
     fi
     launch "$dir" mariadbd --defaults-file="$dir/my.cnf"

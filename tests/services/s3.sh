@@ -17,7 +17,7 @@ start_server() {
     mkdir -p "$dir/data/$bucket"
     launch "$dir" "$root/bin/s3s-fs" --host 127.0.0.1 --port "$port" --access-key collector --secret-key "$secret" \
         "$dir/data"
-    wait_until "$dir" "$port" 20 answers "$port"
+    wait_until "$dir" "$port" 20 speaks_http "$port"
     {
         export_line COLLECTOR_TEST_S3 "http://127.0.0.1:$port/$bucket"
         export_line COLLECTOR_TEST_S3_ACCESS_KEY collector
@@ -42,14 +42,6 @@ install_once() {
         not_available "cargo could not install s3s-fs $version"
     fi
     rm -rf "$build"
-}
-
-# Whether HTTP is spoken at a port.
-answers() {
-    local line
-    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
-    printf 'GET / HTTP/1.0\r\n\r\n' >&3
-    IFS= read -r -t 2 line <&3 && [[ $line == HTTP/* ]]
 }
 
 main "$@"

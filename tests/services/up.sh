@@ -44,6 +44,7 @@ start() {
 bring_up mariadb COLLECTOR_TEST_MYSQL
 bring_up redis COLLECTOR_TEST_REDIS
 bring_up s3 COLLECTOR_TEST_S3
+bring_up moto COLLECTOR_TEST_S3_STRICT
 if [[ -x $here/opensearch.sh ]]; then
     bring_up opensearch COLLECTOR_TEST_SEARCH
 fi

@@ -13,11 +13,13 @@ mod refusals;
 mod services;
 mod ssrf;
 mod stage;
+#[cfg(feature = "s3")]
+mod strict;
 mod sweeps;
 mod upkeep;
 mod writes;
 
-/// Where the tests of this module keep pictures; those of `bucket` have another.
+/// Where the tests of this module keep pictures; those of `bucket` and `strict` have another.
 fn home() -> place::Place {
     place::Place::folder()
 }

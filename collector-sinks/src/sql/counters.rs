@@ -98,8 +98,7 @@ impl Counters {
         }
         let changes = self.change.iter().zip(&self.loaded).enumerate();
         let changed = changes.filter(|(_, (change, _))| **change != 0);
-        let rows = changed
-            .map(|(id, (change, loaded))| [int(id as u64), int(loaded.saturating_add_signed(*change))]);
+        let rows = changed.map(|(id, (change, loaded))| [int(id as u64), int(loaded.saturating_add_signed(*change))]);
         tx.insert(&SAVE, rows.collect()).await
     }
 
@@ -111,9 +110,7 @@ impl Counters {
         }
         let cases: String = TOTALS.map(|id| format!(" WHEN {id} THEN ?")).collect();
         let (first, last) = (TOTALS.start(), TOTALS.end());
-        let add = format!(
-            "UPDATE @counter SET n = n + CASE id{cases} ELSE 0 END WHERE id BETWEEN {first} AND {last}"
-        );
+        let add = format!("UPDATE @counter SET n = n + CASE id{cases} ELSE 0 END WHERE id BETWEEN {first} AND {last}");
         tx.run(&add, totals.iter().map(|change| signed(*change)).collect()).await
     }
 

@@ -81,9 +81,7 @@ impl Database {
     /// Begins a transaction that may write; in a file it waits for the one before it.
     pub(super) async fn write(&self) -> Result<Session> {
         if !self.writes() {
-            return Err(self
-                .place
-                .name(Error::new(ErrorKind::Storage, "the store is open for reading only")));
+            return Err(self.place.name(Error::new(ErrorKind::Storage, "the store is open for reading only")));
         }
         self.begin(true).await
     }
@@ -160,9 +158,7 @@ impl Database {
     pub(super) async fn tidy(&self) -> Result<()> {
         match &self.link {
             #[cfg(feature = "sqlite")]
-            Link::File(file) => {
-                file.checkpoint().await.map_err(|error| super::error::storage(&self.place, error))
-            }
+            Link::File(file) => file.checkpoint().await.map_err(|error| super::error::storage(&self.place, error)),
             #[cfg(feature = "mysql")]
             Link::Server(_) => Ok(()),
         }

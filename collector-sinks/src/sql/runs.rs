@@ -61,7 +61,11 @@ impl RunBooks {
 }
 
 /// Begins a run, or goes on with an unfinished one of the same key.
-pub(super) async fn begin(write: &mut Write, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
+pub(super) async fn begin(
+    write: &mut Write,
+    spec: &RunSpec,
+    now: Timestamp,
+) -> Result<Begun> {
     let unfinished = "SELECT id FROM @run WHERE spec = ? AND ended IS NULL ORDER BY id DESC LIMIT 1";
     // A run also waits for what was owed when it began: it is complete when everything is everywhere.
     let owed = int(write.counters.get(Counter::Commit));

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use collector_core::error::{Error, ErrorKind};
-use object_store::client::HttpErrorKind;
+use object_store::client::{HttpError, HttpErrorKind};
 
 use super::service::{Lost, Part, Refusal};
 
@@ -13,10 +13,17 @@ pub(in crate::images) fn explain(error: &object_store::Error) -> Option<Error> {
     if let Some(refusal) = find::<Refusal>(error) {
         return Some(refused(refusal));
     }
-    if let Some(lost) = find::<Lost>(error) {
-        return Some(unreached(lost, find::<rustls::Error>(error)));
+    let (part, kind) = lost(error)?;
+    Some(unreached(part, kind, find(error)).caused_by(innermost(error).to_string()))
+}
+
+/// Who did not answer completely, and in which way. An answer that ends in its middle comes without a name, and it was
+/// the bucket's: what comes from elsewhere is short.
+fn lost(error: &object_store::Error) -> Option<(Part, HttpErrorKind)> {
+    match find::<Lost>(error) {
+        Some(lost) => Some((lost.part, lost.kind)),
+        None => find::<HttpError>(error).map(|error| (Part::Bucket, error.kind())),
     }
-    None
 }
 
 /// Whether two writers of one object met.
@@ -26,13 +33,10 @@ pub(super) fn is_conflict(error: &object_store::Error) -> bool {
 
 /// Whether a failure says nothing about the next object: the server was asked too much, or did not answer in time.
 pub(super) fn is_passing(error: &object_store::Error) -> bool {
-    match (find::<Refusal>(error), find::<Lost>(error)) {
-        (Some(refusal), _) => refusal.part == Part::Bucket && passes(refusal),
-        (None, Some(lost)) => {
-            lost.part == Part::Bucket && !matches!(lost.kind, HttpErrorKind::Connect | HttpErrorKind::Decode)
-        }
-        (None, None) => false,
+    if let Some(refusal) = find::<Refusal>(error) {
+        return refusal.part == Part::Bucket && passes(refusal);
     }
+    lost(error).is_some_and(|(part, kind)| part == Part::Bucket && kind != HttpErrorKind::Connect)
 }
 
 fn passes(refusal: &Refusal) -> bool {
@@ -90,7 +94,7 @@ fn by_status(refusal: &Refusal) -> (ErrorKind, String) {
         }
         429 | 503 => (ErrorKind::RateLimited, "the server is asked too much: it is tried again".to_owned()),
         // Every server that speaks S3 says which of its errors it is, except to HEAD.
-        300..=499 if refusal.code.is_empty() => {
+        200..=499 if refusal.code.is_empty() => {
             let remedy = "what answers at `endpoint` does not speak S3: correct host, port and http or https";
             (ErrorKind::ConfigInvalid, remedy.to_owned())
         }
@@ -103,8 +107,8 @@ fn region(refusal: &Refusal) -> (ErrorKind, String) {
     (ErrorKind::ConfigInvalid, format!("the bucket is in {place}: set `region`"))
 }
 
-fn unreached(lost: &Lost, tls: Option<&rustls::Error>) -> Error {
-    let (kind, what) = match (lost.part, tls, lost.kind) {
+fn unreached(part: Part, kind: HttpErrorKind, tls: Option<&rustls::Error>) -> Error {
+    let (kind, what) = match (part, tls, kind) {
         (Part::Credentials, ..) => (
             ErrorKind::Unauthorized,
             "no credentials: none are given, and the service that gives them to machines does not answer; give the \
@@ -124,7 +128,7 @@ fn unreached(lost: &Lost, tls: Option<&rustls::Error>) -> Error {
         ),
         _ => (ErrorKind::Unavailable, "the bucket's server did not answer completely"),
     };
-    Error::new(kind, what).caused_by(innermost(lost).to_string())
+    Error::new(kind, what)
 }
 
 /// The first cause of a kind.

@@ -23,6 +23,9 @@ const MOST_SAID: usize = 16 << 10;
 /// As much of the server's message as is shown.
 const SHOWN: usize = 200;
 
+/// The right to list.
+const LIST: &str = "s3:ListBucket";
+
 /// Who was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -105,7 +108,7 @@ impl HttpService for Service {
         let right = right(&request);
         let response = self.client.call(request).await.map_err(|error| lost(part, error))?;
         let status = response.status().as_u16();
-        if matches!(status, 200..=299 | 304 | 412) {
+        if matches!(status, 200..=299 | 304 | 412) && !is_other_list(right, &response) {
             return Ok(response);
         }
         let (head, body) = response.into_parts();
@@ -149,9 +152,15 @@ fn right(request: &HttpRequest) -> &'static str {
         "PUT" if request.headers().contains_key("x-amz-copy-source") => "s3:PutObject and s3:GetObject",
         "PUT" => "s3:PutObject",
         "DELETE" => "s3:DeleteObject",
-        "GET" if request.uri().query().is_some_and(|query| query.contains("list-type")) => "s3:ListBucket",
+        "GET" if request.uri().query().is_some_and(|query| query.contains("list-type")) => LIST,
         _ => "s3:GetObject",
     }
+}
+
+/// Whether a list came from something else than S3, whose lists are XML; a page for people can be read as an empty list.
+fn is_other_list(right: &str, response: &HttpResponse) -> bool {
+    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+    right == LIST && !kind.is_some_and(|kind| kind.contains("xml"))
 }
 
 /// The beginning of a body; a part that does not come is left out.

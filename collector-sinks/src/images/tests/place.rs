@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(feature = "s3")]
+use futures_util::StreamExt;
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
 
+#[cfg(feature = "s3")]
+use super::services;
 #[cfg(feature = "s3")]
 use crate::images::s3::{self, BucketAccess, BucketConfig};
 use crate::images::{ImagesConfig, ImagesSink};
@@ -30,18 +34,17 @@ impl Place {
         }
     }
 
-    /// A prefix in the bucket of the tests; where there is none, a folder after all.
+    /// A prefix in the bucket that this variable names; where there is none, a folder after all.
     #[cfg(feature = "s3")]
-    pub(super) fn bucket() -> Self {
-        let place = Self::folder();
-        let bucket = super::services::find("COLLECTOR_TEST_S3").map(|url| {
-            let own = place.folder.path().file_name().unwrap().to_str().unwrap().trim_matches('.').to_owned();
-            let key = super::services::find("COLLECTOR_TEST_S3_ACCESS_KEY").unwrap();
-            let secret = super::services::find("COLLECTOR_TEST_S3_SECRET_KEY").unwrap();
-            let url = format!("{url}/test-{}-{own}", std::process::id());
-            (BucketConfig::at(&url).unwrap(), BucketAccess::key(key, secret).unwrap())
+    pub(super) fn bucket(variable: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let bucket = services::find(variable).map(|url| {
+            let own = folder.path().file_name().unwrap().to_str().unwrap().trim_matches('.').to_owned();
+            let config = BucketConfig::at(&format!("{url}/test-{}-{own}", std::process::id())).unwrap();
+            let part = |name: &str| services::find(&format!("{variable}_{name}")).unwrap();
+            (config, BucketAccess::key(part("ACCESS_KEY"), part("SECRET_KEY")).unwrap())
         });
-        Self { bucket, ..place }
+        Self { folder, bucket }
     }
 
     pub(super) fn is_folder(&self) -> bool {
@@ -92,5 +95,28 @@ impl Place {
 
     pub(super) async fn has(&self, key: &str) -> bool {
         self.store().head(&Path::from(key)).await.is_ok()
+    }
+}
+
+/// Leaves nothing in a bucket, which may be somebody's own.
+#[cfg(feature = "s3")]
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.bucket.is_none() {
+            return;
+        }
+        let store = self.store();
+        let emptied = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let locations = store.list(None).map_ok(|object| object.location).boxed();
+                store.delete_stream(locations).try_collect::<Vec<_>>().await
+            })
+        });
+        let emptied = emptied.join().unwrap();
+        assert!(
+            std::thread::panicking() || emptied.is_ok(),
+            "a bucket is left with a test's pictures: {emptied:?}"
+        );
     }
 }

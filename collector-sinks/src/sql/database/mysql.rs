@@ -90,8 +90,7 @@ pub(super) async fn open(config: &ServerConfig, prefix: &str, writes: bool) -> R
 /// to connect.
 pub(super) async fn over(pool: DatabaseConnection, config: &SqlConfig) -> Result<Database> {
     if pool.get_database_backend() != DbBackend::MySql {
-        let message =
-            "only connections to MySQL or MariaDB can be shared; a SQLite file is opened by its path";
+        let message = "only connections to MySQL or MariaDB can be shared; a SQLite file is opened by its path";
         return Err(Error::new(ErrorKind::ConfigInvalid, message));
     }
     config.validate_prefix()?;
@@ -99,8 +98,7 @@ pub(super) async fn over(pool: DatabaseConnection, config: &SqlConfig) -> Result
     let config = config.server.clone().unwrap_or_else(|| ServerConfig::new("", ""));
     let place = Place::Server { host: "(connections of the caller)".into(), database: String::new() };
     let facts = Facts::of_pool(&pool, &place).await?;
-    let place =
-        Place::Server { host: "(connections of the caller)".into(), database: facts.database.clone() };
+    let place = Place::Server { host: "(connections of the caller)".into(), database: facts.database.clone() };
     facts.check_mode(&place)?;
     let limits = limits(&config, place.clone());
     let keys = Arc::default();
@@ -113,13 +111,7 @@ fn limits(config: &ServerConfig, place: Place) -> Limits {
 }
 
 /// Checks the server and its tables.
-async fn finish(
-    server: Server,
-    place: Place,
-    facts: Facts,
-    prefix: &str,
-    migrate: Migrate,
-) -> Result<Database> {
+async fn finish(server: Server, place: Place, facts: Facts, prefix: &str, migrate: Migrate) -> Result<Database> {
     facts.check_version(&place)?;
     let mut texts = Texts::new(Dialect::MySql, prefix);
     texts.insert_bytes = facts.insert_bytes();
@@ -203,9 +195,9 @@ fn pool(config: &ServerConfig, options: MySqlConnectOptions, distrust: &Distrust
         })
         .before_acquire(move |connection, about| {
             let distrusted = distrust.of(about.age);
-            Box::pin(
-                async move { Ok(!distrusted && (about.idle_for < IDLE || connection.ping().await.is_ok())) },
-            )
+            Box::pin(async move {
+                Ok(!distrusted && (about.idle_for < IDLE || connection.ping().await.is_ok()))
+            })
         })
         .connect_lazy_with(options);
     SqlxMySqlConnector::from_sqlx_mysql_pool(pool)
