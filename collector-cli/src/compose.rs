@@ -255,12 +255,28 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_job_of_the_example_can_be_planned() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs/laptop.toml");
+    fn example(name: &str) -> Config {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs").join(name);
         let text = std::fs::read_to_string(&path).unwrap();
         let env = |_: &str| Some("0123456789abcdef".to_owned());
-        let config = Config::parse(&path, &text, &crate::sources::builtin(), Some(&env)).unwrap();
+        Config::parse(&path, &text, &crate::sources::builtin(), Some(&env)).unwrap()
+    }
+
+    #[test]
+    fn servers_of_the_example_are_understood() {
+        let config = example("servers.toml");
+        let images = config.images.as_ref().map(|options| options.url.to_string());
+        assert_eq!(images.as_deref(), Some("s3://creator-pictures/tiktok"));
+        let (Some(SearchPlace::Server(_)), StorePlace::Server(_), LockPlace::Redis(_)) =
+            (&config.search, &config.store, &config.lock.url)
+        else {
+            panic!("{config:?}");
+        };
+    }
+
+    #[test]
+    fn every_job_of_the_example_can_be_planned() {
+        let config = example("laptop.toml");
         assert!(config.jobs.len() >= 4);
         for job in &config.jobs {
             rehearse(&config, job).unwrap_or_else(|error| panic!("{}: {error}", job.name));
