@@ -49,11 +49,7 @@ async fn find(tx: &Session, ids: &[IdHash], from: &str) -> Result<Vec<(IdHash, R
 }
 
 /// Writes who owns what now; `known` are the identities that had an owner before.
-pub(super) async fn add(
-    tx: &Session,
-    owners: &[(IdHash, RecordKey)],
-    known: &HashSet<IdHash>,
-) -> Result<()> {
+pub(super) async fn add(tx: &Session, owners: &[(IdHash, RecordKey)], known: &HashSet<IdHash>) -> Result<()> {
     let row = |(id, key): &(IdHash, RecordKey)| [hash(id.0), int(key.0)];
     if !tx.dialect().is_shared() {
         return tx.insert(&NEW, owners.iter().map(row).collect()).await;

@@ -18,12 +18,8 @@ const PARK: Insert = Insert {
 };
 
 /// Refused when somebody else began the window meanwhile.
-const BEGIN: Insert = Insert {
-    table: "budget",
-    columns: &["account", "begins", "units", "requests"],
-    key: &[],
-    update: &[],
-};
+const BEGIN: Insert =
+    Insert { table: "budget", columns: &["account", "begins", "units", "requests"], key: &[], update: &[] };
 
 const SPEND: Insert = Insert {
     table: "budget",

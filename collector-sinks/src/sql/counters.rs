@@ -98,7 +98,8 @@ impl Counters {
         }
         let changes = self.change.iter().zip(&self.loaded).enumerate();
         let changed = changes.filter(|(_, (change, _))| **change != 0);
-        let rows = changed.map(|(id, (change, loaded))| [int(id as u64), int(loaded.saturating_add_signed(*change))]);
+        let rows = changed
+            .map(|(id, (change, loaded))| [int(id as u64), int(loaded.saturating_add_signed(*change))]);
         tx.insert(&SAVE, rows.collect()).await
     }
 
@@ -110,16 +111,16 @@ impl Counters {
         }
         let cases: String = TOTALS.map(|id| format!(" WHEN {id} THEN ?")).collect();
         let (first, last) = (TOTALS.start(), TOTALS.end());
-        let add = format!("UPDATE @counter SET n = n + CASE id{cases} ELSE 0 END WHERE id BETWEEN {first} AND {last}");
+        let add = format!(
+            "UPDATE @counter SET n = n + CASE id{cases} ELSE 0 END WHERE id BETWEEN {first} AND {last}"
+        );
         tx.run(&add, totals.iter().map(|change| signed(*change)).collect()).await
     }
 
     /// Whether the keys drawn were too few: then those given since must not be written.
+    #[cfg(feature = "mysql")]
     pub(super) fn is_short(&self) -> bool {
-        #[cfg(feature = "mysql")]
-        return self.drawn.as_ref().is_some_and(Drawn::is_short);
-        #[cfg(not(feature = "mysql"))]
-        false
+        self.drawn.as_ref().is_some_and(Drawn::is_short)
     }
 
     pub(super) fn get(&self, counter: Counter) -> u64 {

@@ -81,7 +81,9 @@ impl Database {
     /// Begins a transaction that may write; in a file it waits for the one before it.
     pub(super) async fn write(&self) -> Result<Session> {
         if !self.writes() {
-            return Err(self.place.name(Error::new(ErrorKind::Storage, "the store is open for reading only")));
+            return Err(self
+                .place
+                .name(Error::new(ErrorKind::Storage, "the store is open for reading only")));
         }
         self.begin(true).await
     }
@@ -141,24 +143,34 @@ impl Database {
         Ok(self.repeat_as(attempt, true).await?.0)
     }
 
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(unused_variables, reason = "calls to a file take as long as they take")
+    )]
     async fn repeat_as<T, F: Future<Output = Result<T>>>(
         &self,
-        mut attempt: impl FnMut() -> F,
+        attempt: impl FnMut() -> F,
         long: bool,
     ) -> Result<(T, bool)> {
         match &self.link {
             #[cfg(feature = "sqlite")]
-            Link::File(_) => Ok((attempt().await?, true)),
+            Link::File(_) => {
+                let mut attempt = attempt;
+                Ok((attempt().await?, true))
+            }
             #[cfg(feature = "mysql")]
             Link::Server(server) => server.repeat(attempt, long).await,
         }
     }
 
     /// Brings a file into order after its last worker is gone.
+    #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only files need it"))]
     pub(super) async fn tidy(&self) -> Result<()> {
         match &self.link {
             #[cfg(feature = "sqlite")]
-            Link::File(file) => file.checkpoint().await.map_err(|error| super::error::storage(&self.place, error)),
+            Link::File(file) => {
+                file.checkpoint().await.map_err(|error| super::error::storage(&self.place, error))
+            }
             #[cfg(feature = "mysql")]
             Link::Server(_) => Ok(()),
         }

@@ -116,8 +116,10 @@ async fn read(tx: &Session, row: &Row) -> Result<DeadLetter> {
 /// Opens what was given up again: a task for its run, a refused change for its sink. Gives how many.
 pub(super) async fn revive(write: &mut Write, letters: &[DeadId]) -> Result<u64> {
     let ids = ints(letters.iter().map(|id| id.0));
-    let rows =
-        write.tx.rows_in("SELECT id, part, task, entity FROM @dead WHERE id IN (?*){lock id}", &[], &ids).await?;
+    let rows = write
+        .tx
+        .rows_in("SELECT id, part, task, entity FROM @dead WHERE id IN (?*){lock id}", &[], &ids)
+        .await?;
     let mut sinks = Sinks::load(&write.tx).await?;
     let mut revived = Vec::new();
     for row in rows {

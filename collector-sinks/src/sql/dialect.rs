@@ -105,6 +105,7 @@ impl Dialect {
     /// | `skip` | as `lock`, without those that others have locked |
     /// | `index X` | the index to use, where the server might choose to lock more rows than asked |
     /// | `where C` | an index needs only the rows for which C holds |
+    #[cfg_attr(not(feature = "mysql"), expect(unused_variables, reason = "nobody else writes to a file"))]
     pub(super) fn word(self, word: &str, locks: bool) -> String {
         match self {
             #[cfg(feature = "sqlite")]
@@ -129,6 +130,7 @@ impl Dialect {
     }
 
     /// What a new schema needs beside the tables all servers share.
+    #[cfg(feature = "mysql")]
     pub(super) fn extra(self) -> &'static [&'static str] {
         match self {
             #[cfg(feature = "sqlite")]

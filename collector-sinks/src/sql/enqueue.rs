@@ -154,7 +154,8 @@ async fn load_known(tx: &Session, ids: &[TaskId]) -> Result<HashMap<TaskId, Know
     hashes.sort_unstable();
     hashes.dedup();
     let hashes: Vec<Value> = hashes.into_iter().map(|id| hash(id.0)).collect();
-    let query = "SELECT hash, id, run, state, finished_at FROM @task{index hash} WHERE hash IN (?*){lock hash}";
+    let query =
+        "SELECT hash, id, run, state, finished_at FROM @task{index hash} WHERE hash IN (?*){lock hash}";
     let mut known = HashMap::new();
     let mut by_key = HashMap::new();
     for row in tx.rows_in(query, &[], &hashes).await? {

@@ -11,7 +11,9 @@ use sea_orm::DbErr;
 use sea_orm::{RuntimeErr, sqlx};
 
 #[cfg(feature = "mysql")]
-pub(super) use server::{Trouble, connecting, gave_up, is_begun_already, is_there_already, short_of_numbers, timed_out, trouble};
+pub(super) use server::{
+    Trouble, connecting, gave_up, is_begun_already, is_there_already, short_of_numbers, timed_out, trouble,
+};
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,11 @@ pub(super) fn storage(place: &Place, error: DbErr) -> Error {
 /// A row is larger than the server takes. Said before it is sent: the server would only hang up.
 pub(super) fn too_large(place: &Place, table: &str, size: usize, limit: usize) -> Error {
     let message = "an answer is larger than the server takes; raise its max_allowed_packet";
-    place.name(Error::new(ErrorKind::Storage, message)).with("table", table).with("bytes", size).with("limit", limit)
+    place
+        .name(Error::new(ErrorKind::Storage, message))
+        .with("table", table)
+        .with("bytes", size)
+        .with("limit", limit)
 }
 
 /// Something in the database is not what this program wrote.

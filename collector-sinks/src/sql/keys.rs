@@ -43,15 +43,14 @@ impl Default for Keys {
 
 impl Keys {
     /// Draws what a transaction needs.
-    pub(super) async fn draw(
-        self: &Arc<Self>,
-        source: Source<'_>,
-        need: Need,
-    ) -> Result<Drawn> {
+    pub(super) async fn draw(self: &Arc<Self>, source: Source<'_>, need: Need) -> Result<Drawn> {
         let generosity = self.generosity.load(Ordering::Relaxed);
         let mut drawn = Drawn { numbers: [const { 0..0 }; COUNTERS], given: 0, keys: Arc::clone(self) };
-        let estimated =
-            [(Counter::EntityKey, need.entities), (Counter::TaskKey, need.tasks), (Counter::DeadKey, need.letters)];
+        let estimated = [
+            (Counter::EntityKey, need.entities),
+            (Counter::TaskKey, need.tasks),
+            (Counter::DeadKey, need.letters),
+        ];
         let mut ahead = self.ahead.lock().await;
         for (counter, count) in estimated {
             let count = count as u64 * generosity;

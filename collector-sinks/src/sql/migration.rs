@@ -8,7 +8,8 @@ use super::schema::VERSIONS;
 use super::session::Session;
 use super::values::{int, text};
 
-const META: &str = "CREATE TABLE IF NOT EXISTS @meta (name {name} NOT NULL PRIMARY KEY, value {int} NOT NULL){clustered}";
+const META: &str =
+    "CREATE TABLE IF NOT EXISTS @meta (name {name} NOT NULL PRIMARY KEY, value {int} NOT NULL){clustered}";
 
 /// The row with the version that is complete.
 const SCHEMA: &str = "schema";
@@ -115,7 +116,8 @@ mod shared {
         let lock = text(format!("collector {}", Digest::of(format!("{name}/{prefix}").as_bytes())));
         let got = tx.one("SELECT GET_LOCK(?, ?)", vec![lock.clone(), int(WAIT_SECONDS)]).await?;
         if got.map_or(Ok(None), |row| row.int_or_null(0))? != Some(1) {
-            let message = "another process has been making the tables for ten minutes; look at it, or try again";
+            let message =
+                "another process has been making the tables for ten minutes; look at it, or try again";
             return Err(tx.place().name(Error::new(ErrorKind::Storage, message)));
         }
         let done = add(&tx).await;

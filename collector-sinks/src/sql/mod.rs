@@ -71,6 +71,8 @@ mod statements;
 mod store;
 mod take;
 mod tasks;
+#[cfg(all(test, feature = "mysql"))]
+mod texts;
 mod values;
 mod verdicts;
 mod workers;

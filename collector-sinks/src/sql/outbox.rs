@@ -39,7 +39,10 @@ pub(super) async fn owe(tx: &Session, sinks: &mut Sinks, wishes: &[Wish], worker
     let all = sinks.mask();
     let known = ints(wishes.iter().filter(|wish| !wish.is_new).map(|wish| wish.key.0));
     let mut before = HashMap::new();
-    for row in tx.rows_in("SELECT entity, owed, since FROM @pending WHERE entity IN (?*){lock entity}", &[], &known).await? {
+    for row in tx
+        .rows_in("SELECT entity, owed, since FROM @pending WHERE entity IN (?*){lock entity}", &[], &known)
+        .await?
+    {
         before.insert(row.int(0)?, (row.int(1)?, row.int(2)?));
     }
     let mut rows = Vec::with_capacity(wishes.len());
@@ -48,7 +51,13 @@ pub(super) async fn owe(tx: &Session, sinks: &mut Sinks, wishes: &[Wish], worker
         let mask = wish.mask & all;
         sinks.wish(mask, owed);
         if owed | mask != 0 {
-            rows.push([int(wish.key.0), int(wish.version), int(owed | mask), int(since.min(wish.since)), int(worker)]);
+            rows.push([
+                int(wish.key.0),
+                int(wish.version),
+                int(owed | mask),
+                int(since.min(wish.since)),
+                int(worker),
+            ]);
         }
     }
     // A newer version does not wait for what the older one waited for.

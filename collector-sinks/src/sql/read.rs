@@ -77,7 +77,7 @@ async fn open(tx: &Session) -> Result<BTreeMap<String, u64>> {
 
 async fn balances(tx: &Session) -> Result<BTreeMap<String, SinkCounts>> {
     let mut balances = BTreeMap::new();
-    for row in tx.rows("SELECT id, name, wanted, stored, superseded, rejected FROM @sink", vec![]).await? {
+    for row in tx.rows("SELECT id, name, wanted, `stored`, superseded, rejected FROM @sink", vec![]).await? {
         let bit = 1 << row.small::<u32>(0)?;
         let pending = tx.one("SELECT COUNT(*) FROM @pending WHERE (owed & ?) <> 0", vec![int(bit)]).await?;
         let counts = SinkCounts {

@@ -61,11 +61,7 @@ impl RunBooks {
 }
 
 /// Begins a run, or goes on with an unfinished one of the same key.
-pub(super) async fn begin(
-    write: &mut Write,
-    spec: &RunSpec,
-    now: Timestamp,
-) -> Result<Begun> {
+pub(super) async fn begin(write: &mut Write, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
     let unfinished = "SELECT id FROM @run WHERE spec = ? AND ended IS NULL ORDER BY id DESC LIMIT 1";
     // A run also waits for what was owed when it began: it is complete when everything is everywhere.
     let owed = int(write.counters.get(Counter::Commit));
@@ -168,7 +164,7 @@ async fn read(tx: &Session, row: &Row, awaited: u64) -> Result<RunState> {
 /// The active sinks that are owed anything, as bits: mostly none, and then nothing needs to be counted.
 async fn awaited(tx: &Session) -> Result<u64> {
     let query = "SELECT s.id FROM @sink s WHERE s.active = 1 \
-                 AND s.wanted > s.stored + s.superseded + s.rejected";
+                 AND s.wanted > s.`stored` + s.superseded + s.rejected";
     let rows = tx.rows(query, vec![]).await?;
     rows.iter().try_fold(0, |mask, row| Ok(mask | 1 << row.small::<u32>(0)?))
 }

@@ -12,8 +12,8 @@ use sea_orm::Value;
 
 use super::counters::Counter;
 use super::dead::{self, Letter};
-use super::outbox::{self, Wish};
 use super::entities;
+use super::outbox::{self, Wish};
 use super::session::Session;
 use super::sinks::{self, Sink, Sinks};
 use super::statements::Insert;

@@ -182,7 +182,10 @@ mod tests {
             texts.list(template, true, 2),
             "SELECT a FROM x_t FORCE INDEX (x_t_ready) WHERE a IN (?,?) ORDER BY a FOR UPDATE"
         );
-        assert_eq!(texts.insert(&INSERT, 1), "INSERT INTO x_t (a, b) VALUES (?,?) ON DUPLICATE KEY UPDATE b = VALUES(b)");
+        assert_eq!(
+            texts.insert(&INSERT, 1),
+            "INSERT INTO x_t (a, b) VALUES (?,?) ON DUPLICATE KEY UPDATE b = VALUES(b)"
+        );
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub(super) async fn take<D: Domain>(
     if others || picked.due || !picked.cold.is_empty() || (picked.scan_from.is_some() && more > 0) {
         // Begun after the look at the queue, so that it sees the commits which made those keys ready.
         let search = Search { tx: database.read().await?, parties, now };
-        let newer = if others { search.outdated(owed, &mut changes, &mut flight.keys).await? } else { vec![] };
+        let newer =
+            if others { search.outdated(owed, &mut changes, &mut flight.keys).await? } else { vec![] };
         let mut found = search.run(owed, &picked, more, &mut flight.keys).await?;
         found.extend(newer);
         changes.extend(search.records(domain, found).await?);

@@ -121,8 +121,7 @@ pub(super) async fn held(
 ) -> Result<HashMap<TaskId, Held>> {
     let Some(worker) = worker_id(tx, worker).await? else { return Ok(HashMap::new()) };
     let ids: Vec<Value> = ids.map(|id| hash(id.0)).collect();
-    let query =
-        "SELECT hash, id, lane, run, claim FROM @task{index hash} WHERE state = 2 AND worker = ? AND hash IN (?*){lock hash}";
+    let query = "SELECT hash, id, lane, run, claim FROM @task{index hash} WHERE state = 2 AND worker = ? AND hash IN (?*){lock hash}";
     let mut held = HashMap::with_capacity(ids.len());
     for row in tx.rows_in(query, &[int(worker)], &ids).await? {
         let (key, lane, run, claim) = (row.int(1)?, row.int(2)?, RunId(row.int(3)?), row.int(4)?);

@@ -224,9 +224,8 @@ pub(super) fn json(value: &(impl Serialize + ?Sized)) -> Result<Value> {
 
 /// The same as text.
 pub(super) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| {
-        Error::new(ErrorKind::Storage, "a value cannot be written as JSON").caused_by(error)
-    })
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Storage, "a value cannot be written as JSON").caused_by(error))
 }
 
 pub(super) fn ints(values: impl IntoIterator<Item = u64>) -> Vec<Value> {

@@ -21,6 +21,7 @@ use super::values::text;
 
 /// What a transaction is expected to add, at most: a wrong guess costs a second attempt.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(not(feature = "mysql"), expect(dead_code, reason = "in a file numbers are given one by one"))]
 pub(super) struct Need {
     pub(super) entities: usize,
     pub(super) tasks: usize,
@@ -50,6 +51,10 @@ mod gate {
 
 impl Write {
     /// Begins a transaction beside others.
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(unused_variables, reason = "in a file numbers are given one by one")
+    )]
     pub(super) async fn begin(database: &Database, need: Need) -> Result<Self> {
         #[cfg(feature = "mysql")]
         if let Some(drawn) = database.draw(need).await? {
@@ -58,8 +63,6 @@ impl Write {
             // Totals are added to, and need not be known.
             return Self::over(tx, Counters::default().drawing(drawn)).await;
         }
-        #[cfg(not(feature = "mysql"))]
-        let _ = need;
         let tx = database.write().await?;
         let counters = Counters::load(&tx).await?;
         Self::over(tx, counters).await
@@ -114,6 +117,10 @@ impl Write {
 
     /// The next number of a kind of which few are given. Where many processes write, others that want one wait until
     /// the end: it is larger than all that became visible before.
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(clippy::unused_async, reason = "only a server has to be asked")
+    )]
     pub(super) async fn number(&mut self, counter: Counter) -> Result<u64> {
         #[cfg(feature = "mysql")]
         if self.tx.dialect().is_shared() {

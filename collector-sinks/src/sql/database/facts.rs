@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::sql::error::{Place, storage, unreadable};
 
-const QUERY: &str = "SELECT VERSION(), CAST(@@max_allowed_packet AS SIGNED), @@SESSION.sql_mode, COALESCE(DATABASE(), '')";
+const QUERY: &str =
+    "SELECT VERSION(), CAST(@@max_allowed_packet AS SIGNED), @@SESSION.sql_mode, COALESCE(DATABASE(), '')";
 
 /// The most bytes in one insert: more gain nothing, and are held in memory on both sides.
 const INSERT_BYTES: usize = 4 << 20;
@@ -49,7 +50,8 @@ impl Facts {
     /// Refuses servers that lack what the store needs, above all `SKIP LOCKED`.
     pub(super) fn check_version(&self, place: &Place) -> Result<()> {
         let version = &self.version;
-        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+        let mut numbers =
+            version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
         let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         let fits = match () {
             () if version.contains("MariaDB") => number >= (10, 6),
@@ -68,7 +70,8 @@ impl Facts {
         if self.sql_mode.contains("STRICT_ALL_TABLES") || self.sql_mode.contains("STRICT_TRANS_TABLES") {
             return Ok(());
         }
-        let message = "the connections cut what is too long instead of refusing it; add STRICT_ALL_TABLES to sql_mode";
+        let message =
+            "the connections cut what is too long instead of refusing it; add STRICT_ALL_TABLES to sql_mode";
         Err(place.name(Error::new(ErrorKind::ConfigInvalid, message)).with("sql_mode", &self.sql_mode))
     }
 
@@ -88,7 +91,12 @@ mod tests {
     use super::*;
 
     fn facts(version: &str) -> Facts {
-        Facts { version: version.into(), max_packet: 16 << 20, sql_mode: String::new(), database: String::new() }
+        Facts {
+            version: version.into(),
+            max_packet: 16 << 20,
+            sql_mode: String::new(),
+            database: String::new(),
+        }
     }
 
     fn place() -> Place {
@@ -97,7 +105,9 @@ mod tests {
 
     #[test]
     fn versions_that_lack_what_is_needed_are_refused() {
-        for fit in ["8.0.36", "8.4.0", "9.1.0", "10.6.0-MariaDB", "10.11.19-MariaDB-0+deb12u1", "11.4.2-MariaDB-log"] {
+        for fit in
+            ["8.0.36", "8.4.0", "9.1.0", "10.6.0-MariaDB", "10.11.19-MariaDB-0+deb12u1", "11.4.2-MariaDB-log"]
+        {
             assert!(facts(fit).check_version(&place()).is_ok(), "{fit}");
         }
         for unfit in ["5.7.44-log", "10.5.23-MariaDB", "8.0.11-TiDB-v7.5.0", "", "5.5.5-10.4.1-MariaDB"] {

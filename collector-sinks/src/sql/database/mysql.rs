@@ -90,7 +90,8 @@ pub(super) async fn open(config: &ServerConfig, prefix: &str, writes: bool) -> R
 /// to connect.
 pub(super) async fn over(pool: DatabaseConnection, config: &SqlConfig) -> Result<Database> {
     if pool.get_database_backend() != DbBackend::MySql {
-        let message = "only connections to MySQL or MariaDB can be shared; a SQLite file is opened by its path";
+        let message =
+            "only connections to MySQL or MariaDB can be shared; a SQLite file is opened by its path";
         return Err(Error::new(ErrorKind::ConfigInvalid, message));
     }
     config.validate_prefix()?;
@@ -98,7 +99,8 @@ pub(super) async fn over(pool: DatabaseConnection, config: &SqlConfig) -> Result
     let config = config.server.clone().unwrap_or_else(|| ServerConfig::new("", ""));
     let place = Place::Server { host: "(connections of the caller)".into(), database: String::new() };
     let facts = Facts::of_pool(&pool, &place).await?;
-    let place = Place::Server { host: "(connections of the caller)".into(), database: facts.database.clone() };
+    let place =
+        Place::Server { host: "(connections of the caller)".into(), database: facts.database.clone() };
     facts.check_mode(&place)?;
     let limits = limits(&config, place.clone());
     let keys = Arc::default();
@@ -111,7 +113,13 @@ fn limits(config: &ServerConfig, place: Place) -> Limits {
 }
 
 /// Checks the server and its tables.
-async fn finish(server: Server, place: Place, facts: Facts, prefix: &str, migrate: Migrate) -> Result<Database> {
+async fn finish(
+    server: Server,
+    place: Place,
+    facts: Facts,
+    prefix: &str,
+    migrate: Migrate,
+) -> Result<Database> {
     facts.check_version(&place)?;
     let mut texts = Texts::new(Dialect::MySql, prefix);
     texts.insert_bytes = facts.insert_bytes();
@@ -195,9 +203,9 @@ fn pool(config: &ServerConfig, options: MySqlConnectOptions, distrust: &Distrust
         })
         .before_acquire(move |connection, about| {
             let distrusted = distrust.of(about.age);
-            Box::pin(async move {
-                Ok(!distrusted && (about.idle_for < IDLE || connection.ping().await.is_ok()))
-            })
+            Box::pin(
+                async move { Ok(!distrusted && (about.idle_for < IDLE || connection.ping().await.is_ok())) },
+            )
         })
         .connect_lazy_with(options);
     SqlxMySqlConnector::from_sqlx_mysql_pool(pool)
@@ -212,7 +220,7 @@ impl Server {
             (false, _) => (Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)),
         };
         let options = TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
-        match self.pool.begin_with_options(options.clone()).await {
+        match self.pool.begin_with_options(options).await {
             // Somebody gave up in the middle of beginning, and the caller's pool did not clean up after it.
             Err(error) if !self.is_ours && is_begun_already(&error) => {
                 self.pool.begin().await?.rollback().await?;

@@ -41,11 +41,14 @@ pub(in crate::sql) fn trouble(error: &Error) -> Trouble {
 const RIGHTS: &str = "the user lacks a right; grant SELECT, INSERT, UPDATE and DELETE on the store's tables, and \
                       CREATE and INDEX to whoever makes them (migrate = \"auto\")";
 const CROWDED: &str = "the server takes no more connections; raise its limit or lower `connections`";
-const READ_ONLY: &str = "the server only reads: a replica, or a primary that was switched; point the url at the primary";
+const READ_ONLY: &str =
+    "the server only reads: a replica, or a primary that was switched; point the url at the primary";
 const FULL: &str = "the server's disk is full; make room, acknowledged work is safe";
-const CONFLICT: &str = "other workers hold or change the same rows again and again; lower the number of workers";
+const CONFLICT: &str =
+    "other workers hold or change the same rows again and again; lower the number of workers";
 const GONE: &str = "the server went away in the middle; it may be starting again";
-const FOREIGN: &str = "the tables are not those of this program; choose another database or set `table_prefix`";
+const FOREIGN: &str =
+    "the tables are not those of this program; choose another database or set `table_prefix`";
 
 /// What each number means to whoever runs the program. Those that are not here are shown with the server's own text.
 const KNOWN: &[(u16, Trouble, &str)] = &[
@@ -53,7 +56,11 @@ const KNOWN: &[(u16, Trouble, &str)] = &[
     (1021, Trouble::Lasting, FULL),
     (1040, Trouble::Away, CROWDED),
     (1044, Trouble::Lasting, RIGHTS),
-    (1045, Trouble::Lasting, "the server refuses the user or its password; check both, and from where the user may come"),
+    (
+        1045,
+        Trouble::Lasting,
+        "the server refuses the user or its password; check both, and from where the user may come",
+    ),
     (1049, Trouble::Lasting, "there is no such database; create it, or correct its name in the url"),
     (1050, Trouble::Lasting, FOREIGN),
     (1053, Trouble::Away, GONE),
@@ -61,11 +68,19 @@ const KNOWN: &[(u16, Trouble, &str)] = &[
     // Two workers added the same thing; the second finds it there when it tries again.
     (1062, Trouble::Conflict, CONFLICT),
     (1114, Trouble::Lasting, FULL),
-    (1129, Trouble::Lasting, "the server has blocked this machine after failed connections; run FLUSH HOSTS there"),
+    (
+        1129,
+        Trouble::Lasting,
+        "the server has blocked this machine after failed connections; run FLUSH HOSTS there",
+    ),
     (1130, Trouble::Lasting, "the server lets nobody in from this machine; check the user's host part"),
     (1142, Trouble::Lasting, RIGHTS),
     (1143, Trouble::Lasting, RIGHTS),
-    (1146, Trouble::Lasting, "a table of the store is missing; restore it from a copy, or open an empty database"),
+    (
+        1146,
+        Trouble::Lasting,
+        "a table of the store is missing; restore it from a copy, or open an empty database",
+    ),
     (1152, Trouble::Away, GONE),
     (1153, Trouble::Lasting, "an answer is larger than the server takes; raise its max_allowed_packet"),
     (1203, Trouble::Away, CROWDED),
@@ -76,9 +91,17 @@ const KNOWN: &[(u16, Trouble, &str)] = &[
     (1290, Trouble::ReadOnly, READ_ONLY),
     (1317, Trouble::Away, GONE),
     (1406, Trouble::Lasting, "a name or text is longer than its column"),
-    (1461, Trouble::Lasting, "the server keeps no more prepared statements; raise its max_prepared_stmt_count"),
+    (
+        1461,
+        Trouble::Lasting,
+        "the server keeps no more prepared statements; raise its max_prepared_stmt_count",
+    ),
     (1568, Trouble::Conflict, CONFLICT),
-    (1698, Trouble::Lasting, "the server knows this user by other means than a password; make a user with one"),
+    (
+        1698,
+        Trouble::Lasting,
+        "the server knows this user by other means than a password; make a user with one",
+    ),
     (1792, Trouble::ReadOnly, READ_ONLY),
     (1836, Trouble::ReadOnly, READ_ONLY),
     (1927, Trouble::Away, GONE),
@@ -103,7 +126,8 @@ pub(super) fn storage(place: &Place, error: &DbErr) -> Error {
     }
 }
 
-const SILENT: &str = "the server does not answer; check that it runs and that the url names its host and port";
+const SILENT: &str =
+    "the server does not answer; check that it runs and that the url names its host and port";
 
 fn of_driver(place: &Place, error: &sqlx::Error) -> Error {
     match error {
@@ -147,7 +171,9 @@ pub(in crate::sql) fn connecting(place: &Place, error: &sqlx::Error) -> Error {
     let advice = match error {
         sqlx::Error::Database(_) => return of_driver(place, error),
         _ if text.contains("certificate") || text.contains("CertVersion") => CERTIFICATE,
-        sqlx::Error::Tls(_) => "the encrypted connection fails; check ssl_mode, and that the server has TLS switched on",
+        sqlx::Error::Tls(_) => {
+            "the encrypted connection fails; check ssl_mode, and that the server has TLS switched on"
+        }
         _ if text.contains("RSA") => {
             "the server takes a password from this user only over an encrypted connection; set ssl_mode to required"
         }
@@ -169,12 +195,21 @@ pub(in crate::sql) fn timed_out(place: &Place, after: Duration) -> Error {
 
 /// More numbers were used than were drawn: the transaction begins again with more.
 pub(in crate::sql) fn short_of_numbers(place: &Place) -> Error {
-    failed(place, Trouble::Conflict, "a transaction adds far more than was expected; add less at once", "none".into())
+    failed(
+        place,
+        Trouble::Conflict,
+        "a transaction adds far more than was expected; add less at once",
+        "none".into(),
+    )
 }
 
 /// An error that lasted until nobody wanted to wait any more.
 pub(in crate::sql) fn gave_up(error: Error, attempts: u32, elapsed: Duration) -> Error {
-    if attempts > 1 { error.with("attempts", attempts).with("elapsed", format!("{elapsed:.1?}")) } else { error }
+    if attempts > 1 {
+        error.with("attempts", attempts).with("elapsed", format!("{elapsed:.1?}"))
+    } else {
+        error
+    }
 }
 
 /// Whether a statement of the schema failed because an earlier attempt got that far: the table or index exists.
@@ -188,7 +223,8 @@ pub(in crate::sql) fn is_begun_already(error: &DbErr) -> bool {
 }
 
 fn number(error: &DbErr) -> Option<u16> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
         return None;
     };
     let sqlx::Error::Database(refused) = &**error else { return None };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector_core::clock::Timestamp;
+#[cfg(feature = "sqlite")]
 use collector_core::error::Result;
 use collector_core::id::{Digest, Name, RunId};
 use collector_core::sink::{Change, Facts};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector_core::error::{Error, ErrorKind};
-use collector_core::testkit::store::TestDomain;
 use collector_core::store::Store;
+use collector_core::testkit::store::TestDomain;
 use collector_sinks::sql::{Migrate, ServerConfig, SqlConfig, SqlStore, SslMode};
 use sea_orm::ConnectionTrait;
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
@@ -45,7 +45,8 @@ async fn a_wrong_password_is_told_with_user_and_host() {
 #[tokio::test]
 async fn a_missing_database_is_named() {
     let Some(tables) = tables().await else { return };
-    let config = with(&tables, |server| server.url = server.url.rsplit_once('/').unwrap().0.to_owned() + "/nowhere");
+    let config =
+        with(&tables, |server| server.url = server.url.rsplit_once('/').unwrap().0.to_owned() + "/nowhere");
     refused(config, &["nowhere", "database"]).await;
 }
 
@@ -55,7 +56,8 @@ async fn nobody_there_is_told_in_time() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let url = format!("mysql://a@127.0.0.1:{port}/d");
-    let server = ServerConfig { connect_timeout: Duration::from_secs(2), ..ServerConfig::new(url, "pw-secret") };
+    let server =
+        ServerConfig { connect_timeout: Duration::from_secs(2), ..ServerConfig::new(url, "pw-secret") };
     refused(SqlConfig::on(server), &["does not answer", &port.to_string()]).await;
 }
 
@@ -66,7 +68,9 @@ async fn another_kind_of_server_is_noticed() {
     let answering = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await
+                .unwrap();
         }
     };
     let url = format!("mysql://a@127.0.0.1:{port}/d");

@@ -93,7 +93,8 @@ fn answer(claimed: collector_core::store::Claimed) -> FinishedCall<TestDomain> {
 async fn rows(tables: &Tables, query: &str) -> i64 {
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
     let query = query.replace('@', &tables.prefix);
-    let row = tables.raw().await.query_one_raw(Statement::from_string(DbBackend::MySql, query)).await.unwrap();
+    let row =
+        tables.raw().await.query_one_raw(Statement::from_string(DbBackend::MySql, query)).await.unwrap();
     row.unwrap().try_get_by_index(0).unwrap()
 }
 
@@ -190,7 +191,9 @@ async fn a_budget_is_shared_to_the_last_unit() {
     };
     let spend = async |worker: &Process| {
         let mut granted = 0;
-        while let Reserved::Granted { .. } = worker.store.reserve(&budget, Cost::units(1), at(1)).await.unwrap() {
+        while let Reserved::Granted { .. } =
+            worker.store.reserve(&budget, Cost::units(1), at(1)).await.unwrap()
+        {
             granted += 1;
         }
         granted
