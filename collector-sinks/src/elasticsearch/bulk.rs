@@ -11,7 +11,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::sink::{Change, Wrote};
 use serde_json::json;
 
-use super::client::{About, Answer, Body, Client, Method, Request};
+use super::cluster::{About, Answer, Body, Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
 use super::error::refused;
 use super::judge::{Verdict, judge};
@@ -59,7 +59,7 @@ impl Bulk {
     pub(super) async fn write(
         &self,
         cx: &Context,
-        client: &Client,
+        cluster: &Cluster,
         target: Target<'_>,
         batch: &[Change<Creator>],
     ) -> Result<Vec<Wrote>> {
@@ -68,7 +68,7 @@ impl Bulk {
         let mut parts: VecDeque<Vec<Line>> = split(lines, self.bytes.load(Ordering::Relaxed)).into();
         let mut is_any_known = false;
         while let Some(part) = parts.pop_front() {
-            let answer = client.send(cx, &self.request(target, &part)).await;
+            let answer = cluster.send(cx, &self.request(target, &part)).await;
             match answer.and_then(|answer| self.judge(&answer, &part)) {
                 Ok(Judged::Each(verdicts)) => {
                     is_any_known = true;

@@ -5,7 +5,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Body, Client, Method, Request};
+use super::cluster::{Answer, Body, Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
 use super::error::{malformed, refused};
 use super::index::{Alias, Name};
@@ -31,21 +31,21 @@ struct Version {
 ///
 /// # Errors
 /// `Unavailable`, `Unauthorized`, `ConfigInvalid`, `Malformed`, each with the server's answer and what to do.
-pub(super) async fn check(cx: &Context, client: &Client, config: &ElasticsearchConfig) -> Result<()> {
-    server(cx, client).await?;
-    let alias = Alias { client, config };
+pub(super) async fn check(cx: &Context, cluster: &Cluster, config: &ElasticsearchConfig) -> Result<()> {
+    server(cx, cluster).await?;
+    let alias = Alias { cluster, config };
     let Some(name) = alias.current(cx).await? else { return Ok(()) };
     if name.is_current(&config.index) {
         fields(cx, &alias, &name).await?;
     }
-    may_ask(cx, client, config).await?;
-    may_write(cx, client, config).await
+    may_ask(cx, cluster, config).await?;
+    may_write(cx, cluster, config).await
 }
 
-async fn server(cx: &Context, client: &Client) -> Result<()> {
+async fn server(cx: &Context, cluster: &Cluster) -> Result<()> {
     let what = "the server does not say what it is";
     let request = Request::new(Method::Get, "/");
-    let answer = client.send(cx, &request).await?;
+    let answer = cluster.send(cx, &request).await?;
     // Who may only use an index may not read this, and some services do not have it; the next step tells.
     if matches!(answer.status, 403 | 404 | 405) {
         return Ok(());
@@ -88,20 +88,20 @@ async fn fields(cx: &Context, alias: &Alias<'_>, name: &Name) -> Result<()> {
     Err(Error::new(ErrorKind::ConfigInvalid, message).with("index", name.as_str()))
 }
 
-async fn may_ask(cx: &Context, client: &Client, config: &ElasticsearchConfig) -> Result<()> {
+async fn may_ask(cx: &Context, cluster: &Cluster, config: &ElasticsearchConfig) -> Result<()> {
     let path = format!("/{}/_search", config.index);
     let request = Request::new(Method::Post, path).json(&json!({ "size": 0 }));
-    client.succeed(cx, "the search index cannot be asked", &request).await.map(drop)
+    cluster.succeed(cx, "the search index cannot be asked", &request).await.map(drop)
 }
 
 /// Sends a write that can only fail: of a record that no key leads to, on the condition that it is there.
-async fn may_write(cx: &Context, client: &Client, config: &ElasticsearchConfig) -> Result<()> {
+async fn may_write(cx: &Context, cluster: &Cluster, config: &ElasticsearchConfig) -> Result<()> {
     let what = "the search index cannot be written";
     let action = json!({ "index": { "_id": "check", "if_seq_no": 0, "if_primary_term": 1_000_000_000 } });
     let path = format!("/{}/_bulk?require_alias=true", config.index);
     let lines = format!("{action}\n{{}}\n");
     let request = Request { body: Body::Lines(lines.into()), ..Request::new(Method::Post, path) };
-    let answer = client.succeed(cx, what, &request).await?;
+    let answer = cluster.succeed(cx, what, &request).await?;
     let body: Value = answer.json(what)?;
     let item = &body["items"][0]["index"];
     match item["status"].as_u64() {

@@ -7,7 +7,7 @@ use collector_core::search::{Facet, Hit, Place, Plan, Relevance, Results, Search
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::Answer;
+use super::cluster::Answer;
 use super::error::malformed;
 use super::mapping::Source;
 use super::query::facet_names;

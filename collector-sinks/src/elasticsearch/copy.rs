@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::bulk::{Bulk, Target};
-use super::client::{Client, Method, Request};
+use super::cluster::{Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
 use super::index::{Alias, Name};
 use super::mapping::{self, KEY, Source};
@@ -37,20 +37,20 @@ struct Hit {
 /// Copies every record and every deletion, by key; gives how many. The older index takes no writes meanwhile.
 pub(super) async fn copy(
     cx: &Context,
-    client: &Client,
+    cluster: &Cluster,
     config: &ElasticsearchConfig,
     older: &Name,
     newer: &Name,
 ) -> Result<u64> {
     // What was written last is not visible by itself yet.
-    Alias { client, config }.refresh(cx, older).await?;
+    Alias { cluster, config }.refresh(cx, older).await?;
     let bulk = Bulk::new(config);
     let (mut after, mut copied) = (None, 0);
     loop {
-        let page = read(cx, client, older, after).await?;
+        let page = read(cx, cluster, older, after).await?;
         let Some(last) = page.last() else { return Ok(copied) };
         after = Some(last.key());
-        let outcomes = bulk.write(cx, client, Target::Index(newer.as_str()), &page).await?;
+        let outcomes = bulk.write(cx, cluster, Target::Index(newer.as_str()), &page).await?;
         if let Some(at) =
             outcomes.iter().position(|wrote| !matches!(wrote, Wrote::Stored(_) | Wrote::Superseded))
         {
@@ -62,7 +62,7 @@ pub(super) async fn copy(
 
 async fn read(
     cx: &Context,
-    client: &Client,
+    cluster: &Cluster,
     older: &Name,
     after: Option<RecordKey>,
 ) -> Result<Vec<Change<Creator>>> {
@@ -73,7 +73,7 @@ async fn read(
     }
     let path = format!("/{}/_search?allow_partial_search_results=false", older.as_str());
     let request = Request::new(Method::Post, path).json(&body).about_records();
-    let answer = client.succeed(cx, what, &request).await?;
+    let answer = cluster.succeed(cx, what, &request).await?;
     let page: Page = answer.json(what)?;
     if page.timed_out {
         return Err(Error::new(ErrorKind::Timeout, what));

@@ -10,7 +10,7 @@ use collector_core::error::{Error, ErrorKind};
 use collector_core::search::SearchField;
 use serde_json::Value;
 
-use super::client::{About, Answer};
+use super::cluster::{About, Answer};
 
 /// Characters of a server's reason that are shown.
 const MAX_REASON: usize = 240;

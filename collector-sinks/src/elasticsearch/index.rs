@@ -8,7 +8,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, Method, Request};
+use super::cluster::{Answer, Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
 use super::error::{Fault, refused};
 use super::mapping::{self, fingerprint};
@@ -51,7 +51,7 @@ impl Name {
 /// An alias on a cluster.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alias<'a> {
-    pub(super) client: &'a Client,
+    pub(super) cluster: &'a Cluster,
     pub(super) config: &'a ElasticsearchConfig,
 }
 
@@ -67,7 +67,7 @@ impl Alias<'_> {
     pub(super) async fn current(&self, cx: &Context) -> Result<Option<Name>> {
         let what = "cannot look which search index is in use";
         let request = Request::new(Method::Get, format!("/_alias/{}", self.alias()));
-        let answer = self.client.send(cx, &request).await?;
+        let answer = self.cluster.send(cx, &request).await?;
         if answer.status == 404 && is_about_alias(&answer) {
             return Ok(None);
         }
@@ -121,7 +121,7 @@ impl Alias<'_> {
         self.put(cx, &newer, &body).await?;
         // Nothing may be written behind the copy's back. What is offered meanwhile stays owed.
         self.block_writes(cx, older).await?;
-        let copied = super::copy::copy(cx, self.client, self.config, older, &newer).await?;
+        let copied = super::copy::copy(cx, self.cluster, self.config, older, &newer).await?;
         self.swap(cx, older, &newer).await?;
         tracing::info!(
             index = newer.as_str(),
@@ -135,7 +135,7 @@ impl Alias<'_> {
     /// filled by another: records go into it by version, so it can be filled by any number of them.
     async fn put(&self, cx: &Context, name: &Name, body: &Value) -> Result<()> {
         let request = Request::new(Method::Put, format!("/{}", name.as_str())).json(body);
-        let answer = self.client.send(cx, &request).await?;
+        let answer = self.cluster.send(cx, &request).await?;
         let fault = Fault::of_answer(&answer);
         if answer.is_success() || fault.is("resource_already_exists_exception") {
             return Ok(());
@@ -148,7 +148,7 @@ impl Alias<'_> {
 
     async fn block_writes(&self, cx: &Context, name: &Name) -> Result<()> {
         let request = Request::new(Method::Put, format!("/{}/_block/write", name.as_str()));
-        self.client.succeed(cx, "cannot end writing to the older search index", &request).await.map(drop)
+        self.cluster.succeed(cx, "cannot end writing to the older search index", &request).await.map(drop)
     }
 
     /// In one step for everybody who asks.
@@ -159,20 +159,20 @@ impl Alias<'_> {
             { "remove_index": { "index": older.as_str() } },
         ] });
         let request = Request::new(Method::Post, "/_aliases").json(&actions);
-        self.client.succeed(cx, "cannot replace the older search index", &request).await.map(drop)
+        self.cluster.succeed(cx, "cannot replace the older search index", &request).await.map(drop)
     }
 
     /// Makes what was written visible now.
     pub(super) async fn refresh(&self, cx: &Context, name: &Name) -> Result<()> {
         let request = Request::new(Method::Post, format!("/{}/_refresh", name.as_str()));
-        self.client.succeed(cx, "cannot refresh the search index", &request).await.map(drop)
+        self.cluster.succeed(cx, "cannot refresh the search index", &request).await.map(drop)
     }
 
     /// The format an index says it has.
     pub(super) async fn format(&self, cx: &Context, name: &Name) -> Result<Option<String>> {
         let what = "cannot read the fields of the search index";
         let request = Request::new(Method::Get, format!("/{}/_mapping", name.as_str()));
-        let answer = self.client.succeed(cx, what, &request).await?;
+        let answer = self.cluster.succeed(cx, what, &request).await?;
         let mut found: BTreeMap<String, IndexInfo> = answer.json(what)?;
         Ok(found.remove(name.as_str()).and_then(|info| info.mappings.meta.format))
     }

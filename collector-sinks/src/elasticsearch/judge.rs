@@ -6,7 +6,7 @@ use collector_core::sink::{Facts, Wrote};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::Answer;
+use super::cluster::Answer;
 use super::error::{Fault, malformed};
 
 #[derive(Deserialize)]

@@ -28,9 +28,9 @@ pub(super) const KNOWN: &str = "record.known";
 /// For each field of numbers, 1 where it has a value: no number is left to stand for the unknown when sorting.
 const HAS: &str = "has";
 
-/// The beginnings of words that are indexed, in characters, so that a phrase whose last word may go on does not have
-/// to be expanded.
-const PREFIXES: (u32, u32) = (1, 8);
+/// The beginnings of words that are indexed, in characters, so that a phrase whose last word may go on need not be
+/// expanded into all those words. The most that a server allows.
+const PREFIXES: (u32, u32) = (1, 19);
 
 /// Says which indexes this program can use as they are: two that would hold other tokens or columns differ.
 pub(super) fn fingerprint() -> String {

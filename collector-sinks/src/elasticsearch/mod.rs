@@ -24,8 +24,8 @@
 //! forget them after `index.gc_deletes`, and with each restart.
 //!
 //! Of a facet with more than a thousand values, how many are not listed is the server's estimate; with more than one
-//! shard, its counts are, too. A phrase whose last word may go on, and has more than eight characters, is looked for
-//! with the first thousand words that begin like it.
+//! shard, its counts are, too. A phrase whose last word may go on, and has more than 19 characters, is looked for with
+//! the first thousand words that begin like it.
 //!
 //! Nodes take turns. One that does not answer is left out for a while and then tried by one request. A request that may
 //! have been carried out is not sent to another node.
@@ -68,7 +68,7 @@
 
 mod bulk;
 mod check;
-mod client;
+mod cluster;
 mod collect;
 mod config;
 mod copy;

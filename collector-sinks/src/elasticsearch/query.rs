@@ -12,7 +12,7 @@ use super::mapping::{GONE, KEY, KNOWN, has, id};
 /// Values in one clause; the server's own limit is 65,536.
 const MAX_TERMS: usize = 50_000;
 
-/// Words a phrase's open end may stand for. Ends of up to eight characters are indexed and not looked for at all.
+/// Words a phrase's open end may stand for. Ends of up to 19 characters are indexed and not looked for at all.
 const MAX_ENDS: u32 = 1_000;
 
 /// Values of a facet that are fetched: with more than these, how many are not listed is the server's estimate.
@@ -158,7 +158,7 @@ fn facets(fields: &[SearchField]) -> Value {
         let [values, distinct, unknown] = facet_names(*field);
         let order = json!([{ "_count": "desc" }, { "_key": "asc" }]);
         let terms =
-            json!({ "field": name, "size": MAX_BUCKETS, "shard_size": 10 * MAX_BUCKETS, "order": order });
+            json!({ "field": name, "size": MAX_BUCKETS, "shard_size": 2 * MAX_BUCKETS, "order": order });
         aggs.insert(values, json!({ "terms": terms }));
         let count = json!({ "cardinality": { "field": name, "precision_threshold": PRECISION } });
         // Inside of another one, because OpenSearch 2.19 fails now and then where it may take a short cut.

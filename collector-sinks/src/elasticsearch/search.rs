@@ -9,7 +9,7 @@ use collector_core::error::Result;
 use collector_core::search::{CreatorIndex, Plan, Query, Results};
 use tokio::time::Instant;
 
-use super::client::{Client, Method, Request};
+use super::cluster::{Cluster, Method, Request};
 use super::collect::results;
 use super::config::ElasticsearchConfig;
 use super::error::{Fault, refused};
@@ -26,7 +26,7 @@ pub struct ElasticsearchSearch(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: ElasticsearchConfig,
-    client: Client,
+    cluster: Cluster,
     /// When the index in use was last seen to be of our format.
     seen: Mutex<Option<Instant>>,
 }
@@ -37,8 +37,8 @@ impl ElasticsearchSearch {
     /// # Errors
     /// `ConfigInvalid` for a configuration that cannot work.
     pub fn new(config: ElasticsearchConfig) -> Result<Self> {
-        let client = Client::new(&config)?;
-        Ok(Self(Arc::new(Inner { config, client, seen: Mutex::new(None) })))
+        let cluster = Cluster::new(&config)?;
+        Ok(Self(Arc::new(Inner { config, cluster, seen: Mutex::new(None) })))
     }
 }
 
@@ -60,7 +60,7 @@ impl Inner {
             return Ok(());
         }
         let (alias, config) = (&self.config.index, &self.config);
-        match (Alias { client: &self.client, config }).current(cx).await? {
+        match (Alias { cluster: &self.cluster, config }).current(cx).await? {
             None => Err(missing(alias)),
             Some(name) if !name.is_current(alias) => Err(other_format(alias, name.as_str())),
             Some(_) => {
@@ -74,7 +74,7 @@ impl Inner {
         // Some of the creators are no answer.
         let path = format!("/{}/_search?allow_partial_search_results=false", self.config.index);
         let request = Request::new(Method::Post, path).json(&query::search(plan)).about_records();
-        let answer = self.client.send(cx, &request).await?;
+        let answer = self.cluster.send(cx, &request).await?;
         if answer.is_success() {
             return results(plan, &answer);
         }

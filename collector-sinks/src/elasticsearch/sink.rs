@@ -12,7 +12,7 @@ use tokio::sync::RwLock;
 
 use super::bulk::{Bulk, Target};
 use super::check::check;
-use super::client::Client;
+use super::cluster::Cluster;
 use super::config::ElasticsearchConfig;
 use super::index::Alias;
 
@@ -29,7 +29,7 @@ const IN_FLIGHT: usize = 2;
 #[derive(Debug)]
 pub struct ElasticsearchSink {
     config: ElasticsearchConfig,
-    client: Client,
+    cluster: Cluster,
     bulk: Bulk,
     /// Whether the index was seen to be there and of our format. Who prepares it has it alone.
     ready: Arc<RwLock<bool>>,
@@ -41,9 +41,9 @@ impl ElasticsearchSink {
     /// # Errors
     /// `ConfigInvalid` for a configuration that cannot work.
     pub fn new(config: ElasticsearchConfig) -> Result<Self> {
-        let client = Client::new(&config)?;
+        let cluster = Cluster::new(&config)?;
         let bulk = Bulk::new(&config);
-        Ok(Self { config, client, bulk, ready: Arc::default() })
+        Ok(Self { config, cluster, bulk, ready: Arc::default() })
     }
 
     /// Sees to it that there is an index of our format.
@@ -53,7 +53,7 @@ impl ElasticsearchSink {
         }
         let mut ready = self.ready.write().await;
         if !*ready {
-            let name = Alias { client: &self.client, config: &self.config }.ensure(cx).await?;
+            let name = Alias { cluster: &self.cluster, config: &self.config }.ensure(cx).await?;
             tracing::debug!(index = name.as_str(), "the search index is ready");
             *ready = true;
         }
@@ -85,7 +85,7 @@ impl Sink<Creator> for ElasticsearchSink {
     }
 
     async fn check(&self, cx: &Context) -> Result<()> {
-        check(cx, &self.client, &self.config).await
+        check(cx, &self.cluster, &self.config).await
     }
 
     async fn write(&self, cx: &Context, batch: &[Change<Creator>]) -> Result<Written> {
@@ -93,7 +93,7 @@ impl Sink<Creator> for ElasticsearchSink {
             return Ok(Written::all_stored(0));
         }
         self.prepare(cx).await.map_err(pausing)?;
-        match self.bulk.write(cx, &self.client, Target::Alias(&self.config.index), batch).await {
+        match self.bulk.write(cx, &self.cluster, Target::Alias(&self.config.index), batch).await {
             Ok(outcomes) => Ok(Written { outcomes, position: None }),
             Err(error) => {
                 // The index may have been replaced or removed: it is looked at again.

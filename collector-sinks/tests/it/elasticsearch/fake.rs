@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use collector_sinks::elasticsearch::ElasticsearchConfig;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 /// A request that arrived.
@@ -71,7 +71,7 @@ pub(super) struct Fake {
     made: Arc<Mutex<Option<String>>>,
 }
 
-type Respond = dyn Fn(&Asked) -> Answer + Send + Sync;
+pub(super) type Respond = dyn Fn(&Asked) -> Answer + Send + Sync;
 
 impl Fake {
     pub(super) async fn start(respond: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
@@ -155,7 +155,11 @@ impl Drop for Fake {
     }
 }
 
-async fn serve(mut stream: TcpStream, asked: Arc<Mutex<Vec<Asked>>>, respond: Arc<Respond>) {
+pub(super) async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    respond: Arc<Respond>,
+) {
     let Some(request) = read(&mut stream).await else { return };
     asked.lock().unwrap().push(request.clone());
     let Answer { status, kind, body, cut } = respond(&request);
@@ -173,7 +177,7 @@ async fn serve(mut stream: TcpStream, asked: Arc<Mutex<Vec<Asked>>>, respond: Ar
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Asked> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

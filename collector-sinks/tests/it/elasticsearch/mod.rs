@@ -5,6 +5,7 @@ mod faults;
 mod replacing;
 mod rights;
 mod server;
+mod tls;
 
 mod fake;
 

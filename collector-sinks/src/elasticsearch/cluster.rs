@@ -102,8 +102,8 @@ impl Answer {
     }
 }
 
-/// Sends requests to the nodes of one cluster.
-pub(super) struct Client {
+/// The nodes of one server or cluster, and the way to them.
+pub(super) struct Cluster {
     nodes: Vec<Node>,
     turns: Turns,
     timeout: Duration,
@@ -114,14 +114,14 @@ struct Node {
     client: Elasticsearch,
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nodes: Vec<_> = self.nodes.iter().map(|node| &node.shown).collect();
-        f.debug_struct("Client").field("nodes", &nodes).finish_non_exhaustive()
+        f.debug_struct("Cluster").field("nodes", &nodes).finish_non_exhaustive()
     }
 }
 
-impl Client {
+impl Cluster {
     /// A client for the nodes of this configuration. Nothing is sent.
     ///
     /// # Errors
