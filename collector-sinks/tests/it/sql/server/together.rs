@@ -271,14 +271,17 @@ async fn somebody_new_to_several_at_once_is_added_once() {
     let pages = (100..180).map(|page| Task::new("src", "page", page.to_string())).collect();
     workers[0].store.enqueue(run, pages, at(1)).await.unwrap();
     for round in 0..20 {
-        let see = async |worker: &Process| {
-            let mut calls = worker.claim(1).await;
+        let mut calls = Vec::new();
+        for worker in &workers {
+            let mut one = worker.claim(1).await;
             let person =
                 |i| Seen::saying("hello").uid(format!("{round} u{i}")).handle(format!("{round} h{i}"));
-            calls[0].items = (0..5).map(person).collect();
-            worker.store.commit(&worker.id, calls, &NoLookup, at(2)).await.unwrap();
-        };
-        futures_util::future::join_all(workers.iter().map(see)).await;
+            one[0].items = (0..5).map(person).collect();
+            calls.push(one);
+        }
+        let commits = workers.iter().zip(calls);
+        let commits = commits.map(|(worker, calls)| worker.store.commit(&worker.id, calls, &NoLookup, at(2)));
+        try_join_all(commits).await.unwrap();
     }
     let counts = workers[0].store.counts().await.unwrap();
     assert_eq!((counts.entities, counts.sightings), (100, 100));
