@@ -137,6 +137,11 @@ impl<E> Owed<E> {
         known.names.retain(|_, (owner, _)| *owner != worker);
     }
 
+    /// Forgets which numbers belong to a worker's name.
+    pub(super) fn unname(&self, worker: &str) {
+        self.known().names.retain(|(name, _), _| name != worker);
+    }
+
     /// Lets every search begin anew.
     pub(super) fn rescan(&self) {
         for queue in self.known().queues.values_mut() {

@@ -196,6 +196,10 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         };
         let (was_dead, taken) = self.database.call(beat).await?;
         self.taken_over(&taken);
+        if was_dead {
+            // It may have another number than before.
+            self.owed.unname(worker);
+        }
         Ok(Heartbeat { was_dead, taken_over: taken.claims })
     }
 

@@ -259,3 +259,31 @@ async fn answers_respect_the_servers_packet() {
     assert!(error.to_string().contains("max_allowed_packet"), "{error}");
     worker.store.counts().await.unwrap();
 }
+
+/// Whoever is new to all of them is added once, although nobody sees what the others have not committed yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_new_to_several_at_once_is_added_once() {
+    let Some(tables) = tables().await else { return };
+    let config = tables.config();
+    let workers: Vec<Process> =
+        futures_util::future::join_all((0..4).map(|number| Process::start(&config, number))).await;
+    let run = workers[0].run().await;
+    let pages = (100..180).map(|page| Task::new("src", "page", page.to_string())).collect();
+    workers[0].store.enqueue(run, pages, at(1)).await.unwrap();
+    for round in 0..20 {
+        let mut calls = Vec::new();
+        for worker in &workers {
+            let mut one = worker.claim(1).await;
+            let person =
+                |i| Seen::saying("hello").uid(format!("{round} u{i}")).handle(format!("{round} h{i}"));
+            one[0].items = (0..5).map(person).collect();
+            calls.push(one);
+        }
+        let commits = workers.iter().zip(calls);
+        let commits = commits.map(|(worker, calls)| worker.store.commit(&worker.id, calls, &NoLookup, at(2)));
+        try_join_all(commits).await.unwrap();
+    }
+    let counts = workers[0].store.counts().await.unwrap();
+    assert_eq!((counts.entities, counts.sightings), (100, 100));
+    assert_eq!(rows(&tables, "SELECT COUNT(*) FROM @entity").await, 100);
+}
