@@ -221,7 +221,6 @@ impl Population {
             engagement_rate: self.maybe(3, |by| by.below(100_000) as f64 / 1e6),
             hashtags: self.list(3, &["KBeauty", "뷰티", "스킨케어", "mina"]),
             last_post_at: self.maybe(3, |by| by.moment(60)),
-            ..PostStats::default()
         }
     }
 

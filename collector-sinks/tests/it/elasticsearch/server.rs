@@ -282,7 +282,7 @@ async fn pages_go_on_behind_ten_thousand() {
     const CREATORS: u64 = 10_500;
     let Some(place) = Place::new() else { return };
     let sink = place.opened().await;
-    let followers = |key: u64| (key % 3 > 0).then_some(key % 7);
+    let followers = |key: u64| (!key.is_multiple_of(3)).then_some(key % 7);
     let batch: Vec<_> = (0..CREATORS)
         .map(|key| put(key, 1, Creator { followers: followers(key), ..Creator::default() }))
         .collect();
