@@ -71,6 +71,7 @@ mod statements;
 mod store;
 mod take;
 mod tasks;
+mod transfer;
 mod values;
 mod verdicts;
 mod workers;
@@ -80,3 +81,4 @@ pub use config::SqlConfig;
 #[cfg(feature = "mysql")]
 pub use config::{Migrate, Secret, ServerConfig, SslMode};
 pub use store::SqlStore;
+pub use transfer::{Contents, Moved, MovedTable, Step, Transfer, Watch};
