@@ -71,7 +71,9 @@ pub(super) async fn stage(tx: &Session, source: u64, tables: &[Table]) -> Result
         }
     }
     if tx.one("SELECT 1 FROM @sink LIMIT 1", vec![]).await?.is_some() {
-        return refused("somebody has worked in the target already; choose another file, database or `table_prefix`");
+        return refused(
+            "somebody has worked in the target already; choose another file, database or `table_prefix`",
+        );
     }
     Ok(Stage::Empty)
 }

@@ -27,8 +27,7 @@ pub(super) async fn read(
 
 /// The largest key of a table.
 pub(super) async fn last(database: &Database, table: &Table) -> Result<Option<Vec<Value>>> {
-    let last =
-        || -> BoxFuture<'_, _> { Box::pin(async move { table.last(&database.read().await?).await }) };
+    let last = || -> BoxFuture<'_, _> { Box::pin(async move { table.last(&database.read().await?).await }) };
     database.call(last).await
 }
 

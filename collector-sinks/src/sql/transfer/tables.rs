@@ -157,10 +157,9 @@ impl Table {
     /// Keys behind this one. The first comparison alone gives a range of the index: MySQL finds none in `(a, b) > (?, ?)`.
     fn behind(&self, key: &[Value]) -> (String, Vec<Value>) {
         match (self.key.as_slice(), key) {
-            ([a, b], [x, y]) => (
-                format!("{a} >= ? AND ({a} > ? OR {b} > ?)"),
-                vec![x.clone(), x.clone(), y.clone()],
-            ),
+            ([a, b], [x, y]) => {
+                (format!("{a} >= ? AND ({a} > ? OR {b} > ?)"), vec![x.clone(), x.clone(), y.clone()])
+            }
             _ => (format!("{} > ?", self.key.join(", ")), key.to_vec()),
         }
     }
@@ -255,11 +254,8 @@ impl Table {
     fn insert(&self, tx: &Session, rows: usize) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let list = format!("({})", vec!["?"; names.len()].join(","));
-        let conflict = if self.name == "counter" {
-            tx.dialect().on_conflict(&self.key, &["n"])
-        } else {
-            String::new()
-        };
+        let conflict =
+            if self.name == "counter" { tx.dialect().on_conflict(&self.key, &["n"]) } else { String::new() };
         let (insert, lists) = (tx.dialect().insert(), vec![list; rows].join(","));
         format!("{insert} @{} ({}) VALUES {lists}{conflict}", self.name, names.join(", "))
     }

@@ -7,7 +7,6 @@ mod stage;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use collector_core::context::Context;
 use collector_core::error::ErrorKind;
 use collector_core::store::Store;
 use tokio::sync::Notify;
@@ -49,7 +48,8 @@ async fn every_table_and_column_that_the_schema_makes_is_known() {
     let tx = database.read().await.unwrap();
     let query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let made = tx.rows(query, vec![]).await.unwrap();
-    let made: BTreeSet<String> = made.iter().map(|row| row.text(0).unwrap()).filter(|name| name != "meta").collect();
+    let made: BTreeSet<String> =
+        made.iter().map(|row| row.text(0).unwrap()).filter(|name| name != "meta").collect();
     let known = tables::all();
     assert_eq!(made, known.iter().map(|table| table.name.to_owned()).collect());
     for table in known {
@@ -91,7 +91,10 @@ async fn everything_arrives_and_the_next_worker_goes_on() {
     let (was, is) = (old.counts().await.unwrap(), new.counts().await.unwrap());
     assert_eq!((was.tasks["claimed"], is.tasks.get("claimed").copied().unwrap_or(0)), (1, 0));
     assert_eq!(is.tasks["ready"], was.tasks["ready"] + 1, "a claimed task is open again");
-    assert_eq!((is.entities, is.versions, is.payloads, is.dead), (was.entities, was.versions, was.payloads, was.dead));
+    assert_eq!(
+        (is.entities, is.versions, is.payloads, is.dead),
+        (was.entities, was.versions, was.payloads, was.dead)
+    );
     assert_eq!((is.workers, is.sinks.len()), (0, 0));
     assert_eq!(is.spent, was.spent);
     assert_eq!(new.parked().await.unwrap(), old.parked().await.unwrap());
@@ -136,7 +139,8 @@ async fn wherever_it_is_killed_the_next_attempt_ends_with_the_same_rows() {
     }
     assert!(kills > 10, "{kills}");
     let differs = |line: &&String| line.starts_with("meta:");
-    let without = |lines: &[String]| -> Vec<String> { lines.iter().filter(|line| !differs(line)).cloned().collect() };
+    let without =
+        |lines: &[String]| -> Vec<String> { lines.iter().filter(|line| !differs(line)).cloned().collect() };
     assert_eq!(without(&dump(&to).await), without(&expected));
 }
 
@@ -204,7 +208,8 @@ async fn a_row_that_changed_on_the_way_is_found() {
         }
     };
     let moved = attempt.run(&cx(), &change).await.unwrap();
-    let differ: Vec<_> = moved.tables.iter().filter(|table| !table.is_whole()).map(|table| table.name).collect();
+    let differ: Vec<_> =
+        moved.tables.iter().filter(|table| !table.is_whole()).map(|table| table.name).collect();
     assert_eq!(differ, ["payload"]);
 }
 

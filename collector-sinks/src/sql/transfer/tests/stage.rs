@@ -38,7 +38,10 @@ pub(super) fn cx() -> Context {
 
 /// Where a store is; what is there goes with it.
 pub(super) enum Home {
-    File { path: PathBuf, _folder: TempDir },
+    File {
+        path: PathBuf,
+        _folder: TempDir,
+    },
     #[cfg(feature = "mysql")]
     Server(Box<SqlConfig>),
 }
@@ -149,9 +152,10 @@ pub(super) async fn populate(home: &Home, people: usize) {
         0 => answered(claimed, Verdict::Dead { kind: ErrorKind::Rejected, message: "no".into() }, vec![]),
         at => answered(claimed, Verdict::Done, vec![person(at - 1)]),
     };
-    let calls: Vec<_> = claims.tasks.into_iter().enumerate().map(call).collect();
-    for chunk in calls.chunks(16) {
-        store.commit(&WORKER.into(), chunk.to_vec(), &NoLookup, at(2)).await.unwrap();
+    let mut calls = claims.tasks.into_iter().enumerate().map(call).peekable();
+    while calls.peek().is_some() {
+        let some = calls.by_ref().take(16).collect();
+        store.commit(&WORKER.into(), some, &NoLookup, at(2)).await.unwrap();
     }
     let held = store.claim(&WORKER.into(), &[permit(1)], at(2)).await.unwrap();
     assert_eq!(held.tasks.len(), 1);
@@ -196,11 +200,13 @@ pub(super) async fn continues(store: &SqlStore<TestDomain>, people: u64) {
 pub(super) async fn dump(home: &Home) -> Vec<String> {
     let database = Database::open_reader(&home.config()).await.unwrap();
     let tx = database.read().await.unwrap();
-    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let tables =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
     let mut lines = Vec::new();
     for table in tx.rows(tables, vec![]).await.unwrap() {
         let table = table.text(0).unwrap();
-        let columns = format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}') ORDER BY cid");
+        let columns =
+            format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}') ORDER BY cid");
         let columns = tx.rows(&columns, vec![]).await.unwrap();
         let columns: Vec<String> = columns.iter().map(|row| row.text(0).unwrap()).collect();
         let rows = format!("SELECT {} FROM {table} ORDER BY 1", columns.join(" || ',' || "));
