@@ -5,8 +5,8 @@ use collector_core::context::Context;
 use collector_core::creator::CreatorSighting;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{Ids, Name};
-use collector_core::source::{CallSpec, Page, Source};
-use collector_core::task::{Payload, Query, Task};
+use collector_core::source::{CallSpec, Role, Source};
+use collector_core::task::{Page, Payload, Query, Task};
 
 /// The one kind of task it would get; nobody has such tasks.
 const KIND: &str = "nothing";
@@ -32,7 +32,7 @@ impl Source for Idle {
     }
 
     fn call(&self, _kind: &str) -> CallSpec {
-        CallSpec::default()
+        CallSpec::new(Role::Discovery)
     }
 
     fn seed(&self, _query: &Query) -> Result<Vec<Task>> {
