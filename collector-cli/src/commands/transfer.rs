@@ -24,6 +24,9 @@ use crate::failure::{Failure, Result};
 use crate::progress::Line;
 use crate::report::{Delivered, TransferPictures, TransferReport, number, shell};
 
+/// The name of the sink that keeps pictures.
+const IMAGES: &str = "images";
+
 pub(super) async fn execute(session: &Session, args: &Transfer) -> Result<Exit> {
     let began = Instant::now();
     let source = session.places(&args.file)?;
@@ -110,21 +113,25 @@ impl<'a> Journey<'a> {
 
     async fn travel(&self, began: Instant) -> Result<TransferReport, Error> {
         let cx = Context::new(self.session.stop.clone(), Arc::new(SystemClock), ByteBudget::new(0));
-        let moved = self.rows(&cx).await?;
+        // Held until the pictures are there, too: nobody works in either store meanwhile.
+        let rows = Rows::open(&self.from, &self.to, SystemClock.now()).await?;
+        let moved = self.rows(&rows, &cx).await?;
         let mut report = TransferReport::new(&self.source.store, &self.target.store, &moved);
         if moved.is_whole() {
             report.pictures = self.pictures(&cx).await?.map(TransferPictures::from);
-            let delivered = self.deliver().await?;
-            report.deliver(delivered);
+            if self.source.images.is_some() {
+                // It has what it had: nothing is downloaded again, and no record gets a new version.
+                rows.adopt(&IMAGES.into()).await?;
+            }
+            drop(rows);
+            report.deliver(self.deliver().await?);
         }
         report.end(began.elapsed());
         Ok(report)
     }
 
-    async fn rows(&self, cx: &Context) -> Result<Moved, Error> {
+    async fn rows(&self, rows: &Rows, cx: &Context) -> Result<Moved, Error> {
         let line = Line::new(&self.session.output, "rows");
-        // Closed at the end: the sinks' engine opens the target anew.
-        let rows = Rows::open(&self.from, &self.to, SystemClock.now()).await?;
         let watch = |step| match step {
             Step::Copied { table, rows } => line.say(&format!("{table}: {} copied", number(rows))),
             Step::Compared { table, rows } => line.say(&format!("{table}: {} compared", number(rows))),

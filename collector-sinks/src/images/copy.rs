@@ -1,9 +1,10 @@
 //! Copying every picture of one place into another.
 //!
 //! A picture's name is the hash of its bytes, so one that is there in the right size is not copied again: stopped
-//! anywhere, the next attempt goes on. Pictures lie in 256 folders, and memory holds the names of one at a time.
+//! anywhere, the next attempt goes on. Pictures lie in 256 folders, and memory holds the names of a few at a time.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,11 @@ use super::sink::ImagesSink;
 use super::sniff::Kind;
 use super::sweep::is_ours;
 
-/// Pictures on their way at once.
-const AT_ONCE: usize = 32;
+/// Folders that are worked on at once.
+const FOLDERS: usize = 8;
+
+/// Pictures on their way at once, of each.
+const AT_ONCE: usize = 8;
 
 /// Attempts for one picture at a place that fails for now.
 const ATTEMPTS: u32 = 5;
@@ -53,6 +57,24 @@ impl Copied {
     pub fn is_whole(&self) -> bool {
         self.missing == 0
     }
+
+    fn note_damaged(&mut self, key: String) {
+        self.damaged += 1;
+        if self.damaged_keys.len() < NAMED {
+            self.damaged_keys.push(key);
+        }
+    }
+
+    /// Adds another folder's.
+    fn add(&mut self, other: Self) {
+        self.pictures += other.pictures;
+        self.bytes += other.bytes;
+        self.copied += other.copied;
+        self.missing += other.missing;
+        self.damaged += other.damaged;
+        self.damaged_keys.extend(other.damaged_keys);
+        self.damaged_keys.truncate(NAMED);
+    }
 }
 
 impl ImagesSink {
@@ -69,46 +91,37 @@ impl ImagesSink {
         watch: &(dyn Fn(&Copied) + Send + Sync),
     ) -> Result<Copied> {
         let mut copied = Copied::default();
-        for folder in (0..=u8::MAX).map(|folder| format!("{folder:02x}")) {
-            cx.guard(self.copy_folder(&folder, target, cx, &mut copied)).await?;
+        let folders = (0..=u8::MAX).map(|folder| format!("{folder:02x}"));
+        let copies = stream::iter(folders).map(|folder| self.copy_folder(folder, target, cx));
+        let mut copies = pin!(copies.buffer_unordered(FOLDERS));
+        while let Some(folder) = cx.guard(copies.try_next()).await? {
+            copied.add(folder);
             watch(&copied);
         }
         Ok(copied)
     }
 
-    async fn copy_folder(
-        &self,
-        folder: &str,
-        target: &Self,
-        cx: &Context,
-        copied: &mut Copied,
-    ) -> Result<()> {
+    async fn copy_folder(&self, folder: String, target: &Self, cx: &Context) -> Result<Copied> {
         let (from, to) = (&**self.place().await?, &**target.place().await?);
-        let here = pictures(from, folder).await?;
-        copied.pictures += here.len() as u64;
-        copied.bytes += here.values().sum::<u64>();
-        let there = if here.is_empty() { HashMap::new() } else { pictures(to, folder).await? };
+        let here = pictures(from, &folder).await?;
+        let mut copied =
+            Copied { pictures: here.len() as u64, bytes: here.values().sum(), ..Copied::default() };
+        let there = if here.is_empty() { HashMap::new() } else { pictures(to, &folder).await? };
         let lacking = here.iter().filter(|(key, size)| there.get(*key) != Some(size));
         let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
         if lacking.is_empty() {
-            return Ok(());
+            return Ok(copied);
         }
-        let mut copies =
-            stream::iter(lacking).map(|key| copy(from, target, key, cx)).buffer_unordered(AT_ONCE);
+        let mut copies = stream::iter(lacking).map(|key| copy(from, target, key, cx)).buffer_unordered(AT_ONCE);
         while let Some(done) = copies.try_next().await? {
             match done {
                 Done::Copied => copied.copied += 1,
-                Done::Damaged(key) => {
-                    copied.damaged += 1;
-                    if copied.damaged_keys.len() < NAMED {
-                        copied.damaged_keys.push(key);
-                    }
-                }
+                Done::Damaged(key) => copied.note_damaged(key),
             }
         }
-        let there = pictures(to, folder).await?;
-        copied.missing += here.iter().filter(|(key, size)| there.get(*key) != Some(size)).count() as u64;
-        Ok(())
+        let there = pictures(to, &folder).await?;
+        copied.missing = here.iter().filter(|(key, size)| there.get(*key) != Some(size)).count() as u64;
+        Ok(copied)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Tables are copied one after the other in the order of their keys, some thousand rows in a transaction. So the largest
 //! key at the target says how far it is: killed anywhere, the next attempt goes on there, and nothing is doubled.
 
+mod adopt;
 mod digest;
 mod marks;
 mod steps;
@@ -13,6 +14,7 @@ mod tests;
 use collector_core::clock::Timestamp;
 use collector_core::context::Context;
 use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::id::Name;
 use futures_util::future::BoxFuture;
 use futures_util::try_join;
 
@@ -27,7 +29,7 @@ use super::database::Database;
 /// Moves all rows of one store into an empty one: from a file to a server, back, or from any to any.
 ///
 /// What belongs to a machine stays behind: workers, their claims (a claimed task is open at the target), and what the
-/// sinks have. At the target each sink registers anew and is owed everything.
+/// sinks have. At the target each sink registers anew and is owed everything, unless it is [adopted](Self::adopt).
 ///
 /// Neither store can be used by others meanwhile. The source is changed in nothing that its users see.
 #[derive(Debug)]
@@ -146,6 +148,28 @@ impl Transfer {
             self.mark(|tx| Box::pin(marks::filled(tx, fingerprint))).await?;
         }
         Ok(moved)
+    }
+
+    /// Registers a sink at the target as one that has what it has at the source: for one whose data was copied, too.
+    /// It is owed only what it was owed there. Does nothing when the source does not know it, or the target does.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn adopt(&self, sink: &Name) -> Result<()> {
+        let source = &self.source;
+        let look = || -> BoxFuture<'_, _> {
+            Box::pin(async move { adopt::owed(&source.read().await?, sink).await })
+        };
+        let Some(owed) = source.call(look).await? else { return Ok(()) };
+        let (target, owed) = (&self.target, &owed);
+        let register = || -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let tx = target.write().await?;
+                adopt::register(&tx, sink, owed).await?;
+                tx.commit().await
+            })
+        };
+        target.call_long(register).await
     }
 
     async fn copy(&self, table: &Table, cx: &Context, watch: Watch<'_>) -> Result<u64> {

@@ -232,6 +232,29 @@ async fn what_cannot_be_a_target_or_a_source_is_refused_with_a_remedy() {
     drop(writer);
 }
 
+#[tokio::test]
+async fn a_sink_whose_data_was_copied_is_owed_what_it_was_owed() {
+    let (from, to) = (Home::file(), Home::file());
+    populate(&from, 20).await;
+    let store = open(&from).await;
+    stage::register(&store, at(10)).await;
+    stage::settle(&store, 15).await;
+    drop(store);
+    let attempt = transfer(&from, &to).await.unwrap();
+    assert!(attempt.run(&cx(), &|_| ()).await.unwrap().is_whole());
+    attempt.adopt(&"sink".into()).await.unwrap();
+    attempt.adopt(&"sink".into()).await.unwrap();
+    attempt.adopt(&"nobody".into()).await.unwrap();
+    drop(attempt);
+    assert!(whole(&from, &to).await.before, "a sink is no row that counts");
+    let store = open(&to).await;
+    let sinks = store.counts().await.unwrap().sinks;
+    assert_eq!(sinks.len(), 1);
+    assert!(sinks["sink"].pending == 5 && sinks["sink"].balances(), "{sinks:?}");
+    stage::register(&store, at(200)).await;
+    assert_eq!(store.take_pending("sink", &stage::WORKER.into(), 100, at(200)).await.unwrap().len(), 5);
+}
+
 #[cfg(feature = "mysql")]
 mod on_a_server {
     use super::*;

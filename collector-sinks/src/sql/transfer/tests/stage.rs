@@ -8,8 +8,9 @@ use collector_core::clock::Timestamp;
 use collector_core::context::Context;
 use collector_core::error::ErrorKind;
 use collector_core::id::Digest;
+use collector_core::sink::Facts;
 use collector_core::store::{
-    Budget, Claimed, FinishedCall, FinishedTask, LanePermit, NoLookup, Parked, RunSpec, Store, Verdict,
+    Budget, Claimed, Fate, Settled, FinishedCall, FinishedTask, LanePermit, NoLookup, Parked, RunSpec, Store, Verdict,
     WorkerInfo,
 };
 use collector_core::task::{Cost, Payload, Task};
@@ -115,6 +116,14 @@ pub(super) async fn open(home: &Home) -> SqlStore<TestDomain> {
 pub(super) async fn register(store: &SqlStore<TestDomain>, now: Timestamp) {
     let worker = WorkerInfo { id: WORKER.into(), ttl: Duration::from_secs(30) };
     store.open(&worker, &["sink".into()], now).await.unwrap();
+}
+
+/// Lets the sink have some of what it is owed.
+pub(super) async fn settle(store: &SqlStore<TestDomain>, count: usize) {
+    let owed = store.take_pending("sink", &WORKER.into(), count, at(11)).await.unwrap();
+    let fate = || Fate::Stored(Facts::new());
+    let settled = owed.iter().map(|change| Settled { key: change.key(), version: change.version(), fate: fate() });
+    store.settle("sink", &WORKER.into(), settled.collect(), None, at(11)).await.unwrap();
 }
 
 fn person(number: usize) -> Seen {
