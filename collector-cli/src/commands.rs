@@ -17,6 +17,7 @@ mod show;
 mod simulate;
 mod sources;
 mod status;
+mod transfer;
 mod try_source;
 
 use std::path::Path;
@@ -57,6 +58,7 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
         Command::Export(args) => export::execute(&session, &args).await,
         Command::Lists(args) => lists::execute(&session, &args).await,
         Command::Dead(command) => dead::execute(&session, command).await,
+        Command::Transfer(args) => transfer::execute(&session, &args).await,
         Command::Init(args) => init::execute(&session, &args).await,
         Command::Completions(args) => completions::execute(&args),
         Command::Config(ConfigCommand::Show(file)) => config::execute(&session, &file),

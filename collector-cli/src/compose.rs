@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector_core::creator::Creators;
+use collector_core::creator::{CreatorSighting, Creators};
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::lock::MemoryLock;
 use collector_core::observe::{Observer, Silent};
@@ -12,6 +12,7 @@ use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
+use collector_core::source::Source;
 use collector_core::store::{Budget, MemoryStore, Store};
 use collector_sinks::elasticsearch::{ElasticsearchSearch, ElasticsearchSink};
 use collector_sinks::images::s3::BucketAccess;
@@ -78,17 +79,7 @@ pub(crate) fn engine_with(
             pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
         }
     };
-    if let Some(options) = &config.images {
-        pipeline = pipeline.sink(images(options)?);
-    }
-    if let Some(place) = &config.jsonl {
-        pipeline = pipeline.sink(jsonl(place));
-    }
-    pipeline = match &config.search {
-        Some(SearchPlace::Tantivy(path)) => pipeline.sink(TantivySink::new(TantivyConfig::new(path))),
-        Some(SearchPlace::Server(server)) => pipeline.sink(ElasticsearchSink::new((**server).clone())?),
-        None => pipeline,
-    };
+    pipeline = with_sinks(pipeline, config)?;
     for name in &job.discover {
         let (source, options) = source_for(config, name, store, setup)?;
         pipeline = pipeline.source_with(source, options);
@@ -100,6 +91,32 @@ pub(crate) fn engine_with(
     pipeline.build()
 }
 
+fn with_sinks(mut pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<Creators>> {
+    if let Some(options) = &config.images {
+        pipeline = pipeline.sink(images(options)?);
+    }
+    if let Some(place) = &config.jsonl {
+        pipeline = pipeline.sink(jsonl(place));
+    }
+    Ok(match &config.search {
+        Some(SearchPlace::Tantivy(path)) => pipeline.sink(TantivySink::new(TantivyConfig::new(path))),
+        Some(SearchPlace::Server(server)) => pipeline.sink(ElasticsearchSink::new((**server).clone())?),
+        None => pipeline,
+    })
+}
+
+/// The engine that gives the sinks what they are owed; `source` is the only one it has. Nothing is claimed for it, so
+/// it needs no lock.
+pub(crate) fn delivering(
+    config: &Config,
+    store: &AnyStore,
+    source: impl Source<Item = CreatorSighting>,
+) -> Result<Engine<Creators>> {
+    let pipeline =
+        Pipeline::new(creators()).store(Arc::clone(store)).settings(settings(&config.run)).source(source);
+    with_sinks(pipeline, config)?.build()
+}
+
 /// Builds everything a job needs but its store, and plans it: what is refused here was refused before anything
 /// was written or asked.
 pub(crate) fn rehearse(config: &Config, job: &Job) -> Result<()> {
@@ -109,6 +126,15 @@ pub(crate) fn rehearse(config: &Config, job: &Job) -> Result<()> {
 /// A store that is gone with the command.
 pub(crate) fn in_memory() -> AnyStore {
     Arc::new(MemoryStore::new(Arc::new(creators())))
+}
+
+/// The database of a store; `None` for one in memory.
+pub(crate) fn sql_config(place: &StorePlace) -> Option<SqlConfig> {
+    match place {
+        StorePlace::Sqlite(path) => Some(SqlConfig::new(path)),
+        StorePlace::Server(config) => Some((**config).clone()),
+        StorePlace::Memory => None,
+    }
 }
 
 /// Opens the store for writing; makes it when it is not there.

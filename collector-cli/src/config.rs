@@ -253,7 +253,8 @@ impl Config {
         Self::read(file, text, registry, Document::new(text, dir, env))
     }
 
-    /// The same for somebody who looks into the stores and asks no vendor: the sources' secrets are left alone.
+    /// The same for somebody who looks into the stores and asks no vendor: the sources' secrets are left alone, and no source is
+    /// needed.
     ///
     /// # Errors
     /// As for [`parse`](Self::parse).

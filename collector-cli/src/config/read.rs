@@ -91,7 +91,10 @@ struct Sources<'a> {
 fn read_sources<'a>(root: &Node<'a>, registry: &Registry) -> Sources<'a> {
     let mut sources = Sources { entries: BTreeMap::new(), names: Vec::new() };
     let Some(section) = root.get("sources") else {
-        root.fault("no source is configured; add a table such as [sources.ensembledata]");
+        // Who asks no vendor needs none.
+        if !root.document().is_of_places() {
+            root.fault("no source is configured; add a table such as [sources.ensembledata]");
+        }
         return sources;
     };
     if !section.value().is_table() {

@@ -63,6 +63,11 @@ impl<'a> Document<'a> {
         Self { only_places: true, ..self }
     }
 
+    /// Whether only the places matter.
+    pub(crate) fn is_of_places(&self) -> bool {
+        self.only_places
+    }
+
     pub(crate) fn fault(&self, at: usize, key: impl Into<String>, message: impl Into<String>) {
         let before = self.text.as_bytes().iter().take(at);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();

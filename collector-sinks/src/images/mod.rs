@@ -62,6 +62,7 @@
 mod address;
 mod client;
 mod config;
+mod copy;
 mod download;
 mod fact;
 mod hosts;
@@ -80,6 +81,7 @@ mod used;
 mod tests;
 
 pub use config::ImagesConfig;
+pub use copy::Copied;
 pub use fact::{AVATAR, KeptPicture, MissingPicture, PictureFact, PictureState, Problem};
 pub use sink::ImagesSink;
 pub use sweep::{Swept, sweep};

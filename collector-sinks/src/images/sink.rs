@@ -126,6 +126,11 @@ impl ImagesSink {
         self.shelf.open().await
     }
 
+    /// The same with its own way of writing.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
     async fn write_one(&self, cx: &Context, change: &Change<Creator>) -> Result<Wrote> {
         let Change::Put(record) = change else { return Ok(nothing_new()) };
         tokio::select! {

@@ -164,7 +164,7 @@ fn put_aside(path: &str) -> Option<(Timestamp, &str)> {
 }
 
 /// `ab/ab…64 digits.ending`.
-fn is_ours(key: &str) -> bool {
+pub(super) fn is_ours(key: &str) -> bool {
     let Some((folder, (hash, ending))) =
         key.split_once('/').and_then(|(folder, file)| Some((folder, file.split_once('.')?)))
     else {

@@ -4,6 +4,7 @@ mod bombs;
 #[cfg(feature = "s3")]
 mod bucket;
 mod conformance;
+mod copies;
 mod files;
 mod place;
 #[cfg(feature = "s3")]

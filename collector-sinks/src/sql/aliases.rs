@@ -66,9 +66,22 @@ pub(super) async fn settle(write: &mut Write, added: usize) -> Result<()> {
     }
     write.counters.add(Counter::NewAliases, added as u64);
     if write.counters.get(Counter::NewAliases) >= COLLECT {
-        write.tx.insert_from(&ALL, "SELECT hash, entity FROM @alias_new WHERE 1 = 1 ORDER BY hash").await?;
-        write.tx.run("DELETE FROM @alias_new", vec![]).await?;
+        move_new(&write.tx).await?;
         write.counters.set(Counter::NewAliases, 0);
     }
     Ok(())
+}
+
+async fn move_new(tx: &Session) -> Result<()> {
+    tx.insert_from(&ALL, "SELECT hash, entity FROM @alias_new WHERE 1 = 1 ORDER BY hash").await?;
+    tx.run("DELETE FROM @alias_new", vec![]).await
+}
+
+/// Moves the new aliases however few they are, while nothing else is counted.
+pub(super) async fn collect(tx: &Session) -> Result<()> {
+    if tx.dialect().is_shared() {
+        return Ok(());
+    }
+    move_new(tx).await?;
+    tx.run("UPDATE @counter SET n = 0 WHERE id = ?", vec![int(Counter::NewAliases as u64)]).await
 }

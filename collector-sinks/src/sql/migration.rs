@@ -40,7 +40,7 @@ pub(super) async fn migrate(tx: &Session) -> Result<()> {
     Ok(())
 }
 
-async fn note(tx: &Session, name: &str, value: u64) -> Result<()> {
+pub(super) async fn note(tx: &Session, name: &str, value: u64) -> Result<()> {
     tx.run("DELETE FROM @meta WHERE name = ?", vec![text(name)]).await?;
     tx.run("INSERT INTO @meta (name, value) VALUES (?, ?)", vec![text(name), int(value)]).await
 }
@@ -65,7 +65,7 @@ async fn version(tx: &Session) -> Result<u64> {
     value(tx, SCHEMA).await
 }
 
-async fn value(tx: &Session, name: &str) -> Result<u64> {
+pub(super) async fn value(tx: &Session, name: &str) -> Result<u64> {
     let row = tx.one("SELECT value FROM @meta WHERE name = ?", vec![text(name)]).await?;
     row.map_or(Ok(0), |row| row.int(0))
 }

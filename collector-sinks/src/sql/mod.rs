@@ -83,6 +83,7 @@ mod take;
 mod tasks;
 #[cfg(all(test, feature = "mysql"))]
 mod texts;
+mod transfer;
 mod values;
 mod verdicts;
 mod workers;
@@ -92,3 +93,4 @@ pub use config::SqlConfig;
 #[cfg(feature = "mysql")]
 pub use config::{Migrate, Secret, ServerConfig, SslMode};
 pub use store::SqlStore;
+pub use transfer::{Contents, Moved, MovedTable, Step, Transfer, Watch};

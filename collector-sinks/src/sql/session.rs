@@ -53,6 +53,11 @@ impl Session {
         self.texts.dialect
     }
 
+    /// The most bytes of values in one insert.
+    pub(super) fn insert_bytes(&self) -> usize {
+        self.texts.insert_bytes
+    }
+
     /// Runs a statement of the schema.
     pub(super) async fn define(&self, template: &str) -> Result<()> {
         let done = self.tx.execute_unprepared(&self.texts.plain(template, false)).await;

@@ -103,7 +103,7 @@ pub(super) async fn register(tx: &Session, names: &[Name]) -> Result<(Vec<Option
     Ok((positions, new))
 }
 
-async fn add(tx: &Session, known: &mut Sinks, name: &Name) -> Result<u64> {
+pub(super) async fn add(tx: &Session, known: &mut Sinks, name: &Name) -> Result<u64> {
     let id = known.0.len();
     if id >= MAX_SINKS {
         let message = format!("a store takes {MAX_SINKS} sinks and {MAX_SINKS} are registered already");

@@ -56,6 +56,15 @@ impl Row {
         self.get(at)
     }
 
+    /// Any number, or NULL.
+    pub(super) fn signed_or_null(&self, at: usize) -> Result<Option<i64>> {
+        self.get(at)
+    }
+
+    pub(super) fn bytes_or_null(&self, at: usize) -> Result<Option<Vec<u8>>> {
+        self.get(at)
+    }
+
     pub(super) fn bytes(&self, at: usize) -> Result<Vec<u8>> {
         self.get(at)
     }
