@@ -1,9 +1,9 @@
 //! Several processes of the real binary that spend from one account: its rate and its budget hold for all together.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::Failure;
 use super::detail::handles;
