@@ -3,6 +3,7 @@
 mod dead;
 mod lists;
 mod setup;
+mod transfer;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -20,6 +21,7 @@ use serde_json::Value;
 pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
 pub(crate) use lists::{Export, Import, Lists, ListsCommand, ListsRemove, SheetChoice};
 pub(crate) use setup::{Completions, Init};
+pub(crate) use transfer::Transfer;
 
 use crate::config::parse_duration;
 use crate::ids;
@@ -87,6 +89,10 @@ pub(crate) enum Command {
     /// Look into what was given up, and mend or forget it
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Move everything to the stores of another configuration: rows, pictures, and an index built there
+    ///
+    /// From a laptop to servers, or back. Killed anywhere, the same command goes on where it was.
+    Transfer(Transfer),
     /// Write a configuration to begin with
     Init(Init),
     /// Print completions for a shell
@@ -216,6 +222,10 @@ pub(crate) struct Demo {
     /// Where results go: a SQLite file, pictures, a search index and JSON Lines
     #[arg(long, value_name = "DIR", default_value = "collector-demo")]
     pub(crate) dir: PathBuf,
+    /// Keep everything at the servers of this configuration: its store, lock, pictures and index, under names of the
+    /// demo's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Kill the collecting process once while it fetches, as a power cut would, and start it again
     #[arg(long)]
     pub(crate) crash: bool,

@@ -17,6 +17,7 @@ mod show;
 mod simulate;
 mod sources;
 mod status;
+mod transfer;
 mod try_source;
 
 use std::path::Path;
@@ -57,6 +58,7 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
         Command::Export(args) => export::execute(&session, &args).await,
         Command::Lists(args) => lists::execute(&session, &args).await,
         Command::Dead(command) => dead::execute(&session, command).await,
+        Command::Transfer(args) => transfer::execute(&session, &args).await,
         Command::Init(args) => init::execute(&session, &args).await,
         Command::Completions(args) => completions::execute(&args),
         Command::Config(ConfigCommand::Show(file)) => config::execute(&session, &file),
@@ -72,6 +74,12 @@ impl Session {
             self.output.note(&format!("warning: {warning}"));
         }
         Ok(config)
+    }
+
+    /// Reads the configuration of a command that looks into the stores and asks no vendor.
+    fn places(&self, file: &ConfigFile) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        Ok(Config::parse_places(&file.config, &read_text(&file.config)?, &self.registry, &env)?)
     }
 
     /// Reads the configuration; without an environment its secrets are left alone.
@@ -90,7 +98,7 @@ impl Session {
             Some(url) => {
                 StorePlace::parse(here, url).map_err(|wrong| Failure::usage(format!("--store: {wrong}")))
             }
-            None => Ok(self.read_config(&choice.file.config, None)?.store),
+            None => Ok(self.places(&choice.file)?.store),
         }
     }
 }

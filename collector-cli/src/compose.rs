@@ -1,25 +1,30 @@
 //! From configuration to a running engine.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector_core::creator::Creators;
+use collector_core::creator::{CreatorSighting, Creators};
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::lock::{LeaseOptions, MemoryLock};
+use collector_core::lock::MemoryLock;
 use collector_core::observe::{Observer, Silent};
 use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
+use collector_core::source::Source;
 use collector_core::store::{Budget, MemoryStore, Store};
+use collector_sinks::elasticsearch::{ElasticsearchSearch, ElasticsearchSink};
+use collector_sinks::images::s3::BucketAccess;
 use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
+use collector_sinks::redis::{Redis, RedisLock, RedisRate};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 
 use crate::config::{
-    Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace, SourceEntry,
-    StorePlace,
+    Bucket, Config, ImagesOptions, ImagesPlace, Job, JsonlPlace, LockPlace, RunOptions, SearchPlace,
+    SourceEntry, StorePlace,
 };
 use crate::registry::{AnySource, Built};
 
@@ -66,18 +71,15 @@ pub(crate) fn engine_with(
         .observer(observer)
         .retry(retry(&config.run))
         .settings(settings(&config.run));
-    pipeline = match config.lock {
-        LockPlace::Memory => pipeline.lock(MemoryLock::default(), LeaseOptions::default()),
+    pipeline = match &config.lock.url {
+        LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
+        LockPlace::Redis(server) => {
+            let redis = Redis::new((**server).clone())?;
+            // Who shares a lock shares the vendors' rates.
+            pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
+        }
     };
-    if let Some(options) = &config.images {
-        pipeline = pipeline.sink(images(options)?);
-    }
-    if let Some(place) = &config.jsonl {
-        pipeline = pipeline.sink(jsonl(place));
-    }
-    if let Some(SearchPlace::Tantivy(path)) = &config.search {
-        pipeline = pipeline.sink(TantivySink::new(TantivyConfig::new(path)));
-    }
+    pipeline = with_sinks(pipeline, config)?;
     for name in &job.discover {
         let (source, options) = source_for(config, name, store, setup)?;
         pipeline = pipeline.source_with(source, options);
@@ -87,6 +89,32 @@ pub(crate) fn engine_with(
         pipeline = pipeline.enrich_with(source, options);
     }
     pipeline.build()
+}
+
+fn with_sinks(mut pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<Creators>> {
+    if let Some(options) = &config.images {
+        pipeline = pipeline.sink(images(options)?);
+    }
+    if let Some(place) = &config.jsonl {
+        pipeline = pipeline.sink(jsonl(place));
+    }
+    Ok(match &config.search {
+        Some(SearchPlace::Tantivy(path)) => pipeline.sink(TantivySink::new(TantivyConfig::new(path))),
+        Some(SearchPlace::Server(server)) => pipeline.sink(ElasticsearchSink::new((**server).clone())?),
+        None => pipeline,
+    })
+}
+
+/// The engine that gives the sinks what they are owed; `source` is the only one it has. Nothing is claimed for it, so
+/// it needs no lock.
+pub(crate) fn delivering(
+    config: &Config,
+    store: &AnyStore,
+    source: impl Source<Item = CreatorSighting>,
+) -> Result<Engine<Creators>> {
+    let pipeline =
+        Pipeline::new(creators()).store(Arc::clone(store)).settings(settings(&config.run)).source(source);
+    with_sinks(pipeline, config)?.build()
 }
 
 /// Builds everything a job needs but its store, and plans it: what is refused here was refused before anything
@@ -100,12 +128,22 @@ pub(crate) fn in_memory() -> AnyStore {
     Arc::new(MemoryStore::new(Arc::new(creators())))
 }
 
+/// The database of a store; `None` for one in memory.
+pub(crate) fn sql_config(place: &StorePlace) -> Option<SqlConfig> {
+    match place {
+        StorePlace::Sqlite(path) => Some(SqlConfig::new(path)),
+        StorePlace::Server(config) => Some((**config).clone()),
+        StorePlace::Memory => None,
+    }
+}
+
 /// Opens the store for writing; makes it when it is not there.
 pub(crate) async fn open_store(place: &StorePlace) -> Result<AnyStore> {
     match place {
         StorePlace::Sqlite(path) => {
             Ok(Arc::new(SqlStore::open(&SqlConfig::new(path), Arc::new(creators())).await?))
         }
+        StorePlace::Server(config) => Ok(Arc::new(SqlStore::open(config, Arc::new(creators())).await?)),
         StorePlace::Memory => Ok(in_memory()),
     }
 }
@@ -120,6 +158,9 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
         StorePlace::Sqlite(path) => {
             Ok(Arc::new(SqlStore::open_reader(&SqlConfig::new(path), Arc::new(creators())).await?))
         }
+        StorePlace::Server(config) => {
+            Ok(Arc::new(SqlStore::open_reader(config, Arc::new(creators())).await?))
+        }
         StorePlace::Memory => {
             let message = "a store in memory ends with its command: there is nothing to look into";
             Err(Error::new(ErrorKind::ConfigInvalid, message))
@@ -131,15 +172,34 @@ pub(crate) async fn open_reader(place: &StorePlace) -> Result<AnyStore> {
 pub(crate) fn open_index(place: &SearchPlace) -> Result<Arc<dyn CreatorIndex>> {
     match place {
         SearchPlace::Tantivy(path) => Ok(Arc::new(TantivySearch::open(path)?)),
+        SearchPlace::Server(server) => Ok(Arc::new(ElasticsearchSearch::new((**server).clone())?)),
     }
 }
 
 /// The sink that keeps pictures.
 pub(crate) fn images(options: &ImagesOptions) -> Result<ImagesSink> {
-    let ImagesPlace::Folder(folder) = &options.url;
-    let mut config = ImagesConfig::new(folder);
+    let mut config = ImagesConfig::default();
     config.allow.clone_from(&options.allow);
-    ImagesSink::new(config)
+    match &options.url {
+        ImagesPlace::Folder(folder) => {
+            config.folder.clone_from(folder);
+            ImagesSink::new(config)
+        }
+        ImagesPlace::Bucket(bucket) => ImagesSink::in_bucket(bucket.config.clone(), access(bucket)?, config),
+    }
+}
+
+/// Who we are to a bucket: a key of the configuration, or what the environment says in the ways of Amazon's programs.
+fn access(bucket: &Bucket) -> Result<BucketAccess> {
+    match &bucket.key {
+        Some((id, secret)) => BucketAccess::key(id.expose(), secret.expose()),
+        None => {
+            let readable = |(name, value): (OsString, OsString)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            };
+            BucketAccess::found_in(std::env::vars_os().filter_map(readable))
+        }
+    }
 }
 
 fn jsonl(place: &JsonlPlace) -> JsonlSink {
@@ -207,7 +267,12 @@ fn retry(run: &RunOptions) -> ExponentialBackoff {
 }
 
 fn settings(run: &RunOptions) -> Settings {
-    Settings { commit_window: run.commit_window.get(), drain: run.drain, ..Settings::default() }
+    Settings {
+        commit_window: run.commit_window.get(),
+        worker_ttl: run.worker_ttl,
+        drain: run.drain,
+        ..Settings::default()
+    }
 }
 
 #[cfg(test)]
@@ -216,12 +281,28 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_job_of_the_example_can_be_planned() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs/laptop.toml");
+    fn example(name: &str) -> Config {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configs").join(name);
         let text = std::fs::read_to_string(&path).unwrap();
         let env = |_: &str| Some("0123456789abcdef".to_owned());
-        let config = Config::parse(&path, &text, &crate::sources::builtin(), Some(&env)).unwrap();
+        Config::parse(&path, &text, &crate::sources::builtin(), Some(&env)).unwrap()
+    }
+
+    #[test]
+    fn servers_of_the_example_are_understood() {
+        let config = example("servers.toml");
+        let images = config.images.as_ref().map(|options| options.url.to_string());
+        assert_eq!(images.as_deref(), Some("s3://creator-pictures/tiktok"));
+        let (Some(SearchPlace::Server(_)), StorePlace::Server(_), LockPlace::Redis(_)) =
+            (&config.search, &config.store, &config.lock.url)
+        else {
+            panic!("{config:?}");
+        };
+    }
+
+    #[test]
+    fn every_job_of_the_example_can_be_planned() {
+        let config = example("laptop.toml");
         assert!(config.jobs.len() >= 4);
         for job in &config.jobs {
             rehearse(&config, job).unwrap_or_else(|error| panic!("{}: {error}", job.name));

@@ -2,16 +2,20 @@
 
 mod duration;
 mod fault;
+mod images;
+mod lock;
 mod origin;
 mod places;
 mod read;
+mod search;
 mod secret;
+mod server;
+mod store;
 mod tree;
 mod wrong;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,8 +25,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
 
 pub use fault::{Fault, Faults};
+pub use images::ImagesOptions;
+pub use lock::LockOptions;
 pub use origin::Setting;
-pub use places::{ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
@@ -47,7 +53,7 @@ pub struct Config {
     /// The store of record.
     pub store: StorePlace,
     /// The lock.
-    pub lock: LockPlace,
+    pub lock: LockOptions,
     /// The search index, if there is one.
     pub search: Option<SearchPlace>,
     /// Where pictures are kept, if at all.
@@ -64,17 +70,6 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// Where pictures are kept, and what may be asked for them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ImagesOptions {
-    /// The place.
-    pub url: ImagesPlace,
-    /// Addresses with their ports that may be asked although they are not public: a simulator on this machine.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allow: Vec<SocketAddr>,
-}
-
 /// Settings of the engine.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
@@ -85,6 +80,9 @@ pub struct RunOptions {
     pub in_flight: Option<NonZeroUsize>,
     /// Finished calls that are written together at most: what a crash may cost. Default 64.
     pub commit_window: NonZeroUsize,
+    /// Silence after which the other workers of a shared store take over from this one. Default 30 seconds.
+    #[serde(serialize_with = "as_text")]
+    pub worker_ttl: Duration,
     /// How long running calls may take to end after the first signal. Default 25 seconds.
     #[serde(serialize_with = "as_text")]
     pub drain: Duration,
@@ -97,6 +95,7 @@ impl Default for RunOptions {
         Self {
             in_flight: None,
             commit_window: const { NonZeroUsize::new(64).unwrap() },
+            worker_ttl: Duration::from_secs(30),
             drain: Duration::from_secs(25),
             retry: RetryOptions::default(),
         }
@@ -240,7 +239,7 @@ fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 impl Config {
     /// Reads a configuration from its text. Paths in it count from `file`'s folder.
     ///
-    /// Without an environment secrets are not resolved, only checked for their form: enough to look into a store.
+    /// Without an environment secrets are not resolved, only checked for their form.
     ///
     /// # Errors
     /// Every fault, each with its line and key. Nothing was written or asked.
@@ -251,7 +250,25 @@ impl Config {
         env: Option<Environment<'_>>,
     ) -> Result<Self, Faults> {
         let dir = file.parent().unwrap_or(Path::new(""));
-        let document = Document::new(text, dir, env);
+        Self::read(file, text, registry, Document::new(text, dir, env))
+    }
+
+    /// The same for somebody who looks into the stores and asks no vendor: the sources' secrets are left alone, and no source is
+    /// needed.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn parse_places(
+        file: &Path,
+        text: &str,
+        registry: &Registry,
+        env: Environment<'_>,
+    ) -> Result<Self, Faults> {
+        let dir = file.parent().unwrap_or(Path::new(""));
+        Self::read(file, text, registry, Document::new(text, dir, Some(env)).only_places())
+    }
+
+    fn read(file: &Path, text: &str, registry: &Registry, document: Document<'_>) -> Result<Self, Faults> {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             // The message alone: the toml crate's own display quotes the line, which may hold a secret.

@@ -30,6 +30,35 @@ impl Observer for RunWatch {
     }
 }
 
+/// Shows how any long work gets on, until it is dropped.
+pub(crate) struct Line(ProgressBar);
+
+impl Line {
+    pub(crate) fn new(output: &Output, name: &str) -> Self {
+        Self(bar(output, name))
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.0.set_message(text.to_owned());
+        self.0.tick();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn bar(output: &Output, name: &str) -> ProgressBar {
+    let bar = output.bars().add(ProgressBar::new_spinner());
+    let style = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_prefix(name.to_owned());
+    bar.set_message("starting");
+    bar
+}
+
 /// Shows how a run gets on, until it is dropped.
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -38,12 +67,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(output: &Output, name: &str, watch: RunWatch) -> Self {
-        let bar = output.bars().add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.set_prefix(name.to_owned());
-        bar.set_message("starting");
-        Self { bar, watch }
+        Self { bar: bar(output, name), watch }
     }
 
     /// Keeps the line up to date for ever; does nothing when nobody sees it.

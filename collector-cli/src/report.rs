@@ -14,6 +14,7 @@ mod show;
 mod sources;
 mod status;
 mod text;
+mod transfer;
 mod tried;
 
 pub use check::{CheckReport, PartCheck};
@@ -27,7 +28,9 @@ pub use search::SearchReport;
 pub use show::ShowReport;
 pub use sources::{KindReport, SourceReport, SourcesReport, TypeReport};
 pub use status::{ParkedAccount, StatusReport};
+pub use transfer::{TransferPictures, TransferReport, TransferTable};
 pub use tried::{TryAnswer, TryReport};
 
 pub(crate) use demo::shell;
 pub(crate) use text::{Rows, aligned, count, number, plain, took, when};
+pub(crate) use transfer::Delivered;

@@ -41,10 +41,16 @@ pub(crate) async fn pictures(config: &Config, stop: &CancellationToken) {
 
 /// `None` where there is nothing to do.
 async fn tidy(config: &Config, stop: &CancellationToken) -> Result<Option<Upkeep>> {
-    // A store in memory knows nothing of the pictures that earlier runs kept.
-    let (Some(options), StorePlace::Sqlite(file)) = (&config.images, &config.store) else { return Ok(None) };
-    let ImagesPlace::Folder(folder) = &options.url;
-    let name = seen_from(&absolute(folder)?, &absolute(file)?);
+    let Some(options) = &config.images else { return Ok(None) };
+    let name = match (&config.store, &options.url) {
+        // It knows nothing of the pictures that earlier runs kept.
+        (StorePlace::Memory, _) => return Ok(None),
+        (StorePlace::Sqlite(file), ImagesPlace::Folder(folder)) => {
+            seen_from(&absolute(folder)?, &absolute(file)?)
+        }
+        (StorePlace::Sqlite(file), ImagesPlace::Bucket(_)) => absolute(file)?,
+        (StorePlace::Server(server), _) => PathBuf::from(format!("{} {}", config.store, server.table_prefix)),
+    };
     let sink: ImagesSink = compose::images(options)?;
     let store = compose::open_reader(&config.store).await?;
     let cx = Context::new(stop.clone(), Arc::new(SystemClock), ByteBudget::new(0));

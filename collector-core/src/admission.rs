@@ -4,7 +4,10 @@
 
 mod breaker;
 mod pace;
+mod pool;
 mod retry_budget;
+mod shared;
+mod throttle;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,9 +17,12 @@ use tokio::time::Instant;
 pub use breaker::{Breaker, BreakerState};
 pub use pace::Pace;
 pub use retry_budget::RetryBudget;
+pub use shared::{AHEAD, MOST, MemoryRate, Permits, Rate, SharedRate};
 
 use crate::clock::Timestamp;
 use crate::error::ErrorKind;
+use pool::Pool;
+use throttle::Throttle;
 
 /// Malformed answers in a row after which a source is taken to have drifted from what we can read.
 pub const DRIFT_AFTER: u32 = 20;
@@ -100,7 +106,7 @@ pub struct Admission {
     limits: Limits,
     host: HostHold,
     breaker: Breaker,
-    pace: Pace,
+    throttle: Throttle,
     park: Option<Park>,
     limit: usize,
     running: usize,
@@ -112,17 +118,30 @@ pub struct Admission {
 impl Admission {
     /// An account that has not called yet.
     pub fn new(limits: Limits, host: HostHold) -> Self {
-        let limit = limits.in_flight.max(1);
         let pace = match limits.per_second {
             Some(rate) => Pace::told(rate, limits.burst.map(f64::from)),
             None => Pace::untold(),
         };
+        Self::throttled(limits, host, Throttle::Own(pace))
+    }
+
+    /// An account whose rate, if it was told, is kept together with other processes: somebody has to
+    /// [ask](Self::permits_wanted) for permits.
+    pub fn sharing(limits: Limits, host: HostHold) -> Self {
+        match Rate::of(&limits) {
+            Some(rate) => Self::throttled(limits, host, Throttle::Shared(Pool::new(rate))),
+            None => Self::new(limits, host),
+        }
+    }
+
+    fn throttled(limits: Limits, host: HostHold, throttle: Throttle) -> Self {
+        let limit = limits.in_flight.max(1);
         // No cut was made yet, so the first one is due whenever it is deserved.
         Self {
             limits,
             host,
             breaker: Breaker::default(),
-            pace,
+            throttle,
             park: None,
             limit,
             running: 0,
@@ -194,12 +213,12 @@ impl Admission {
             return 0;
         }
         let soon = now + Duration::from_secs(2);
-        let opens = [self.host.get(now), self.breaker.opens_at(now), Some(self.pace.next(now))];
-        if opens.into_iter().flatten().any(|at| at > soon) {
+        let opens = [self.host.get(now), self.breaker.opens_at(now)];
+        if opens.into_iter().flatten().any(|at| at > soon) || !self.throttle.opens_by(soon, now) {
             return 0;
         }
         let limit = self.limit();
-        match self.pace.rate() {
+        match self.throttle.rate() {
             // One limit's worth ahead keeps calls starting while the next claim is made.
             None => limit * 2,
             Some(rate) => limit.min(2 + (rate * 2.0).min(1e6) as usize) * 2,
@@ -220,12 +239,47 @@ impl Admission {
         if self.running >= self.limit() {
             return Gate::Full;
         }
-        if let Err(at) = self.pace.take(now) {
+        if let Err(at) = self.throttle.take(now) {
             return Gate::Wait(at);
         }
         self.breaker.started(now);
         self.running += 1;
         Gate::Go
+    }
+
+    /// How many permits to ask a shared rate for, when so many calls wait; `None` when it is not time to ask. Whoever
+    /// is told a number asks, and then says what was [granted](Self::permits_granted) or that it
+    /// [failed](Self::permits_failed).
+    pub fn permits_wanted(&mut self, now: Instant, waiting: usize) -> Option<(Rate, usize)> {
+        let held =
+            self.park.is_some() || self.host.get(now).is_some() || self.breaker.opens_at(now).is_some();
+        let free = if held { 0 } else { self.limit().saturating_sub(self.running) };
+        let Throttle::Shared(pool) = &mut self.throttle else { return None };
+        Some((pool.rate(), pool.want(now, waiting, free)?))
+    }
+
+    /// Takes the permits that were granted of the `asked` ones. `random`, from 0 to 1, keeps processes from asking in
+    /// step. Tells whether the last attempt had failed.
+    pub fn permits_granted(&mut self, now: Instant, asked: usize, permits: &Permits, random: f64) -> bool {
+        match &mut self.throttle {
+            Throttle::Own(_) => false,
+            Throttle::Shared(pool) => pool.granted(now, asked, permits, random),
+        }
+    }
+
+    /// Notes that the shared rate could not be asked: nothing starts until it can. Tells whether that is news.
+    pub fn permits_failed(&mut self, now: Instant) -> bool {
+        match &mut self.throttle {
+            Throttle::Own(_) => false,
+            Throttle::Shared(pool) => pool.failed(now),
+        }
+    }
+
+    /// Notes that nobody waits for the answer any more.
+    pub fn permits_forgotten(&mut self) {
+        if let Throttle::Shared(pool) = &mut self.throttle {
+            pool.forgotten();
+        }
     }
 
     /// Says how a call ended. Returns `true` when the source is now taken to have drifted.
@@ -248,7 +302,7 @@ impl Admission {
                 if self.host.get(now).is_none() {
                     let hold = wait.unwrap_or(Duration::from_secs(1));
                     self.host.until(now + hold);
-                    self.pace.refused(now, hold);
+                    self.throttle.refused(now, hold);
                 } else if let Some(wait) = wait {
                     self.host.until(now + wait);
                 }
@@ -267,7 +321,7 @@ impl Admission {
 
     fn answered(&mut self, now: Instant) {
         self.breaker.answered();
-        self.pace.answered(now);
+        self.throttle.answered(now);
         self.since_cut = self.since_cut.saturating_add(1);
         self.clean += 1;
         if self.clean >= self.limit {
@@ -308,6 +362,22 @@ mod tests {
         assert_eq!(account.admit(now), Gate::Full);
         account.finished(now, Signal::Answered);
         assert_eq!(fill(&mut account, now), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_its_shared_rate_nothing_is_claimed_for_an_account() {
+        let now = Instant::now();
+        let limits = Limits { per_second: Some(100.0), ..Limits::default() };
+        let mut account = Admission::sharing(limits, HostHold::default());
+        assert!(account.room(now) > 0);
+        let (_, asked) = account.permits_wanted(now, 5).unwrap();
+        assert!(account.permits_failed(now));
+        assert_eq!(account.room(now + Duration::from_secs(60)), 0);
+        let permits = Permits { starts: vec![Duration::ZERO; asked], next: Duration::ZERO };
+        account.permits_wanted(now + Duration::from_secs(60), 0).unwrap();
+        assert!(account.permits_granted(now, asked, &permits, 0.5));
+        assert!(account.room(now) > 0);
+        assert_eq!(fill(&mut account, now), asked);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::admission::{Permits, Rate, SharedRate};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::domain::Domain;
@@ -103,6 +104,13 @@ macro_rules! forward {
 
             async fn release_many(&self, leases: Vec<Lease>) -> Result<Vec<Released>> {
                 (**self).release_many(leases).await
+            }
+        }
+
+        #[async_trait]
+        impl<R: SharedRate + ?Sized> SharedRate for $pointer<R> {
+            async fn ask(&self, name: &str, rate: Rate, most: usize) -> Result<Permits> {
+                (**self).ask(name, rate, most).await
             }
         }
 

@@ -7,7 +7,7 @@
 //! Each stage has a file of its own. They overlap, joined by bounded queues:
 //!
 //! * `claim` asks the store for tasks and the lock for leases, as far as there is room;
-//! * `dispatch` starts claimed calls as admission lets them;
+//! * `dispatch` starts claimed calls as admission lets them; `permits` asks for what it needs of a shared rate;
 //! * `fetch` makes one call, reads the answer and passes judgement on each task;
 //! * `commit` writes finished calls together, in one transaction;
 //! * `project` hands changes to one sink and settles what became of them;
@@ -28,6 +28,7 @@ mod events;
 mod fetch;
 mod handle;
 mod listed;
+mod permits;
 mod project;
 mod report;
 mod watch;
@@ -43,7 +44,7 @@ pub use handle::{Engine, Handle};
 pub use listed::Roots;
 pub use report::{DeadGroup, End, RunReport};
 
-use crate::admission::{Admission, HostHold, Limits};
+use crate::admission::{Admission, HostHold, Limits, SharedRate};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
@@ -159,6 +160,7 @@ pub struct Pipeline<D: Domain> {
     store: Option<Arc<dyn Store<D>>>,
     lock: Arc<dyn Lock>,
     lease: LeaseOptions,
+    rate: Option<Arc<dyn SharedRate>>,
     retry: Arc<dyn RetryPolicy>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -182,6 +184,7 @@ impl<D: Domain> Pipeline<D> {
             store: None,
             lock: Arc::new(MemoryLock::default()),
             lease: LeaseOptions::default(),
+            rate: None,
             retry: Arc::new(ExponentialBackoff::default()),
             observer: Arc::new(Silent),
             clock: Arc::new(SystemClock),
@@ -236,6 +239,14 @@ impl<D: Domain> Pipeline<D> {
         self
     }
 
+    /// Keeps told rates together with other processes of this namespace; without this, each process keeps them for
+    /// itself. Rates that are learned stay each process's own.
+    #[must_use]
+    pub fn rate(mut self, rate: impl SharedRate) -> Self {
+        self.rate = Some(Arc::new(rate));
+        self
+    }
+
     /// Sets the retry policy.
     #[must_use]
     pub fn retry(mut self, retry: impl RetryPolicy) -> Self {
@@ -285,7 +296,11 @@ impl<D: Domain> Pipeline<D> {
             let at = accounts.iter().position(|known| known.name == account).unwrap_or_else(|| {
                 let host = part.options.host.clone().unwrap_or_else(|| Arc::clone(&account));
                 let hold = hosts.entry(host).or_default().clone();
-                let admission = Mutex::new(Admission::new(part.options.limits.clone(), hold));
+                let limits = part.options.limits.clone();
+                let admission = Mutex::new(match &self.rate {
+                    Some(_) => Admission::sharing(limits, hold),
+                    None => Admission::new(limits, hold),
+                });
                 let budget = part
                     .options
                     .budget
@@ -308,6 +323,7 @@ impl<D: Domain> Pipeline<D> {
             store,
             lock: self.lock,
             lease: self.lease,
+            rate: self.rate,
             retry: self.retry,
             observer: self.observer,
             clock: self.clock,

@@ -2,13 +2,14 @@
 //!
 //! A suite checks the numbered contract of a trait, one test per case: [`source`], [`sink`], [`store`], [`lock`],
 //! [`retry`], [`search`]. [`fakes`] and [`faults`] stand in for the parts an author does not write; [`server`] answers HTTP by
-//! script, faults included.
+//! script, faults included; [`proxy`] puts faults between a client and a real server.
 
 mod case;
 pub mod fakes;
 pub mod faults;
 pub mod lock;
 pub mod mocks;
+pub mod proxy;
 pub mod retry;
 pub mod search;
 pub mod server;

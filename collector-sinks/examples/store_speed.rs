@@ -2,15 +2,18 @@
 //!
 //! ```sh
 //! cargo run --release -p collector-sinks --features full --example store_speed [folder]
+//! cargo run --release -p collector-sinks --features full --example store_speed -- \
+//!     --url mysql://user@host/database --password-file file
 //! ```
 //!
-//! Three loads, each on a fresh file in the folder (a temporary one by default):
+//! Three loads, each on a fresh file in the folder (a temporary one by default), or on fresh tables `speed…` of an
+//! empty database of a server, which stay there:
 //!
 //! * *lists*: commits of ten calls with 100 new creators each, every change taken and settled for one sink;
 //! * *lists again*: the same answers a second time, so that nothing changes;
-//! * *profiles*: single-item calls, committed in batches of 16 and of 64.
+//! * *profiles*: single-item calls whose answers have 7 KB, committed in batches of 16 and of 64.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +27,7 @@ use collector_core::store::{
     WorkerInfo,
 };
 use collector_core::task::{Cost, Payload, Task};
-use collector_sinks::sql::{SqlConfig, SqlStore};
+use collector_sinks::sql::{ServerConfig, SqlConfig, SqlStore};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -97,8 +100,8 @@ struct Load {
 }
 
 impl Load {
-    async fn on(path: &Path) -> Result<Self> {
-        let store = SqlStore::open(&SqlConfig::new(path), Arc::new(Rows)).await?;
+    async fn on(config: &SqlConfig) -> Result<Self> {
+        let store = SqlStore::open(config, Arc::new(Rows)).await?;
         let worker = WorkerInfo { id: "speed".into(), ttl: Duration::from_secs(3_600) };
         let now = Timestamp::from_secs(1_795_000_000);
         store.open(&worker, &[Name::from(SINK)], now).await?;
@@ -166,10 +169,24 @@ impl Load {
         }
     }
 
+    /// A call whose answer is as long as a profile's, and shrinks as little.
+    fn profile(&self, claimed: Claimed, row: Row) -> FinishedCall<Rows> {
+        let mut body = serde_json::to_vec(&row).unwrap_or_default();
+        let mut state = row.uid;
+        while body.len() < 7_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Half of it repeats, as keys in JSON do.
+            body.extend_from_slice(b"\"some_key\":");
+            body.extend_from_slice(format!("{state:011x},").as_bytes());
+        }
+        let payload = Payload::new(body, self.now);
+        FinishedCall { payload: Some(payload), ..self.call(claimed, vec![row]) }
+    }
+
     /// Pages of 100 creators, ten pages a commit.
-    async fn lists(&mut self, round: u64) -> Result<()> {
+    async fn lists(&mut self, round: u64, creators: usize) -> Result<()> {
         self.now = self.now + Duration::from_secs(60);
-        for first in (0..CREATORS).step_by(1_000) {
+        for first in (0..creators).step_by(1_000) {
             let tasks = (0..10).map(|page| Task::new("vendor", "page", format!("{round}/{first}/{page}")));
             let claims = self.claim(tasks.collect()).await?;
             let calls = claims.into_iter().enumerate().map(|(page, claimed)| {
@@ -191,7 +208,7 @@ impl Load {
             let calls: Vec<_> = claims
                 .by_ref()
                 .take(batch)
-                .map(|(i, claimed)| self.call(claimed, vec![Row::number(i)]))
+                .map(|(i, claimed)| self.profile(claimed, Row::number(i)))
                 .collect();
             if calls.is_empty() {
                 return Ok(());
@@ -255,20 +272,68 @@ fn say(line: &str) {
     println!("{line}");
 }
 
+/// Where the stores are made.
+enum Place {
+    Folder(PathBuf),
+    Server { config: SqlConfig, prefix: String },
+}
+
+impl Place {
+    fn of(
+        mut words: impl Iterator<Item = String>,
+        temporary: PathBuf,
+    ) -> std::result::Result<Self, Box<dyn std::error::Error>> {
+        let (mut url, mut password) = (None, String::new());
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--url" => url = words.next(),
+                "--password-file" => {
+                    let file = words.next().ok_or("--password-file needs a file")?;
+                    password = std::fs::read_to_string(file)?.trim_end().to_owned();
+                }
+                folder => return Ok(Self::Folder(folder.into())),
+            }
+        }
+        Ok(match url {
+            None => Self::Folder(temporary),
+            Some(url) => Self::Server {
+                config: SqlConfig::on(ServerConfig::new(url, password)),
+                prefix: format!("speed{}_", std::process::id()),
+            },
+        })
+    }
+
+    fn config(&self, name: &str) -> SqlConfig {
+        match self {
+            Self::Folder(folder) => SqlConfig::new(folder.join(format!("{name}.db"))),
+            Self::Server { config, prefix } => {
+                SqlConfig { table_prefix: format!("{prefix}{name}_"), ..config.clone() }
+            }
+        }
+    }
+
+    fn creators(&self) -> usize {
+        match self {
+            Self::Folder(_) => CREATORS,
+            Self::Server { .. } => CREATORS / 4,
+        }
+    }
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let temporary = tempfile::TempDir::new()?;
-    let folder = std::env::args_os().nth(1).map_or_else(|| temporary.path().to_owned(), Into::into);
+    let place = Place::of(std::env::args().skip(1), temporary.path().to_owned())?;
     say(&format!("at the beginning: {}", Cpu::now()));
 
-    let mut load = Load::on(&folder.join("lists.db")).await?;
+    let mut load = Load::on(&place.config("lists")).await?;
     for (round, what) in [(1, "lists"), (2, "lists again")] {
         let (from, cpu) = (Instant::now(), Cpu::now());
-        load.lists(round).await?;
-        load.report(what, CREATORS, from, cpu);
+        load.lists(round, place.creators()).await?;
+        load.report(what, place.creators(), from, cpu);
     }
     for batch in [16, 64] {
-        let mut load = Load::on(&folder.join(format!("profiles{batch}.db"))).await?;
+        let mut load = Load::on(&place.config(&format!("profiles{batch}"))).await?;
         let (from, cpu) = (Instant::now(), Cpu::now());
         load.profiles(batch).await?;
         load.report(&format!("profiles by {batch}"), PROFILES, from, cpu);

@@ -124,7 +124,9 @@ fn two_places_build_a_client() {
     // Vendors are chosen by the operator, links to pictures by anybody: their client trusts nothing.
     let places = ["collector-sources/src/http", "collector-sinks/src/images/client.rs"];
     assert_only_in(LIBRARIES, "Client::builder", &places);
-    assert_only_in(LIBRARIES, "Client::new", &places);
+    // The bucket's service is handed one, and wraps it.
+    let wraps = ["collector-sinks/src/images/s3/service.rs"];
+    assert_only_in(LIBRARIES, "Client::new", &[places.as_slice(), &wraps].concat());
 }
 
 #[test]
@@ -141,6 +143,8 @@ fn only_the_engine_sleeps_and_spawns() {
         "collector-core/src/clock.rs",
         "collector-core/src/context",
         "collector-core/src/lock/keeper",
+        // Between attempts at one transaction; the engine sees one call.
+        "collector-sinks/src/sql/repeat",
         "testkit",
         "simulator",
     ];
@@ -157,5 +161,20 @@ fn no_unsafe_anywhere() {
     {
         let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
         assert!(manifest.contains("[lints]\nworkspace = true"), "{member} does not inherit the lints");
+    }
+}
+
+/// The rights that the tests' servers give are the ones that people are told to give.
+#[test]
+fn the_tests_have_the_rights_of_the_docs() {
+    let folder = root().join("tests/services/rights");
+    let told = std::fs::read_to_string(root().join("docs/permissions.md")).expect("the page of rights");
+    let told = told
+        .replace("'CHOOSE'", "'@PASSWORD@'")
+        .replace(">CHOOSE", ">@PASSWORD@")
+        .replace("BUCKET", "@BUCKET@");
+    for file in ["mysql.sql", "redis.acl", "s3.json"] {
+        let given = std::fs::read_to_string(folder.join(file)).expect("the rights of the tests");
+        assert!(told.contains(given.trim()), "docs/permissions.md does not have what rights/{file} says");
     }
 }

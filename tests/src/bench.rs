@@ -5,6 +5,7 @@
 //! but read the same answers.
 
 mod batch;
+mod budget;
 mod collect;
 mod crash;
 mod detail;
@@ -16,7 +17,9 @@ mod process;
 mod rate_limit;
 mod rerun;
 mod roster;
+mod servers;
 mod stores;
+mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +77,10 @@ enum Workload {
     Images(images::Args),
     /// From a record's commit to its being searchable, and the same while the image host hangs.
     Freshness(freshness::Args),
+    /// Several processes of the real binary on shared servers, killed again and again.
+    Workers(workers::Args),
+    /// Several processes of the real binary that spend from one account.
+    Budget(budget::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -112,6 +119,8 @@ pub fn main() -> ExitCode {
             Workload::Batch(args) => batch::run(args, dir.path()).await,
             Workload::Images(args) => images::run(args, dir.path()).await,
             Workload::Freshness(args) => freshness::run(args, dir.path()).await,
+            Workload::Workers(args) => workers::run(args, dir.path()).await,
+            Workload::Budget(args) => budget::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

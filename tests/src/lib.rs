@@ -4,3 +4,4 @@
 //! `cargo run --release -p collector-tests --bin bench -- WORKLOAD … --json`.
 
 pub mod bench;
+pub mod services;

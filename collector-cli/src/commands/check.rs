@@ -5,11 +5,12 @@ use std::path::Path;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::observe::Silent;
 use collector_core::task::Query;
+use collector_sinks::redis::Redis;
 
 use super::Session;
 use crate::args::ConfigFile;
 use crate::compose;
-use crate::config::{Config, Job, StorePlace};
+use crate::config::{Config, Job, LockPlace, StorePlace};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::report::{CheckReport, PartCheck};
@@ -21,7 +22,7 @@ pub(super) async fn execute(session: &Session, file: &ConfigFile) -> Result<Exit
     }
     let mut parts = vec![
         PartCheck::new("store", config.store.to_string(), check_store(&config.store).await),
-        PartCheck::new("lock", config.lock.to_string(), Ok("in this process".to_owned())),
+        PartCheck::new("lock", config.lock.url.to_string(), check_lock(&config.lock.url).await),
     ];
     // Every source, whatever the jobs use.
     let everything = Job::ad_hoc(&config, &[], Query::default());
@@ -46,6 +47,16 @@ fn report(config: &Config, exit: Exit, parts: Vec<PartCheck>) -> CheckReport {
     }
 }
 
+async fn check_lock(place: &LockPlace) -> std::result::Result<String, Error> {
+    match place {
+        LockPlace::Memory => Ok("in this process".to_owned()),
+        LockPlace::Redis(server) => {
+            let warnings = Redis::new((**server).clone())?.check().await?;
+            Ok(if warnings.is_empty() { "answers".to_owned() } else { warnings.join("; ") })
+        }
+    }
+}
+
 /// A store that exists is read; one that does not is not made, but its folder is looked at.
 async fn check_store(place: &StorePlace) -> std::result::Result<String, Error> {
     match place {
@@ -59,6 +70,10 @@ async fn check_store(place: &StorePlace) -> std::result::Result<String, Error> {
             let message = "the store's folder does not exist; make it, or correct `store.url`";
             let error = || Error::new(ErrorKind::ConfigInvalid, message).with("folder", folder.display());
             if folder.is_dir() { Ok("will be made by the first run".to_owned()) } else { Err(error()) }
+        }
+        StorePlace::Server(_) => {
+            let counts = compose::open_reader(place).await?.counts().await?;
+            Ok(format!("{} creators", crate::report::number(counts.entities)))
         }
         StorePlace::Memory => Ok("ends with its command".to_owned()),
     }

@@ -133,7 +133,28 @@ pub(super) async fn agreed(session: &Session, plan: &PlanReport, yes: bool) -> R
         ))
         .advise("look with --dry-run, then say --yes; or limit it with --max-units N"));
     }
-    session.output.aside(&format!("{}\n{why}.\nGo on? [y/N] ", plan.text()));
+    ask(session, &format!("{}\n{why}.", plan.text())).await
+}
+
+/// Shows what is about to be done, and asks when nobody agreed yet.
+///
+/// # Errors
+/// As for [`agreed`].
+pub(super) async fn agreed_to(session: &Session, plan: &str, yes: bool) -> Result<()> {
+    if yes {
+        session.output.aside(plan);
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        session.output.aside(plan);
+        return Err(Failure::usage("somebody has to agree; nothing was written")
+            .advise("read what would be done, then say --yes"));
+    }
+    ask(session, plan).await
+}
+
+async fn ask(session: &Session, question: &str) -> Result<()> {
+    session.output.aside(&format!("{question}\nGo on? [y/N] "));
     let answer = tokio::task::spawn_blocking(|| read_answer(&mut std::io::stdin().lock()));
     let yes = tokio::select! {
         answer = answer => answer.unwrap_or(false),

@@ -8,6 +8,7 @@ mod child;
 mod collecting;
 mod folder;
 mod memory;
+mod servers;
 mod tries;
 mod truth;
 mod vendor;
@@ -21,14 +22,15 @@ use self::board::Board;
 use self::child::{Seen, Supervisor};
 use self::collecting::Ended;
 use self::folder::{Ask, Folder, LIST};
+use self::servers::Servers;
 use self::truth::Score;
 use self::vendor::{Stats, Vendor};
 use super::Session;
-use crate::args::Demo;
+use crate::args::{ConfigFile, Demo};
 use crate::compose;
 use crate::config::{Config, StorePlace};
 use crate::exit::Exit;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::report::{DemoCrash, DemoCreators, DemoImages, DemoReport, DemoSearch, shell};
 
 /// The name of the job that searches for everybody.
@@ -86,7 +88,7 @@ async fn demonstrate(
     };
     let took = started.elapsed();
     let findings = Findings {
-        score: Score::of(&compose::open_reader(&config.store).await?, vendor, folder).await?,
+        score: score(&config, vendor).await?,
         searchable: board::searchable(&config).await.unwrap_or_default(),
         searches: searches(&config, &folder.config()).await?,
         stats: vendor.stats().await?,
@@ -104,19 +106,36 @@ async fn configure(
 ) -> Result<(Config, &'static str)> {
     let hashtags = vendor.lines("/truth/hashtags").await?;
     let hashtags = hashtags.iter().filter_map(|line| line.get("name")?.as_str()).collect::<Vec<_>>();
-    let ask = if is_known(folder).await? { Ask::Known } else { Ask::Hashtags(&hashtags) };
-    let file = folder.write_config(vendor, ask, args.in_flight)?;
-    Ok((session.read_config(&file, Some(&|_| None))?, ask.job()))
+    let servers = args.config.as_deref().map(Servers::read).transpose()?;
+    let write = |ask: Ask<'_>| {
+        let file = folder.write_config(vendor, ask, args.in_flight, servers.as_ref())?;
+        session.config(&ConfigFile { config: file })
+    };
+    let config = write(Ask::Hashtags(&hashtags))?;
+    match is_known(folder, &config).await? {
+        false => Ok((config, Ask::Hashtags(&hashtags).job())),
+        true => Ok((write(Ask::Known)?, Ask::Known.job())),
+    }
 }
 
 /// Whether a demo that was complete left the list of everybody.
-async fn is_known(folder: &Folder) -> Result<bool> {
-    let place = folder.store();
-    if !place.is_file() {
+async fn is_known(folder: &Folder, config: &Config) -> Result<bool> {
+    let is_there = match &config.store {
+        StorePlace::Sqlite(file) => file.is_file(),
+        _ => !folder.is_new(),
+    };
+    if !is_there {
         return Ok(false);
     }
-    let store = compose::open_reader(&StorePlace::Sqlite(place)).await?;
+    let store = compose::open_reader(&config.store).await?;
     Ok(store.lists().await?.iter().any(|list| list.name == LIST))
+}
+
+/// Compares what is kept with the truth.
+async fn score(config: &Config, vendor: &Vendor) -> Result<Score> {
+    let options = config.images.as_ref().ok_or_else(|| Failure::aborted("a demo keeps pictures"))?;
+    let images = compose::images(options)?;
+    Score::of(&compose::open_reader(&config.store).await?, &images, vendor).await
 }
 
 /// Searches to try, as commands.

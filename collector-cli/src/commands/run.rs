@@ -98,6 +98,8 @@ async fn plan(config: &Config, job: &Job, max_units: Option<u64>, dry: bool) -> 
             Err(_) if !dry => compose::open_store(&config.store).await?,
             store => store?,
         },
+        StorePlace::Server(_) if dry => compose::open_reader(&config.store).await?,
+        StorePlace::Server(_) => compose::open_store(&config.store).await?,
         _ => compose::in_memory(),
     };
     consent::plan(config, job, &store, max_units).await

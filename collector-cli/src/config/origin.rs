@@ -52,7 +52,7 @@ fn origin(file: &Path, line: Option<usize>) -> String {
 /// The key a value has in the file.
 fn renamed(key: &str) -> String {
     match key {
-        "store" | "lock" => format!("{key}.url"),
+        "store" => "store.url".to_owned(),
         "jsonl" => "jsonl.path".to_owned(),
         key => key.to_owned(),
     }

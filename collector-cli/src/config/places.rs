@@ -3,10 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use collector_sinks::elasticsearch::ElasticsearchConfig;
+use collector_sinks::images::s3::BucketConfig;
+use collector_sinks::redis::RedisConfig;
+use collector_sinks::sql::{ServerConfig, SqlConfig};
 use serde::{Serialize, Serializer};
 
 use super::fault::not_known;
 use super::tree::Node;
+use crate::sources::Secret;
 
 /// The file the store is kept in when the configuration does not say.
 const DEFAULT_STORE: &str = "collector.db";
@@ -25,6 +30,8 @@ pub enum StorePlace {
     Sqlite(PathBuf),
     /// In memory: gone when the command ends.
     Memory,
+    /// A database on a server, which many processes may use at once.
+    Server(Box<SqlConfig>),
 }
 
 impl StorePlace {
@@ -32,16 +39,21 @@ impl StorePlace {
         Self::Sqlite(dir.join(DEFAULT_STORE))
     }
 
-    /// Reads `sqlite:PATH` or `memory:`; a path counts from `dir`.
+    /// Reads `sqlite:PATH`, `memory:` or `mysql://user@host/database`; a path counts from `dir`.
     ///
     /// # Errors
     /// Says what is wrong and what would be right.
     pub fn parse(dir: &Path, url: &str) -> Result<Self, String> {
         let (scheme, path) = split(url, "sqlite:collector.db")?;
         match scheme {
+            "mysql" | "mariadb" => {
+                let config = SqlConfig::on(ServerConfig::new(url, ""));
+                config.validate().map_err(|error| error.message().to_owned())?;
+                Ok(Self::Server(Box::new(config)))
+            }
             "sqlite" => Ok(Self::Sqlite(dir.join(local_path(url, scheme, path, DEFAULT_STORE)?))),
             "memory" => empty(path, scheme).map(|()| Self::Memory),
-            _ => Err(not_known("store", scheme, ["sqlite", "memory"])),
+            _ => Err(not_known("store", scheme, ["sqlite", "mysql", "memory"])),
         }
     }
 }
@@ -51,6 +63,7 @@ impl fmt::Display for StorePlace {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
+            Self::Server(config) => f.write_str(config.server.as_ref().map_or("", |server| &server.url)),
         }
     }
 }
@@ -67,6 +80,8 @@ impl Serialize for StorePlace {
 pub enum SearchPlace {
     /// An index of this machine, in a folder.
     Tantivy(PathBuf),
+    /// An index on a server.
+    Server(Box<ElasticsearchConfig>),
 }
 
 impl SearchPlace {
@@ -74,7 +89,7 @@ impl SearchPlace {
         Self::Tantivy(dir.join(DEFAULT_INDEX))
     }
 
-    /// Reads `tantivy:PATH`; a path counts from `dir`.
+    /// Reads `tantivy:PATH` or `https://host:9200/index`; a path counts from `dir`.
     ///
     /// # Errors
     /// Says what is wrong and what would be right.
@@ -82,7 +97,11 @@ impl SearchPlace {
         let (scheme, path) = split(url, "tantivy:search")?;
         match scheme {
             "tantivy" => Ok(Self::Tantivy(dir.join(local_path(url, scheme, path, DEFAULT_INDEX)?))),
-            _ => Err(not_known("search index", scheme, ["tantivy"])),
+            "http" | "https" => {
+                let config = ElasticsearchConfig::at(url).map_err(|error| error.message().to_owned())?;
+                Ok(Self::Server(Box::new(config)))
+            }
+            _ => Err(not_known("search index", scheme, ["tantivy", "https", "http"])),
         }
     }
 }
@@ -91,6 +110,10 @@ impl fmt::Display for SearchPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tantivy(path) => write!(f, "tantivy:{}", path.display()),
+            Self::Server(config) => {
+                let node = config.nodes.first().map_or("", |node| node.as_str().trim_end_matches('/'));
+                write!(f, "{node}/{}", config.index)
+            }
         }
     }
 }
@@ -102,17 +125,20 @@ impl Serialize for SearchPlace {
 }
 
 /// Where the lock is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LockPlace {
     /// In this process.
     Memory,
+    /// On a server that machines share.
+    Redis(Box<RedisConfig>),
 }
 
 impl fmt::Display for LockPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory:"),
+            Self::Redis(config) => f.write_str(&config.address()),
         }
     }
 }
@@ -124,11 +150,25 @@ impl Serialize for LockPlace {
 }
 
 /// Where pictures are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ImagesPlace {
     /// A folder.
     Folder(PathBuf),
+    /// A bucket.
+    Bucket(Box<Bucket>),
+}
+
+/// A bucket and who we are to it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Bucket {
+    /// Where it is.
+    pub config: BucketConfig,
+    /// Name and secret of a key; without one the environment says who we are.
+    pub key: Option<(Secret, Secret)>,
+    /// As it stands in the configuration.
+    pub url: String,
 }
 
 impl ImagesPlace {
@@ -141,6 +181,7 @@ impl fmt::Display for ImagesPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "file:{}", path.display()),
+            Self::Bucket(bucket) => f.write_str(&bucket.url),
         }
     }
 }
@@ -203,7 +244,7 @@ pub(super) fn search(node: &Node<'_>, url: &str) -> Option<SearchPlace> {
 pub(super) fn lock(node: &Node<'_>, url: &str) -> Option<LockPlace> {
     let place = split(url, "memory:").and_then(|(scheme, path)| match scheme {
         "memory" => empty(path, scheme).map(|()| LockPlace::Memory),
-        _ => Err(not_known("lock", scheme, ["memory"])),
+        _ => Err(not_known("lock", scheme, ["memory", "redis", "rediss"])),
     });
     place.map_err(|wrong| node.fault(wrong)).ok()
 }
@@ -216,7 +257,7 @@ pub(super) fn images(node: &Node<'_>, url: &str) -> Option<ImagesPlace> {
             path,
             DEFAULT_IMAGES,
         )?))),
-        _ => Err(not_known("place for pictures", scheme, ["file"])),
+        _ => Err(not_known("place for pictures", scheme, ["file", "s3", "https", "http"])),
     });
     place.map_err(|wrong| node.fault(wrong)).ok()
 }

@@ -1,7 +1,6 @@
 //! From the document's tables to the configuration, noting every fault on the way.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,9 +8,9 @@ use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
-use super::places::{self, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, ImagesOptions, Job, RunOptions, SourceEntry, SourceKeys};
+use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -32,19 +31,6 @@ struct JobTable {
     fresh_for: Option<Duration>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct UrlTable {
-    url: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct ImagesTable {
-    url: Option<String>,
-    allow: Vec<String>,
-}
-
 #[derive(Deserialize)]
 struct JsonlTable {
     path: PathBuf,
@@ -59,16 +45,18 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     }
     let sources = read_sources(root, registry);
     let jobs = read_jobs(root, &sources.names);
-    let store = read_url(root, "store", places::store, StorePlace::default_in(root.document().dir()));
-    let lock = read_url(root, "lock", places::lock, LockPlace::Memory);
-    let search = match root.get("search") {
-        Some(_) => {
-            let default = SearchPlace::default_in(root.document().dir());
-            read_url(root, "search", places::search, default).map(Some)
+    let store = store::read(root);
+    let lock = lock::read(root);
+    if let (Some(StorePlace::Server(_)), Some(lock)) = (&store, &lock)
+        && lock.is_lonely()
+    {
+        match root.get("lock") {
+            Some(node) => node.fault_in("url", lock::LONELY),
+            None => root.document().fault(0, "lock.url", lock::LONELY),
         }
-        None => Some(None),
-    };
-    let images = root.get("images").map(|node| read_images(&node));
+    }
+    let search = search::read(root);
+    let images = root.get("images").map(|node| images::read(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
     Some(Config {
@@ -83,40 +71,6 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
         jobs,
         warnings: Vec::new(),
     })
-}
-
-fn read_url<T>(
-    root: &Node<'_>,
-    section: &str,
-    place: impl Fn(&Node<'_>, &str) -> Option<T>,
-    default: T,
-) -> Option<T> {
-    let Some(node) = root.get(section) else { return Some(default) };
-    match node.read::<UrlTable>()?.url {
-        Some(url) => place(&node.get("url")?, &url),
-        None => Some(default),
-    }
-}
-
-fn read_images(node: &Node<'_>) -> Option<ImagesOptions> {
-    let table: ImagesTable = node.read()?;
-    let url = match table.url {
-        Some(url) => places::images(&node.get("url")?, &url)?,
-        None => ImagesPlace::default_in(node.document().dir()),
-    };
-    let addresses = node.get("allow").map(|list| list.elements().collect::<Vec<_>>()).unwrap_or_default();
-    let allow =
-        addresses.iter().zip(&table.allow).filter_map(|(node, text)| read_address(node, text)).collect();
-    Some(ImagesOptions { url, allow })
-}
-
-fn read_address(node: &Node<'_>, text: &str) -> Option<SocketAddr> {
-    let address = text.parse();
-    if address.is_err() {
-        let form = "expected an address with its port, such as \"127.0.0.1:8080\"";
-        node.fault(format!("{form}, found {text:?}"));
-    }
-    address.ok()
 }
 
 fn read_jsonl(node: &Node<'_>) -> Option<JsonlPlace> {
@@ -137,7 +91,10 @@ struct Sources<'a> {
 fn read_sources<'a>(root: &Node<'a>, registry: &Registry) -> Sources<'a> {
     let mut sources = Sources { entries: BTreeMap::new(), names: Vec::new() };
     let Some(section) = root.get("sources") else {
-        root.fault("no source is configured; add a table such as [sources.ensembledata]");
+        // Who asks no vendor needs none.
+        if !root.document().is_of_places() {
+            root.fault("no source is configured; add a table such as [sources.ensembledata]");
+        }
         return sources;
     };
     if !section.value().is_table() {

@@ -32,7 +32,7 @@ pub(super) fn resolve(node: &Node<'_>) -> Result<String, String> {
         }
     }
     let document = node.document();
-    match (places.as_slice(), document.env()) {
+    match (places.as_slice(), node.env()) {
         ([_], None) => Ok(String::new()),
         ([("env", name)], Some(env)) => from_environment(env, name),
         ([(_, file)], Some(_)) => from_file(document, &document.dir().join(file)),

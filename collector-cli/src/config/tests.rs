@@ -93,7 +93,7 @@ fn the_documented_form_is_understood() {
     assert_eq!(config.store, StorePlace::Sqlite("conf/data/collector.db".into()));
     assert_eq!(config.jsonl, Some(JsonlPlace::File("conf/creators.jsonl".into())));
     let images = config.images.as_ref().unwrap();
-    assert_eq!(images.url, ImagesPlace::Folder("conf/pictures".into()));
+    assert_eq!(images.url.to_string(), "file:conf/pictures");
     assert_eq!(images.allow, ["127.0.0.1:8080".parse().unwrap(), "[::1]:9".parse().unwrap()]);
     assert_eq!((config.run.in_flight, config.run.commit_window.get()), (NonZeroUsize::new(8), 32));
     assert_eq!((config.run.drain, config.run.retry.attempts.get()), (Duration::from_secs(10), 3));
@@ -133,7 +133,11 @@ fn an_adapter_gets_its_own_keys_typed() {
 fn what_is_left_out_has_a_default() {
     let config = parse("[sources.acme]\ntoken = { env = \"TOKEN\" }\n").unwrap();
     assert_eq!(config.store, StorePlace::Sqlite("conf/collector.db".into()));
-    assert_eq!((config.lock, config.jsonl, config.run), (LockPlace::Memory, None, RunOptions::default()));
+    assert!(
+        matches!(config.lock.url, LockPlace::Memory)
+            && config.lock.lease() == collector_core::lock::LeaseOptions::default()
+    );
+    assert_eq!((config.jsonl, config.run), (None, RunOptions::default()));
 }
 
 /// Each file has the given faults and no other.
@@ -226,8 +230,8 @@ fn every_fault_names_line_key_and_remedy() {
             ],
         ),
         (
-            &format!("{source}[images]\nurl = \"ftp:images\"\n"),
-            &["4: images.url: unknown place for pictures `ftp`; known: file"],
+            &format!("{source}[images]\nurl = \"tape:images\"\n"),
+            &["4: images.url: unknown place for pictures `tape`; known: file, s3, https, http"],
         ),
         (
             &format!("{source}[images]\nurl = \"file://images\"\n"),
@@ -243,7 +247,7 @@ fn every_fault_names_line_key_and_remedy() {
         ),
         (
             &format!("{source}[store]\nurl = \"mysql://u:c4n4ry-5ecret@h/db\"\n"),
-            &["4: store.url: unknown store `mysql`; known: sqlite, memory"],
+            &["4: store.url: a password is never written into a URL; write password = { env = \"NAME\" }"],
         ),
         (
             &format!("{source}[store]\nurl = \"sqlite://c.db\"\n"),
@@ -257,8 +261,37 @@ fn every_fault_names_line_key_and_remedy() {
         ),
         (&format!("{source}[store]\nurl = 3\n"), &["4: store.url: expected text in quotes, found 3"]),
         (
-            &format!("{source}[lock]\nurl = \"redis://h/0\"\n"),
-            &["4: lock.url: unknown lock `redis`; known: memory"],
+            &format!(
+                "{source}[store]\nurl = \"mysql://u@h/db\"\nssl_mode = \"requird\"\n[lock]\nsingle_process = true\n"
+            ),
+            &[
+                "5: store.ssl_mode: unknown value `requird`; did you mean `required`? known: disabled, preferred, required, verify_ca, verify_identity",
+            ],
+        ),
+        (
+            &format!("{source}[store]\nurl = \"mysql://u@h/db\"\n"),
+            &[
+                "1: lock.url: the store is on a server, where other processes may work, and `memory:` locks this process alone; write redis://HOST/0, or single_process = true when there will never be another",
+            ],
+        ),
+        (
+            &format!("{source}[store]\npassword = {{ env = \"TOKEN\" }}\n[lock]\nprefix = \"x\"\n"),
+            &[
+                "4: store.password: only a server has this; name one in `url`, or leave the key out",
+                "6: lock.prefix: only a server has this; name one in `url`, or leave the key out",
+            ],
+        ),
+        (
+            &format!("{source}[images]\nurl = \"s3://pictures\"\naccess_key = {{ env = \"TOKEN\" }}\n"),
+            &["5: images.access_key: a key has two halves; add `secret_key`"],
+        ),
+        (
+            &format!("{source}[search]\nurl = \"https://h:9200/\"\n"),
+            &["4: search.url: search: `https://h:9200` names no index; write https://host:9200/creators"],
+        ),
+        (
+            &format!("{source}[lock]\nurl = \"zookeeper://h/0\"\n"),
+            &["4: lock.url: unknown lock `zookeeper`; known: memory, redis, rediss"],
         ),
         (
             &format!("{source}[lock]\nurl = \"memory:x\"\n"),
@@ -393,14 +426,84 @@ fn broken_toml_names_the_line_and_never_quotes_it() {
     assert!(!found.join("\n").contains(CANARY), "{found:?}");
 }
 
+const SERVERS: &str = r##"
+[store]
+url = "mysql://collector@db.example/creators"
+password = { env = "TOKEN" }
+ssl_mode = "verify_identity"
+table_prefix = "c_"
+call_timeout = "20s"
+[lock]
+url = "rediss://locks.example/3"
+user = "collector"
+password = { env = "TOKEN" }
+ttl = "30s"
+min_hold = "1h"
+[images]
+url = "s3://pictures/tiktok"
+region = "eu-central-1"
+access_key = { env = "TOKEN" }
+secret_key = { env = "TOKEN" }
+[search]
+url = "https://collector@search.example:9200/creators"
+password = { env = "TOKEN" }
+nodes = ["https://search2.example:9200"]
+[sources.acme]
+token = { env = "TOKEN" }
+"##;
+
+#[test]
+fn servers_are_a_matter_of_urls() {
+    let config = parse(SERVERS).unwrap();
+    let StorePlace::Server(store) = &config.store else { panic!("{:?}", config.store) };
+    let server = store.server.as_ref().unwrap();
+    assert_eq!((store.table_prefix.as_str(), server.call_timeout), ("c_", Duration::from_secs(20)));
+    assert_eq!(server.password.expose(), CANARY);
+    let Some(SearchPlace::Server(search)) = &config.search else { panic!("{:?}", config.search) };
+    assert_eq!((search.nodes.len(), search.user.as_deref()), (2, Some("collector")));
+    let lease = config.lock.lease();
+    assert_eq!((lease.ttl, lease.min_hold), (Duration::from_secs(30), Duration::from_secs(3_600)));
+    let places = [
+        config.store.to_string(),
+        config.lock.url.to_string(),
+        config.images.unwrap().url.to_string(),
+        search.index.clone(),
+    ];
+    assert_eq!(
+        places,
+        [
+            "mysql://collector@db.example/creators",
+            "rediss://locks.example:6379/3",
+            "s3://pictures/tiktok",
+            "creators"
+        ]
+    );
+}
+
+#[test]
+fn who_looks_into_the_stores_needs_their_secrets_and_no_vendors() {
+    let registry = Registry::new().with::<Acme>("acme");
+    let read = |env: &dyn Fn(&str) -> Option<String>| {
+        let text = SERVERS.replace(
+            "[sources.acme]\ntoken = { env = \"TOKEN\" }",
+            "[sources.acme]\ntoken = { env = \"VENDOR\" }",
+        );
+        Config::parse_places(Path::new("c.toml"), &text, &registry, env)
+    };
+    let config = read(&|name| (name == "TOKEN").then(|| CANARY.to_owned())).unwrap();
+    let StorePlace::Server(store) = &config.store else { panic!("{:?}", config.store) };
+    assert_eq!(store.server.as_ref().unwrap().password.expose(), CANARY);
+    let faults = read(&|_| None).unwrap_err().to_string();
+    assert!(faults.contains("store.password") && !faults.contains("sources"), "{faults}");
+}
+
 #[test]
 fn no_secret_shows_anywhere() {
-    let config = parse(GOOD).unwrap();
-    let shown = [
-        format!("{config:?} {config:#?}"),
-        serde_json::to_string(&config).unwrap(),
-        toml::to_string(&config).unwrap(),
-    ];
+    let shown = [GOOD, SERVERS].map(|text| {
+        let config = parse(text).unwrap();
+        let json = serde_json::to_string(&config).unwrap();
+        format!("{config:?} {config:#?} {json} {}", toml::to_string(&config).unwrap())
+    });
     let refused = [
         format!("[sources.acme]\ntoken = \"{CANARY}\"\n"),
         format!("[sources.acme]\ntoken = \"{CANARY}\"\nx = 1\n[jobs]\n"),

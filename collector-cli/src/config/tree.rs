@@ -34,6 +34,8 @@ pub(crate) struct Document<'a> {
     env: Option<Environment<'a>>,
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<BTreeSet<String>>,
+    /// Whether only the places where things are kept get their secrets.
+    only_places: bool,
     /// Where the values begin that were found wrong and are passed over.
     wrong: RefCell<BTreeSet<usize>>,
 }
@@ -46,6 +48,7 @@ impl<'a> Document<'a> {
             env,
             faults: RefCell::default(),
             warnings: RefCell::default(),
+            only_places: false,
             wrong: RefCell::default(),
         }
     }
@@ -55,8 +58,14 @@ impl<'a> Document<'a> {
         self.dir
     }
 
-    pub(crate) fn env(&self) -> Option<Environment<'a>> {
-        self.env
+    /// The same for somebody who asks no vendor: the sources' secrets are left alone.
+    pub(crate) fn only_places(self) -> Self {
+        Self { only_places: true, ..self }
+    }
+
+    /// Whether only the places matter.
+    pub(crate) fn is_of_places(&self) -> bool {
+        self.only_places
     }
 
     pub(crate) fn fault(&self, at: usize, key: impl Into<String>, message: impl Into<String>) {
@@ -125,6 +134,12 @@ impl<'a> Node<'a> {
 
     pub(crate) fn document(&self) -> &'a Document<'a> {
         self.document
+    }
+
+    /// Where this value's secrets are found; `None` when they are left alone.
+    pub(crate) fn env(&self) -> Option<Environment<'a>> {
+        let spared = self.document.only_places && self.key.starts_with("sources");
+        self.document.env.filter(|_| !spared)
     }
 
     pub(crate) fn value(&self) -> &'a DeValue<'a> {

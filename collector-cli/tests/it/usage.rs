@@ -99,8 +99,8 @@ fn an_unknown_job_is_named_with_the_nearest() {
     sandbox.write("collector.toml", &config("http://127.0.0.1:9"));
     sandbox.run(&["run", "poeple"]).refuses(2, &["unknown job `poeple`; did you mean `people`?"]);
     sandbox
-        .run(&["run", "people", "--store", "mysql://h/db"])
-        .refuses(2, &["--store", "unknown store `mysql`"]);
+        .run(&["run", "people", "--store", "postgres://h/db"])
+        .refuses(2, &["--store", "unknown store `postgres`"]);
     sandbox.run(&["run", "people", "--json", "--jsonl", "-"]).refuses(2, &["--json", "--jsonl"]);
     assert_eq!(sandbox.files(), ["collector.toml"]);
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::claim::{Claim, Haul, LOCK_DOWN, Room, give_back, may_have_work};
 use super::commit::Landing;
 use super::fetch::{Call, Seat, run_call};
+use super::permits::Permissions;
 use super::worker::Worker;
 use crate::admission::Gate;
 use crate::clock::Timestamp;
@@ -33,6 +34,8 @@ pub(super) struct Dispatcher<D: Domain> {
     /// The claim that is running, if any: calls start and end beside it. A task of its own, because one that is not
     /// polled for a while could keep the store from everybody.
     claims: JoinSet<(Haul, Result<()>)>,
+    /// What is asked of the shared rate, if there is one.
+    permissions: Permissions<D>,
     /// Whether something happened since the last claim that could let another one bring more.
     ask: bool,
     /// When a task that waits for its time becomes claimable.
@@ -48,6 +51,7 @@ impl<D: Domain> Dispatcher<D> {
         let waiting = worker.parts.slots.iter().map(|_| VecDeque::new()).collect();
         let look_again = worker.tick();
         Self {
+            permissions: Permissions::new(Arc::clone(&worker)),
             worker,
             landings,
             calls: JoinSet::new(),
@@ -105,6 +109,7 @@ impl<D: Domain> Dispatcher<D> {
             self.ended(ended);
         }
         let wake_at = self.start_calls().await?;
+        self.permissions.ask(&self.waiting);
         self.claim().await?;
         if self.worker.gauges.idle() {
             self.worker.progressed();
@@ -122,6 +127,7 @@ impl<D: Domain> Dispatcher<D> {
             biased;
             () = self.worker.drain.cancelled() => {}
             Some(claimed) = self.claims.join_next() => self.take_in(claimed)?,
+            () = self.permissions.answered() => {}
             () = self.worker.wake.notified() => self.ask = true,
             () = tokio::time::sleep_until(next) => self.look(next),
         }

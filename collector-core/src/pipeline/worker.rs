@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::watch::Watched;
 use super::{Settings, events};
-use crate::admission::{Admission, Park, RetryBudget};
+use crate::admission::{Admission, Park, RetryBudget, SharedRate};
 use crate::clock::{Clock, Timestamp};
 use crate::context::{ByteBudget, Context};
 use crate::domain::Domain;
@@ -31,6 +31,8 @@ pub(super) struct Parts<D: Domain> {
     pub(super) store: Arc<dyn Store<D>>,
     pub(super) lock: Arc<dyn Lock>,
     pub(super) lease: LeaseOptions,
+    /// Who hands out calls of told rates, if other processes make them too.
+    pub(super) rate: Option<Arc<dyn SharedRate>>,
     pub(super) retry: Arc<dyn RetryPolicy>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,

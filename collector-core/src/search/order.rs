@@ -61,6 +61,17 @@ impl Order {
         let ordered = if value.is_some() { ordered } else { 0 };
         Place { rank, unknown: value.is_none(), ordered, key }
     }
+
+    /// What a place of this order was made of: the score (zero where it does not count), the value, the key. For a
+    /// backend that is told where to go on in its own terms.
+    pub fn parts(self, place: Place) -> (u32, Option<i64>, RecordKey) {
+        let value = match self.direction {
+            Direction::Ascending => place.ordered,
+            Direction::Descending => !place.ordered,
+        };
+        let score = if self.by_score { !place.rank } else { 0 };
+        (score, (!place.unknown).then_some(value), place.key)
+    }
 }
 
 /// Where a creator stands among the results of a query; smaller is earlier.
@@ -162,6 +173,17 @@ mod tests {
             let order = Order::from(Sort::By(SearchField::AvgViews, direction));
             for value in [i64::MIN, -1, 0, i64::MAX] {
                 assert!(order.place(1, Some(value), RecordKey(9)) < order.place(99, None, RecordKey(1)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_gives_back_what_it_was_made_of() {
+        for sort in [Sort::Relevance, Sort::By(SearchField::AvgViews, Direction::Ascending)] {
+            let order = Order::from(sort);
+            for value in [None, Some(i64::MIN), Some(-1), Some(0), Some(i64::MAX)] {
+                let score = if order.by_score { 65_537 } else { 0 };
+                assert_eq!(order.parts(order.place(score, value, KEY)), (score, value, KEY));
             }
         }
     }

@@ -20,12 +20,12 @@ pub use fold::fold;
 use class::Class;
 
 /// Changes with the tokeniser: an index made by another one is made anew.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Characters of a text that are looked at.
 pub const MAX_TEXT: usize = 4_096;
 
-/// Characters of a word that are kept.
+/// Characters of a word that are kept, and the most of any token.
 pub const MAX_WORD: usize = 64;
 
 /// A part of a folded text.

@@ -71,6 +71,8 @@ macro_rules! __search_cases {
         $($then)*! { $($with)* cases:
             1 Judged judged "Queries judged by hand find whom they should, in that order.";
             1 Same same "Random queries over a random population find what the reference finds.";
+            1 Fields fields "Every field can be asked for, sorted by and counted as the table says, as in the reference.";
+            1 Completes completes "What somebody is typing is completed, and members of lists are found, as in the reference.";
             2 Counts counts "Totals and facets count everybody, whatever the page.";
             3 Paging paging "Pages have no gap and no repeat.";
             3 Moving moving "Also while creators come, change and go.";

@@ -18,6 +18,7 @@ mod pace;
 mod quota;
 mod retries;
 mod serving;
+mod shared_rate;
 mod sinks;
 mod stopping;
 mod support;

@@ -1,6 +1,6 @@
-//! The HTTP client for pictures: the only place in this crate that builds one.
+//! The HTTP clients for pictures: the only place in this crate that builds them.
 //!
-//! It differs from the vendors' client in what it trusts: links come out of answers, so anybody may have chosen them.
+//! One asks the server of a bucket, which the operator chose. The one that downloads differs from the vendors' client in what it trusts: links come out of answers, so anybody may have chosen them.
 //! Names are resolved here, and only public addresses are handed on, so that the address which was checked is the one
 //! that is connected to. Redirects are not followed: whoever calls checks each one. No proxy of the environment is
 //! used (it would resolve names itself), nothing is decompressed, no cookie and no referrer is sent.
@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
@@ -69,11 +70,8 @@ impl fmt::Debug for PublicOnly {
 /// # Errors
 /// `ConfigInvalid` when this machine cannot do TLS.
 pub(super) fn build(config: &ImagesConfig, lookup: Arc<dyn Lookup>) -> Result<Client> {
-    let unusable = |cause: &dyn fmt::Display| {
-        Error::new(ErrorKind::ConfigInvalid, "no HTTP client for pictures").caused_by(cause.to_string())
-    };
     Client::builder()
-        .tls_backend_preconfigured(tls().map_err(|cause| unusable(&cause))?)
+        .tls_backend_preconfigured(tls(Vec::new()).map_err(|cause| unusable(&cause))?)
         .dns_resolver(PublicOnly(lookup))
         .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.first_byte_timeout)
@@ -89,12 +87,53 @@ pub(super) fn build(config: &ImagesConfig, lookup: Arc<dyn Lookup>) -> Result<Cl
         .map_err(|cause| unusable(&cause))
 }
 
-/// TLS with ring given explicitly and the machine's trust roots; without any, every `https` picture fails.
-fn tls() -> std::result::Result<ClientConfig, rustls::Error> {
+fn unusable(cause: &dyn fmt::Display) -> Error {
+    Error::new(ErrorKind::ConfigInvalid, "no HTTP client for pictures").caused_by(cause.to_string())
+}
+
+/// Builds the client that asks the server of a bucket: whole answers within the timeout, no redirect, no proxy.
+///
+/// # Errors
+/// `ConfigInvalid` when this machine cannot do TLS, or `ca` is no certificate.
+#[cfg(feature = "s3")]
+pub(super) fn for_bucket(config: &super::s3::BucketConfig) -> Result<Client> {
+    let roots = certificates(config.ca.as_deref().unwrap_or_default())?;
+    Client::builder()
+        .tls_backend_preconfigured(tls(roots).map_err(|cause| unusable(&cause))?)
+        .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(config.connect_timeout)
+        .timeout(config.timeout)
+        .redirect(Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .no_gzip()
+        .no_brotli()
+        .build()
+        .map_err(|cause| unusable(&cause))
+}
+
+#[cfg(feature = "s3")]
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+    use rustls::pki_types::pem::PemObject;
+
+    let wrong = |cause: String| {
+        let message = "`ca` of the pictures' bucket has to be certificates as PEM text";
+        Error::new(ErrorKind::ConfigInvalid, message).caused_by(cause)
+    };
+    let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match found {
+        Ok(none) if none.is_empty() && !pem.is_empty() => Err(wrong("there is none in it".to_owned())),
+        found => found.map_err(|cause| wrong(cause.to_string())),
+    }
+}
+
+/// TLS with ring given explicitly, the machine's trust roots and these; without any, everything behind `https` fails.
+fn tls(roots: Vec<CertificateDer<'static>>) -> std::result::Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let builder = match Verifier::new(provider) {
+    let builder = match Verifier::new_with_extra_roots(roots, provider) {
         Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
         Err(cause) => {
             tracing::warn!(%cause, "this machine trusts no certificate authority: pictures behind https will fail");

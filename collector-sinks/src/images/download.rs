@@ -161,7 +161,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Trouble> {
 }
 
 /// How long the host asks to wait: seconds or a date.
-fn waiting(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn waiting(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),

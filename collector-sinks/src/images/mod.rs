@@ -1,4 +1,4 @@
-//! Pictures of creators: [`ImagesSink`] fetches them and keeps them in a folder, or in any object store.
+//! Pictures of creators: [`ImagesSink`] fetches them and keeps them in a folder, in a bucket, or in any object store.
 //!
 //! # Collects
 //! The avatar of each record, as it came, under the hash of its bytes: `ab/ab12….jpg`. What it found out is reported as
@@ -23,6 +23,7 @@
 //! | no picture, a broken one, too large, too many pixels, compressed | `unusable` |
 //! | a link that must not be asked for, or leads there | `forbidden` |
 //! | the folder fails | the whole batch stays pending |
+//! | a bucket refuses one picture for now | that one later |
 //!
 //! Nothing here rejects a record: a creator with a bad picture is as good as one without. `ended` and `unavailable` are
 //! tried again with the record's next version after an hour, the others after a week, or when the link changes. Only the
@@ -44,7 +45,7 @@
 //! Pictures that no record refers to any more are collected by [`ImagesSink::upkeep`], once a day, or by [`sweep`].
 //!
 //! # Errors
-//! `ConfigInvalid` for a folder that cannot be used; `Unavailable` while the place fails; `Unauthorized` when it refuses
+//! `ConfigInvalid` for a folder or a bucket that cannot be used; `Unavailable` while the place fails; `Unauthorized` when it refuses
 //! the credential. No error and no log line holds a link: they are signed.
 //!
 //! # Example
@@ -61,11 +62,14 @@
 mod address;
 mod client;
 mod config;
+mod copy;
 mod download;
 mod fact;
 mod hosts;
 mod link;
 mod memory;
+#[cfg(feature = "s3")]
+pub mod s3;
 mod shelf;
 mod sink;
 mod sniff;
@@ -77,6 +81,7 @@ mod used;
 mod tests;
 
 pub use config::ImagesConfig;
+pub use copy::Copied;
 pub use fact::{AVATAR, KeptPicture, MissingPicture, PictureFact, PictureState, Problem};
 pub use sink::ImagesSink;
 pub use sweep::{Swept, sweep};

@@ -2,8 +2,10 @@
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use collector_core::clock::Timestamp;
 use collector_core::error::{Error, ErrorKind, Result};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -14,7 +16,7 @@ use super::config::ImagesConfig;
 use super::sniff::Kind;
 
 /// A key that nothing has, to ask whether anybody answers.
-const NOBODY: &str = "00/nobody";
+pub(super) const NOBODY: &str = "00/nobody";
 
 /// A place for pictures.
 #[derive(Debug)]
@@ -27,8 +29,37 @@ pub(super) struct Shelf {
 
 #[derive(Debug)]
 enum Place {
-    Folder { path: PathBuf, durable: bool },
+    Folder {
+        path: PathBuf,
+        durable: bool,
+    },
     Given(Arc<dyn ObjectStore>),
+    #[cfg(feature = "s3")]
+    Bucket {
+        store: Arc<dyn ObjectStore>,
+        conditional: bool,
+    },
+}
+
+/// Why a picture is not kept.
+#[derive(Debug)]
+pub(super) enum NotKept {
+    /// The place fails, so it would with any other.
+    Place(Error),
+    /// Not this one, for as long.
+    #[cfg_attr(
+        not(feature = "s3"),
+        expect(dead_code, reason = "only a bucket refuses one picture and takes another")
+    )]
+    Later(Duration, Error),
+}
+
+/// A picture with its name.
+#[derive(Debug)]
+pub(super) struct ToKeep<'a> {
+    pub(super) key: &'a str,
+    pub(super) media_type: &'static str,
+    pub(super) bytes: Bytes,
 }
 
 /// What names a picture: its contents.
@@ -62,6 +93,13 @@ impl Shelf {
         Self::new(Place::Given(store), config)
     }
 
+    #[cfg(feature = "s3")]
+    pub(super) fn in_bucket(store: Arc<dyn ObjectStore>, conditional: bool, config: &ImagesConfig) -> Self {
+        let shelf = Self::new(Place::Bucket { store, conditional }, config);
+        // Nothing blocks a thread there: as many are written as are downloaded.
+        Self { writers: Semaphore::new(config.in_flight.get()), ..shelf }
+    }
+
     fn new(place: Place, config: &ImagesConfig) -> Self {
         Self { place, opened: OnceCell::new(), writers: Semaphore::new(config.writers.get()) }
     }
@@ -73,6 +111,8 @@ impl Shelf {
                 match &self.place {
                     Place::Given(store) => Ok(Arc::clone(store)),
                     Place::Folder { path, durable } => folder(path, *durable).await,
+                    #[cfg(feature = "s3")]
+                    Place::Bucket { store, .. } => Ok(Arc::clone(store)),
                 }
             })
             .await
@@ -83,15 +123,24 @@ impl Shelf {
         match &self.place {
             Place::Folder { path, .. } => check_folder(path).await,
             Place::Given(store) => answers(&**store).await,
+            #[cfg(feature = "s3")]
+            Place::Bucket { store, conditional } => super::s3::check(&**store, *conditional).await,
         }
     }
 
-    /// Keeps a picture. A whole file appears, or none; one that is there is written anew, so that its age says when it
-    /// was last wanted.
-    pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
-        let store = self.open().await?;
+    /// Keeps a picture. A whole file appears, or none; one that is there and old is written anew, so that its age says
+    /// when it was last wanted.
+    pub(super) async fn put(&self, picture: ToKeep<'_>, now: Timestamp) -> Result<(), NotKept> {
+        let store = self.open().await.map_err(NotKept::Place)?;
         let _permit = self.writers.acquire().await;
-        store.put(&Path::from(key), bytes.into()).await.map(drop).map_err(|error| failed(key, error))
+        #[cfg(feature = "s3")]
+        if let Place::Bucket { conditional, .. } = self.place {
+            return super::s3::put(&**store, conditional, picture, now).await;
+        }
+        #[cfg(not(feature = "s3"))]
+        let _ = (picture.media_type, now);
+        let put = store.put(&Path::from(picture.key), picture.bytes.into()).await;
+        put.map(drop).map_err(|error| NotKept::Place(failed(picture.key, error)))
     }
 }
 
@@ -137,6 +186,10 @@ async fn answers(store: &dyn ObjectStore) -> Result<()> {
 
 /// Pictures can be fetched again, so a place that fails stops nothing but this sink.
 pub(super) fn failed(key: &str, error: object_store::Error) -> Error {
+    #[cfg(feature = "s3")]
+    if let Some(explained) = super::s3::explain(&error) {
+        return if key.is_empty() { explained } else { explained.with("key", key) };
+    }
     let kind = match &error {
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
             ErrorKind::Unauthorized

@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use collector_core::clock::Timestamp;
 use collector_core::context::Context;
 use collector_core::creator::{Creator, Field};
-use collector_core::error::Result;
+use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::RecordKey;
 use collector_core::sink::{BatchLimits, Change, Facts, Position, Record, Sink, Written, Wrote};
 use futures_util::future::join_all;
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::sync::Semaphore;
 
 use super::client::{self, Lookup, SystemLookup};
@@ -23,7 +23,9 @@ use super::fact::{AVATAR, KeptPicture, MissingPicture, PictureFact, PictureState
 use super::hosts::{Fault, Hosts};
 use super::link::Link;
 use super::memory::{Ended, Failed, Memory};
-use super::shelf::{Name, Shelf};
+#[cfg(feature = "s3")]
+use super::s3::{self, BucketAccess, BucketConfig};
+use super::shelf::{Name, NotKept, Shelf, ToKeep, failed};
 use super::sweep::{Swept, sweep};
 
 /// Changes in one write: few enough that a slow picture keeps few others waiting, enough to share a transaction.
@@ -70,6 +72,17 @@ impl ImagesSink {
         Self::build(config, shelf, Arc::new(SystemLookup))
     }
 
+    /// A sink into a bucket; the configured folder does not count. No request is made before it is opened.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for options that cannot be meant, and when this machine cannot do TLS.
+    #[cfg(feature = "s3")]
+    pub fn in_bucket(bucket: BucketConfig, access: BucketAccess, config: ImagesConfig) -> Result<Self> {
+        let bucket = bucket.validated()?;
+        let shelf = Shelf::in_bucket(s3::open(&bucket, access)?, bucket.conditional, &config);
+        Self::build(config, shelf, Arc::new(SystemLookup))
+    }
+
     pub(super) fn build(config: ImagesConfig, shelf: Shelf, lookup: Arc<dyn Lookup>) -> Result<Self> {
         Ok(Self {
             downloader: Downloader::new(client::build(&config, lookup)?, &config),
@@ -95,9 +108,27 @@ impl ImagesSink {
         sweep(&**self.place().await?, cx.now(), grace, is_used).await
     }
 
+    /// The size in bytes of the picture with this key; `None` when it is not there.
+    ///
+    /// # Errors
+    /// `Storage`, `Unavailable` or `Unauthorized` when the place cannot be asked.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>> {
+        let path = object_store::path::Path::parse(key).map_err(|error| failed(key, error.into()))?;
+        match self.place().await?.head(&path).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(key, error)),
+        }
+    }
+
     /// Where pictures are kept.
     pub(super) async fn place(&self) -> Result<&Arc<dyn ObjectStore>> {
         self.shelf.open().await
+    }
+
+    /// The same with its own way of writing.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     async fn write_one(&self, cx: &Context, change: &Change<Creator>) -> Result<Wrote> {
@@ -128,12 +159,18 @@ impl ImagesSink {
             return Ok(case.report(PictureState::Kept(kept)));
         }
         match self.fetch(&case, &link).await {
-            Ok(picture) => {
-                let kept = self.keep(picture).await?;
-                self.memory.keep(&place, kept.clone(), cx.now());
-                self.memory.settled(record.key, &case.name);
-                Ok(case.report(PictureState::Kept(kept)))
-            }
+            Ok(picture) => match self.keep(cx, picture).await {
+                Ok(kept) => {
+                    self.memory.keep(&place, kept.clone(), cx.now());
+                    self.memory.settled(record.key, &case.name);
+                    Ok(case.report(PictureState::Kept(kept)))
+                }
+                Err(NotKept::Later(wait, error)) => {
+                    tracing::debug!(record = %record.key, %error, "a picture is not kept yet");
+                    Ok(Wrote::Retry { after: Some(wait) })
+                }
+                Err(NotKept::Place(error)) => Err(in_a_run(error)),
+            },
             Err(trouble) => Ok(self.trouble(&case, trouble)),
         }
     }
@@ -158,7 +195,7 @@ impl ImagesSink {
         done.map_err(|trouble| rests.map_or(NoPicture::Trouble(trouble), NoPicture::HostRests))
     }
 
-    async fn keep(&self, picture: Picture) -> Result<KeptPicture> {
+    async fn keep(&self, cx: &Context, picture: Picture) -> Result<KeptPicture, NotKept> {
         let Picture { bytes, kind, size, _permit } = picture;
         let name = Name::of(&bytes);
         let kept = KeptPicture {
@@ -169,7 +206,8 @@ impl ImagesSink {
             width: size.width,
             height: size.height,
         };
-        let put = self.shelf.put(&kept.key, bytes).await;
+        let to_keep = ToKeep { key: &kept.key, media_type: kind.media_type(), bytes };
+        let put = self.shelf.put(to_keep, cx.now()).await;
         if put.is_err() {
             self.doubtful.store(true, Ordering::SeqCst);
         }
@@ -206,7 +244,7 @@ impl ImagesSink {
     /// Downloads are in vain while what was downloaded cannot be kept.
     async fn require_place(&self) -> Result<()> {
         if self.doubtful.load(Ordering::SeqCst) {
-            self.shelf.check().await?;
+            self.shelf.check().await.map_err(in_a_run)?;
             self.doubtful.store(false, Ordering::SeqCst);
         }
         Ok(())
@@ -293,6 +331,14 @@ fn without_picture(facts: &Facts) -> Wrote {
         None | Some(serde_json::Value::Null) => nothing_new(),
         Some(_) => Wrote::Stored(PictureFact::none()),
     }
+}
+
+/// A place that was fine when the run began: what was taken away may come back, and nothing else needs to stop for it.
+fn in_a_run(error: Error) -> Error {
+    if error.kind() != ErrorKind::ConfigInvalid {
+        return error;
+    }
+    Error::new(ErrorKind::Unavailable, "the place for pictures cannot be used any more").caused_by(error)
 }
 
 /// The beginning of a link that cannot be read, without its query.

@@ -27,6 +27,12 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The one whose files end so.
+    pub(super) fn of_ending(ending: &str) -> Option<Self> {
+        let all = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif, Self::Avif, Self::Heic];
+        all.into_iter().find(|kind| kind.ending() == ending)
+    }
+
     /// As in a `Content-Type`.
     pub(super) fn media_type(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use collector_core::clock::Timestamp;
 use collector_core::error::{Error, ErrorKind, Result};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
@@ -21,6 +21,9 @@ const SHORTEST_GRACE: Duration = Duration::from_secs(3_600);
 
 /// Pictures put aside by one sweep at most; the next one goes on.
 const MOST: usize = 100_000;
+
+/// Moves and deletions at once: a bucket takes some time for each.
+const AT_ONCE: usize = 16;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,11 +67,18 @@ pub async fn sweep(
     }
     let mut swept = Swept::default();
     end_what_waits(store, now, grace, &is_used, &mut swept).await?;
-    for key in unused(store, now, grace, &is_used, &mut swept).await? {
+    let unused = unused(store, now, grace, &is_used, &mut swept).await?;
+    let moves = unused.into_iter().map(|key| async move {
         let aside = format!("{ASIDE}/{}/{key}", now.as_secs());
-        swept.put_aside += u64::from(rename(store, &key, &aside).await?);
-    }
+        rename(store, &key, &aside).await.map(u64::from)
+    });
+    swept.put_aside = sum(moves).await?;
     Ok(swept)
+}
+
+/// Runs these, some at a time, and adds up what they did.
+async fn sum(moves: impl Iterator<Item = impl Future<Output = Result<u64>>>) -> Result<u64> {
+    stream::iter(moves).buffer_unordered(AT_ONCE).try_fold(0, |sum, more| async move { Ok(sum + more) }).await
 }
 
 /// Deletes or brings back what earlier sweeps put aside.
@@ -82,20 +92,29 @@ async fn end_what_waits(
     let root = Path::from(ASIDE);
     let waiting: Vec<ObjectMeta> =
         store.list(Some(&root)).try_collect().await.map_err(|error| failed(ASIDE, error))?;
+    let (mut back, mut over) = (Vec::new(), Vec::new());
     for object in waiting.iter().filter(|object| object.location.as_ref() != NOTE) {
-        let Some((since, key)) = put_aside(object.location.as_ref()) else {
-            swept.foreign += 1;
-            continue;
-        };
-        if is_used(key) {
-            swept.restored += u64::from(rename(store, object.location.as_ref(), key).await?);
-        } else if now.since(since) >= grace {
-            let gone = store.delete(&object.location).await;
-            gone.or_else(missing_is_fine).map_err(|error| failed(key, error))?;
-            swept.deleted += 1;
+        match put_aside(object.location.as_ref()) {
+            None => swept.foreign += 1,
+            Some((_, key)) if is_used(key) => back.push((object.location.to_string(), key.to_owned())),
+            Some((since, _)) if now.since(since) >= grace => over.push(object.location.clone()),
+            Some(_) => {}
         }
     }
+    swept.restored = sum(back
+        .into_iter()
+        .map(|(aside, key)| async move { rename(store, &aside, &key).await.map(u64::from) }))
+    .await?;
+    swept.deleted = sum(over.into_iter().map(|path| async move { delete(store, &path).await })).await?;
     Ok(())
+}
+
+/// Deletes an object, which somebody else may do at the same time.
+async fn delete(store: &dyn ObjectStore, path: &Path) -> Result<u64> {
+    match store.delete(path).await {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(1),
+        Err(error) => Err(failed(path.as_ref(), error)),
+    }
 }
 
 /// Keys of old pictures that nobody refers to.
@@ -137,13 +156,6 @@ async fn rename(store: &dyn ObjectStore, from: &str, to: &str) -> Result<bool> {
     }
 }
 
-fn missing_is_fine(error: object_store::Error) -> object_store::Result<()> {
-    match error {
-        object_store::Error::NotFound { .. } => Ok(()),
-        error => Err(error),
-    }
-}
-
 /// When a picture was put aside, and the key it had.
 fn put_aside(path: &str) -> Option<(Timestamp, &str)> {
     let (since, key) = path.strip_prefix(ASIDE)?.strip_prefix('/')?.split_once('/')?;
@@ -152,7 +164,7 @@ fn put_aside(path: &str) -> Option<(Timestamp, &str)> {
 }
 
 /// `ab/ab…64 digits.ending`.
-fn is_ours(key: &str) -> bool {
+pub(super) fn is_ours(key: &str) -> bool {
     let Some((folder, (hash, ending))) =
         key.split_once('/').and_then(|(folder, file)| Some((folder, file.split_once('.')?)))
     else {

@@ -17,6 +17,10 @@ const PARK: Insert = Insert {
     update: &["until", "kind", "reason", "since"],
 };
 
+/// Refused when somebody else began the window meanwhile.
+const BEGIN: Insert =
+    Insert { table: "budget", columns: &["account", "begins", "units", "requests"], key: &[], update: &[] };
+
 const SPEND: Insert = Insert {
     table: "budget",
     columns: &["account", "begins", "units", "requests"],
@@ -38,26 +42,27 @@ pub(super) async fn reserve(tx: &Session, budget: &Budget, cost: Cost, now: Time
         let values = vec![text(&*budget.account), time(window - budget.window)];
         tx.run("DELETE FROM @budget WHERE account = ? AND begins < ?", values).await?;
     }
-    save(tx, &budget.account, window, after).await?;
+    let insert = if spent.is_none() { &BEGIN } else { &SPEND };
+    save(tx, insert, &budget.account, window, after).await?;
     Ok(Reserved::Granted { window })
 }
 
 /// Corrects a booking; one in a window that is not kept any more changes nothing.
 pub(super) async fn give_back(tx: &Session, account: &str, window: Timestamp, over: Cost) -> Result<()> {
     match spent(tx, account, window).await? {
-        Some(spent) => save(tx, account, window, spent.less(over)).await,
+        Some(spent) => save(tx, &SPEND, account, window, spent.less(over)).await,
         None => Ok(()),
     }
 }
 
 async fn spent(tx: &Session, account: &str, window: Timestamp) -> Result<Option<Cost>> {
-    let query = "SELECT units, requests FROM @budget WHERE account = ? AND begins = ?";
+    let query = "SELECT units, requests FROM @budget WHERE account = ? AND begins = ?{lock}";
     let row = tx.one(query, vec![text(account), time(window)]).await?;
     row.map(|row| Ok(Cost { units: row.int(0)?, requests: row.int(1)? })).transpose()
 }
 
-async fn save(tx: &Session, account: &str, window: Timestamp, spent: Cost) -> Result<()> {
-    tx.insert(&SPEND, vec![[text(account), time(window), int(spent.units), int(spent.requests)]]).await
+async fn save(tx: &Session, insert: &Insert, account: &str, window: Timestamp, spent: Cost) -> Result<()> {
+    tx.insert(insert, vec![[text(account), time(window), int(spent.units), int(spent.requests)]]).await
 }
 
 /// What each account has spent in its newest window.

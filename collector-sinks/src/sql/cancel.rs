@@ -52,11 +52,18 @@ async fn withdraw(write: &mut Write, run: RunId) -> Result<()> {
 /// The open tasks of a run, with their lanes.
 async fn opened(tx: &Session, run: RunId) -> Result<Vec<(u64, u64)>> {
     // One state at a time: each has an index of its own.
-    let query = "SELECT id, lane FROM @task WHERE state = 0 AND run = ? \
-                 UNION ALL SELECT id, lane FROM @task WHERE state = 1 AND run = ? \
-                 UNION ALL SELECT id, lane FROM @task WHERE state = 2 AND run = ?";
-    let rows = tx.rows(query, vec![int(run.0); 3]).await?;
-    rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+    let queries = [
+        "SELECT id, lane FROM @task WHERE state = 0 AND run = ?{lock}",
+        "SELECT id, lane FROM @task WHERE state = 1 AND run = ?{lock}",
+        "SELECT id, lane FROM @task WHERE state = 2 AND run = ?{lock}",
+    ];
+    let mut opened = Vec::new();
+    for query in queries {
+        for row in tx.rows(query, vec![int(run.0)]).await? {
+            opened.push((row.int(0)?, row.int(1)?));
+        }
+    }
+    Ok(opened)
 }
 
 /// Of those tasks that another run waits for, the first such run.

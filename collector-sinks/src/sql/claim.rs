@@ -17,9 +17,13 @@ pub(super) async fn claim(
     write: &mut Write,
     worker: &WorkerId,
     permits: &[LanePermit],
+    in_doubt: Option<ClaimNo>,
     now: Timestamp,
 ) -> Result<Claims> {
     let worker = workers::acting(write, worker, now).await?;
+    if let Some(claim) = in_doubt {
+        undo(&write.tx, worker, claim).await?;
+    }
     let mut claims = Claims::default();
     let mut number = None;
     for permit in permits {
@@ -31,7 +35,10 @@ pub(super) async fn claim(
         if permit.max > 0 {
             let rows = ready(&write.tx, lane, permit.max).await?;
             if !rows.is_empty() {
-                let number = *number.get_or_insert_with(|| write.counters.next(Counter::Claim));
+                let number = match number {
+                    Some(number) => number,
+                    None => *number.insert(write.number(Counter::Claim).await?),
+                };
                 take(write, lane, worker, number, rows, &mut claims).await?;
             }
         }
@@ -41,14 +48,21 @@ pub(super) async fn claim(
     Ok(claims)
 }
 
+/// Gives back what an attempt claimed whose success nobody heard of.
+async fn undo(tx: &Session, worker: u64, claim: ClaimNo) -> Result<()> {
+    let free = "UPDATE @task SET state = 0, worker = NULL, claim = NULL \
+                WHERE state = 2 AND worker = ? AND claim = ?";
+    tx.run(free, vec![int(worker), int(claim.0)]).await
+}
+
 async fn promote(tx: &Session, lane: u64, now: Timestamp) -> Result<()> {
     let due = "UPDATE @task SET state = 0 WHERE state = 1 AND lane = ? AND not_before <= ?";
     tx.run(due, vec![int(lane), time(now)]).await
 }
 
 async fn ready(tx: &Session, lane: u64, max: usize) -> Result<Vec<Row>> {
-    let query = "SELECT id, hash, run, priority, attempts, first_attempt, depth, subject, extra FROM @task \
-                 WHERE state = 0 AND lane = ? ORDER BY priority DESC, id LIMIT ?";
+    let query = "SELECT id, hash, run, priority, attempts, first_attempt, depth, subject, extra FROM @task{index @task_ready} \
+                 WHERE state = 0 AND lane = ? ORDER BY priority DESC, id LIMIT ?{skip}";
     tx.rows(query, vec![int(lane), int(max as u64)]).await
 }
 

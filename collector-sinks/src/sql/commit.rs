@@ -1,6 +1,7 @@
 //! One transaction for finished calls: answers, entities, verdicts, follow-ups, outbox.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 
 use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
@@ -9,6 +10,8 @@ use collector_core::id::{RecordKey, RunId};
 use collector_core::store::ledger::{Changes, Ledger};
 use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::counters::Counter;
@@ -20,9 +23,10 @@ use super::payloads::{self, Answer, Kept};
 use super::sides::Sides;
 use super::sinks::Sinks;
 use super::tasks;
+use super::values::{from_json, to_json};
 use super::verdicts::{self, Ending};
-use super::write::Write;
-use super::{budgets, entities, workers};
+use super::write::{Need, Write};
+use super::{entities, workers};
 
 /// What a commit leaves to be done once it is durable.
 pub(super) struct Outcome<'a, E> {
@@ -44,40 +48,86 @@ struct Landed {
     current: bool,
 }
 
+/// What calls said, for as many attempts as it takes: the first consumes the items.
+pub(super) struct Items<I> {
+    first: std::sync::Mutex<Option<Vec<Vec<I>>>>,
+    /// As JSON, which is how they are kept anyway; where nobody else writes, the first attempt is the only one.
+    again: Vec<String>,
+}
+
+impl<I: Serialize + DeserializeOwned> Items<I> {
+    /// Takes the items out of the calls.
+    pub(super) fn of<D: Domain<Item = I>>(calls: &mut [FinishedCall<D>], repeats: bool) -> Result<Self> {
+        let items: Vec<Vec<I>> = calls.iter_mut().map(|call| std::mem::take(&mut call.items)).collect();
+        let again = if repeats { items.iter().map(to_json).collect::<Result<_>>()? } else { Vec::new() };
+        Ok(Self { first: Some(items).into(), again })
+    }
+
+    /// The items, by call.
+    pub(super) fn give(&self) -> Result<Vec<Vec<I>>> {
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(items) => Ok(items),
+            None => self.again.iter().map(|items| from_json(items)).collect(),
+        }
+    }
+}
+
+/// Where and for whom calls are written.
+pub(super) struct Target<'a> {
+    pub(super) database: &'a Database,
+    pub(super) handing_over: &'a Mutex<()>,
+    pub(super) worker: &'a WorkerId,
+    pub(super) lookup: &'a dyn Lookup,
+}
+
 /// Writes finished calls.
 pub(super) async fn commit<'a, D: Domain>(
-    database: &Database,
-    handing_over: &'a Mutex<()>,
+    target: &Target<'a>,
     domain: &D,
-    worker: &WorkerId,
-    mut calls: Vec<FinishedCall<D>>,
-    lookup: &dyn Lookup,
+    calls: &[FinishedCall<D>],
+    items: Vec<Vec<D::Item>>,
     now: Timestamp,
 ) -> Result<Outcome<'a, D::Entity>> {
+    let Target { database, handing_over, worker, lookup } = *target;
+    let need = need(calls, &items);
     // Before the transaction: somebody else may be writing meanwhile.
     let mut ledger = Ledger::new(domain);
-    for call in &mut calls {
+    for (call, items) in calls.iter().zip(items) {
         let at = call.payload.as_ref().map_or(now, |payload| payload.at);
-        ledger.add(&call.source, at, std::mem::take(&mut call.items));
+        ledger.add(&call.source, at, items);
     }
-    let mut write = Write::begin(database).await?;
+    let mut write = Write::begin(database, need).await?;
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
-    let payloads = answers(&mut write, &calls, &mut committed).await?;
-    let landed = land(&mut write, worker, &calls, &payloads, number, now, &mut committed).await?;
+    let payloads = answers(&mut write, calls, &mut committed).await?;
+    let landed = land(&mut write, worker, calls, &payloads, number, now, &mut committed).await?;
     let mut sides = Sides::load(&write.tx).await?;
-    let loaded = entities::load(&write.tx, &mut ledger, &sides).await?;
+    let loaded = entities::load(&write.tx, &mut ledger, &mut sides).await?;
     let mut changes = ledger.close(|| RecordKey(write.counters.next(Counter::EntityKey)))?;
     let wishes =
         entities::save(&mut write, &mut changes, &loaded, &mut sides, &payloads, number, now).await?;
     count_items(&mut write, &landed, &changes, number, &mut committed);
     let owner = workers::acting(&mut write, worker, now).await?;
-    let mask = wish(&write, &wishes, owner).await?;
+    let mask = wish(&mut write, &wishes, owner).await?;
     committed.versions = wishes.len() as u64;
-    follow(&mut write, &mut calls, &landed, &changes, lookup, now, &mut committed).await?;
+    follow(&mut write, calls, &landed, &changes, lookup, now, &mut committed).await?;
     let handing_over = handing_over.lock().await;
     write.commit().await?;
     Ok(Outcome { committed, owner, mask, changes: warm(changes), _handing_over: handing_over })
+}
+
+/// What the calls may add. How many tasks the answers lead to is a guess: few sources look somebody up.
+fn need<D: Domain>(calls: &[FinishedCall<D>], items: &[Vec<D::Item>]) -> Need {
+    let items: usize = items.iter().map(Vec::len).sum();
+    let tasks: usize = calls.iter().map(|call| call.tasks.len()).sum();
+    let followed: usize = calls.iter().map(|call| call.follow_ups.len()).sum();
+    Need {
+        entities: items,
+        tasks: 2 * items + tasks + followed,
+        letters: tasks,
+        answers: calls.iter().filter(|call| call.payload.is_some()).count(),
+        commits: 1,
+    }
 }
 
 /// The changes as sinks will want them.
@@ -158,7 +208,7 @@ async fn land<D: Domain>(
         if current {
             count_call(write, run, call, number);
             if let Some((account, window, over)) = &call.refund {
-                budgets::give_back(&write.tx, account, *window, *over).await?;
+                write.refund(account, *window, *over);
             }
         }
         landed.push(Landed { run, current });
@@ -198,17 +248,18 @@ fn count_items<D: Domain>(
     }
 }
 
-async fn wish(write: &Write, wishes: &[Wish], owner: u64) -> Result<u64> {
+async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Result<u64> {
     let mut sinks = Sinks::load(&write.tx).await?;
     outbox::owe(&write.tx, &mut sinks, wishes, owner).await?;
-    sinks.save(&write.tx).await?;
-    Ok(sinks.mask())
+    let mask = sinks.mask();
+    write.balance(sinks);
+    Ok(mask)
 }
 
 /// Adds what follows from the answers, and whom to ask about what they showed.
 async fn follow<D: Domain>(
     write: &mut Write,
-    calls: &mut [FinishedCall<D>],
+    calls: &[FinishedCall<D>],
     landed: &[Landed],
     changes: &Changes<D>,
     lookup: &dyn Lookup,
@@ -216,13 +267,13 @@ async fn follow<D: Domain>(
     committed: &mut Committed,
 ) -> Result<()> {
     let mut asks = Vec::new();
-    for (call, landed) in calls.iter_mut().zip(landed).filter(|(_, landed)| landed.current) {
+    for (call, landed) in calls.iter().zip(landed).filter(|(_, landed)| landed.current) {
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0) + 1;
         let again = call.tasks.iter().filter_map(|task| match &task.verdict {
             Verdict::Restart(again) => Some(again.clone()),
             _ => None,
         });
-        let tasks = call.follow_ups.drain(..);
+        let tasks = call.follow_ups.iter().cloned();
         asks.extend(tasks.map(|task| Ask { run: landed.run, depth, again: false, task }));
         asks.extend(again.map(|task| Ask { run: landed.run, depth, again: true, task }));
     }

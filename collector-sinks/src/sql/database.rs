@@ -1,157 +1,178 @@
-//! The connections to one SQLite file.
+//! The connections to one database, and the calls over them.
 
-use std::path::Path;
+#[cfg(feature = "mysql")]
+mod facts;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use collector_core::error::{Error, ErrorKind, Result};
 use futures_util::future::BoxFuture;
-use sea_orm::sqlx::ConnectOptions as _;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, SqlxSqliteConnector,
-    TransactionOptions, TransactionTrait,
-};
 
 use super::config::SqlConfig;
-use super::dialect::Dialect;
-use super::error::storage;
+use super::error::Place;
 use super::session::Session;
-use super::statements::{CHUNK, Texts};
-use super::{migration, workers};
-use crate::file_lock::FileLock;
+use super::statements::Texts;
 
-/// How long a statement waits for another program's lock.
-const BUSY: Duration = Duration::from_secs(10);
-/// How long a caller queues for the one writing connection; only a backfill of millions of rows takes so long.
-const QUEUE: Duration = Duration::from_secs(600);
-/// Prepared statements kept per connection; there are about 150 texts, lists and inserts in nine sizes.
-const STATEMENTS: usize = 512;
-/// Pages in the log before they are moved to the database (64 MiB): the longer, the more often a page of the alias
-/// tree, which every commit touches all over, is moved once instead of many times.
-const CHECKPOINT_PAGES: &str = "16384";
-/// Size the log file is cut back to after it was emptied.
-const LOG_BYTES: &str = "67108864";
-
-/// The connections to one database. Fields are dropped in order: readers first, the lock last.
+/// The connections to one database.
 pub(super) struct Database {
-    readers: DatabaseConnection,
-    writer: Option<DatabaseConnection>,
     texts: Arc<Texts>,
-    file: Arc<Path>,
-    _lock: Option<FileLock>,
+    place: Arc<Place>,
+    link: Link,
+}
+
+enum Link {
+    #[cfg(feature = "sqlite")]
+    File(sqlite::File),
+    #[cfg(feature = "mysql")]
+    Server(Box<mysql::Server>),
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database").field("file", &self.file).field("writes", &self.writer.is_some()).finish()
+        f.debug_struct("Database").field("place", &self.place).field("writes", &self.writes()).finish()
     }
 }
 
 impl Database {
-    /// Opens for writing: alone, with the newest schema.
+    /// Opens for writing, with the newest schema.
     ///
     /// Boxed, because the compiler does not see that futures of the pool can be sent when they are nested deeper.
     pub(super) fn open(config: &SqlConfig) -> BoxFuture<'_, Result<Self>> {
-        Box::pin(Self::open_writer(config))
+        Box::pin(Self::open_for(config, true))
     }
 
-    async fn open_writer(config: &SqlConfig) -> Result<Self> {
-        config.validate()?;
-        let lock = FileLock::acquire(&config.path).await?;
-        let options = connect(config)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .pragma("journal_size_limit", LOG_BYTES)
-            // What a statement may have to undo stays in memory.
-            .pragma("temp_store", "MEMORY")
-            // Negative means KiB.
-            .pragma("cache_size", format!("-{}", u64::from(config.cache_mib) * 1024));
-        let writer = pool(config, options, 1).await?;
-        let database = Self { writer: Some(writer), ..Self::reading(config, Some(lock)).await? };
-        let tx = database.write().await?;
-        migration::migrate(&tx).await?;
-        workers::bury_all(&tx).await?;
-        tx.commit().await?;
-        Ok(database)
-    }
-
-    /// Opens for reading, beside a writer or without one.
+    /// Opens for reading, beside writers or without one.
     pub(super) fn open_reader(config: &SqlConfig) -> BoxFuture<'_, Result<Self>> {
-        Box::pin(async move {
-            config.validate()?;
-            let database = Self::reading(config, None).await?;
-            let tx = database.read().await?;
-            migration::require(&tx).await?;
-            drop(tx);
-            Ok(database)
-        })
+        Box::pin(Self::open_for(config, false))
     }
 
-    async fn reading(config: &SqlConfig, lock: Option<FileLock>) -> Result<Self> {
-        let readers = pool(config, connect(config).read_only(true), config.readers).await?;
-        Ok(Self {
-            readers,
-            writer: None,
-            texts: Arc::new(Texts::new(Dialect::Sqlite, &config.table_prefix)),
-            file: Arc::from(config.path.as_path()),
-            _lock: lock,
-        })
+    async fn open_for(config: &SqlConfig, writes: bool) -> Result<Self> {
+        config.validate()?;
+        #[cfg(feature = "mysql")]
+        if let Some(server) = &config.server {
+            return mysql::open(server, &config.table_prefix, writes).await;
+        }
+        #[cfg(feature = "sqlite")]
+        return if writes { sqlite::open(config).await } else { sqlite::open_reader(config).await };
+        #[cfg(not(feature = "sqlite"))]
+        Err(Error::new(ErrorKind::ConfigInvalid, "this program is built without SQLite; name a server")
+            .with("path", config.path.display()))
     }
 
-    /// Begins a transaction that may write; waits for the one before it.
+    /// Opens a server's database over connections that somebody else made.
+    #[cfg(feature = "mysql")]
+    pub(super) fn over(pool: sea_orm::DatabaseConnection, config: &SqlConfig) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(mysql::over(pool, config))
+    }
+
+    fn writes(&self) -> bool {
+        match &self.link {
+            #[cfg(feature = "sqlite")]
+            Link::File(file) => file.writes(),
+            #[cfg(feature = "mysql")]
+            Link::Server(server) => server.writes,
+        }
+    }
+
+    /// Begins a transaction that may write; in a file it waits for the one before it.
     pub(super) async fn write(&self) -> Result<Session> {
-        let writer = self.writer.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Storage, "the store is open for reading only")
-                .with("file", self.file.display())
-        })?;
-        self.begin(writer, SqliteTransactionMode::Immediate).await
+        if !self.writes() {
+            return Err(self
+                .place
+                .name(Error::new(ErrorKind::Storage, "the store is open for reading only")));
+        }
+        self.begin(true).await
     }
 
     /// Begins a transaction that sees one state of the database.
     pub(super) async fn read(&self) -> Result<Session> {
-        self.begin(&self.readers, SqliteTransactionMode::Deferred).await
+        self.begin(false).await
     }
 
-    async fn begin(&self, connection: &DatabaseConnection, mode: SqliteTransactionMode) -> Result<Session> {
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
-        let tx = connection.begin_with_options(options).await.map_err(|error| storage(&self.file, error))?;
-        Ok(Session::new(tx, Arc::clone(&self.texts), Arc::clone(&self.file)))
+    async fn begin(&self, writes: bool) -> Result<Session> {
+        let tx = match &self.link {
+            #[cfg(feature = "sqlite")]
+            Link::File(file) => file.begin(writes).await,
+            #[cfg(feature = "mysql")]
+            Link::Server(server) => server.begin(writes).await,
+        };
+        let tx = tx.map_err(|error| super::error::storage(&self.place, error))?;
+        Ok(Session::new(tx, Arc::clone(&self.texts), Arc::clone(&self.place), writes))
     }
 
-    /// Moves everything from the log into the database file.
-    pub(super) async fn checkpoint(&self) -> Result<()> {
-        let Some(writer) = &self.writer else { return Ok(()) };
-        let done = writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await;
-        done.map(|_| ()).map_err(|error| storage(&self.file, error))
+    /// The numbers a transaction needs, where they are drawn ahead.
+    #[cfg(feature = "mysql")]
+    pub(super) async fn draw(&self, need: super::write::Need) -> Result<Option<super::keys::Drawn>> {
+        match &self.link {
+            #[cfg(feature = "sqlite")]
+            Link::File(_) => Ok(None),
+            Link::Server(server) => server.draw(&self.texts, &self.place, need).await.map(Some),
+        }
     }
-}
 
-fn connect(config: &SqlConfig) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(&config.path)
-        .busy_timeout(BUSY)
-        .statement_cache_capacity(STATEMENTS)
-        // Rows cross threads in groups of this size.
-        .row_buffer_size(CHUNK)
-        .disable_statement_logging()
-}
+    /// Whether other processes may write at the same time.
+    pub(super) fn is_shared(&self) -> bool {
+        self.texts.dialect.is_shared()
+    }
 
-async fn pool(config: &SqlConfig, options: SqliteConnectOptions, size: u32) -> Result<DatabaseConnection> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(QUEUE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(|error| {
-            let error = RuntimeErr::SqlxError(Arc::new(error));
-            storage(&config.path, DbErr::Conn(error))
-        })?;
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+    /// Makes a call, whole and more than once if need be. Gives its result, and whether it was the first attempt.
+    pub(super) async fn repeat<T, F: Future<Output = Result<T>>>(
+        &self,
+        attempt: impl FnMut() -> F,
+    ) -> Result<(T, bool)> {
+        self.repeat_as(attempt, false).await
+    }
+
+    /// The same, when it does not matter how often.
+    pub(super) async fn call<T, F: Future<Output = Result<T>>>(
+        &self,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T> {
+        Ok(self.repeat_as(attempt, false).await?.0)
+    }
+
+    /// The same for calls that touch all rows there are.
+    pub(super) async fn call_long<T, F: Future<Output = Result<T>>>(
+        &self,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T> {
+        Ok(self.repeat_as(attempt, true).await?.0)
+    }
+
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(unused_variables, reason = "calls to a file take as long as they take")
+    )]
+    async fn repeat_as<T, F: Future<Output = Result<T>>>(
+        &self,
+        attempt: impl FnMut() -> F,
+        long: bool,
+    ) -> Result<(T, bool)> {
+        match &self.link {
+            #[cfg(feature = "sqlite")]
+            Link::File(_) => {
+                let mut attempt = attempt;
+                Ok((attempt().await?, true))
+            }
+            #[cfg(feature = "mysql")]
+            Link::Server(server) => server.repeat(attempt, long).await,
+        }
+    }
+
+    /// Brings a file into order after its last worker is gone.
+    #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only files need it"))]
+    pub(super) async fn tidy(&self) -> Result<()> {
+        match &self.link {
+            #[cfg(feature = "sqlite")]
+            Link::File(file) => {
+                file.checkpoint().await.map_err(|error| super::error::storage(&self.place, error))
+            }
+            #[cfg(feature = "mysql")]
+            Link::Server(_) => Ok(()),
+        }
+    }
 }

@@ -116,8 +116,10 @@ async fn read(tx: &Session, row: &Row) -> Result<DeadLetter> {
 /// Opens what was given up again: a task for its run, a refused change for its sink. Gives how many.
 pub(super) async fn revive(write: &mut Write, letters: &[DeadId]) -> Result<u64> {
     let ids = ints(letters.iter().map(|id| id.0));
-    let rows =
-        write.tx.rows_in("SELECT id, part, task, entity FROM @dead WHERE id IN (?*)", &[], &ids).await?;
+    let rows = write
+        .tx
+        .rows_in("SELECT id, part, task, entity FROM @dead WHERE id IN (?*){lock id}", &[], &ids)
+        .await?;
     let mut sinks = Sinks::load(&write.tx).await?;
     let mut revived = Vec::new();
     for row in rows {
@@ -130,7 +132,7 @@ pub(super) async fn revive(write: &mut Write, letters: &[DeadId]) -> Result<u64>
             revived.push(int(row.int(0)?));
         }
     }
-    sinks.save(&write.tx).await?;
+    write.balance(sinks);
     write.tx.run_in("DELETE FROM @dead WHERE id IN (?*)", &[], &revived).await?;
     Ok(revived.len() as u64)
 }
@@ -144,7 +146,7 @@ pub(super) async fn discard(tx: &Session, letters: &[DeadId]) -> Result<u64> {
 }
 
 async fn revive_task(write: &mut Write, key: u64) -> Result<bool> {
-    let dead = "SELECT lane, run FROM @task WHERE id = ? AND state = ?";
+    let dead = "SELECT lane, run FROM @task WHERE id = ? AND state = ?{lock}";
     let Some(row) = write.tx.one(dead, vec![int(key), int(State::Dead as u64)]).await? else {
         return Ok(false);
     };
@@ -162,7 +164,7 @@ async fn revive_task(write: &mut Write, key: u64) -> Result<bool> {
 
 async fn revive_change(write: &mut Write, sinks: &mut Sinks, sink: &str, entity: u64) -> Result<bool> {
     let Some(mask) = sinks.find(sink).map(|sink| sink.bit()) else { return Ok(false) };
-    let row = write.tx.one("SELECT version FROM @entity WHERE id = ?", vec![int(entity)]).await?;
+    let row = write.tx.one("SELECT version FROM @entity WHERE id = ?{lock}", vec![int(entity)]).await?;
     let Some(row) = row else { return Ok(false) };
     let since = write.counters.get(Counter::Commit);
     let wish = Wish { key: RecordKey(entity), version: row.int(0)?, is_new: false, mask, since };

@@ -36,6 +36,9 @@ const COLUMNS: &[&str] = &[
     "finished_at",
 ];
 
+/// Refused when somebody else added the task meanwhile: then it is not new.
+const FIRST: Insert = Insert { table: "task", columns: COLUMNS, key: &[], update: &[] };
+
 const OPEN: Insert = Insert {
     table: "task",
     columns: COLUMNS,
@@ -75,7 +78,7 @@ pub(super) async fn enqueue(write: &mut Write, asks: Vec<Ask>, now: Timestamp) -
     let mut known = load_known(&write.tx, &ids).await?;
     let sighted = Sighted::load(&write.tx, asks.iter().filter_map(|ask| ask.task.target())).await?;
     let mut answers = Vec::with_capacity(asks.len());
-    let (mut opened, mut joined, mut reopened) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut opened, mut joined, mut reopened) = (Opened::default(), Vec::new(), Vec::new());
     for (ask, id) in asks.into_iter().zip(ids) {
         let Some(window) = windows.get(&ask.run) else {
             answers.push(Enqueued::Fresh);
@@ -91,8 +94,9 @@ pub(super) async fn enqueue(write: &mut Write, asks: Vec<Ask>, now: Timestamp) -
                         write.counters.take(counter, 1);
                     }
                 }
+                let is_new = before.is_none();
                 let key = before.map_or_else(|| write.counters.next(Counter::TaskKey), |before| before.id);
-                opened.push(open(write, key, id, &ask, now)?);
+                opened.add(id, is_new, open(write, key, id, &ask, now)?);
                 let row = Known {
                     id: key,
                     run: ask.run,
@@ -111,9 +115,38 @@ pub(super) async fn enqueue(write: &mut Write, asks: Vec<Ask>, now: Timestamp) -
         answers.push(added.into());
     }
     write.tx.run_in("DELETE FROM @run_task WHERE task IN (?*)", &[], &reopened).await?;
-    write.tx.insert(&OPEN, opened).await?;
+    opened.save(&write.tx).await?;
     write.tx.insert(&JOIN, joined).await?;
     Ok(answers)
+}
+
+/// Rows of opened tasks.
+#[derive(Default)]
+struct Opened {
+    new: Vec<(TaskId, [Value; 15])>,
+    again: Vec<(TaskId, [Value; 15])>,
+}
+
+impl Opened {
+    fn add(&mut self, id: TaskId, is_new: bool, row: [Value; 15]) {
+        let rows = if is_new { &mut self.new } else { &mut self.again };
+        rows.push((id, row));
+    }
+
+    async fn save(mut self, tx: &Session) -> Result<()> {
+        if tx.dialect().is_shared() {
+            // In one order, so that two that add the same tasks do not wait for each other.
+            self.new.sort_unstable_by_key(|(id, _)| *id);
+            tx.insert(&FIRST, rows(self.new)).await?;
+            return tx.insert(&OPEN, rows(self.again)).await;
+        }
+        self.new.append(&mut self.again);
+        tx.insert(&OPEN, rows(self.new)).await
+    }
+}
+
+fn rows(opened: Vec<(TaskId, [Value; 15])>) -> Vec<[Value; 15]> {
+    opened.into_iter().map(|(_, row)| row).collect()
 }
 
 async fn load_known(tx: &Session, ids: &[TaskId]) -> Result<HashMap<TaskId, Known>> {
@@ -121,7 +154,8 @@ async fn load_known(tx: &Session, ids: &[TaskId]) -> Result<HashMap<TaskId, Know
     hashes.sort_unstable();
     hashes.dedup();
     let hashes: Vec<Value> = hashes.into_iter().map(|id| hash(id.0)).collect();
-    let query = "SELECT hash, id, run, state, finished_at FROM @task WHERE hash IN (?*)";
+    let query =
+        "SELECT hash, id, run, state, finished_at FROM @task{index hash} WHERE hash IN (?*){lock hash}";
     let mut known = HashMap::new();
     let mut by_key = HashMap::new();
     for row in tx.rows_in(query, &[], &hashes).await? {

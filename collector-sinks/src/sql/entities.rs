@@ -1,12 +1,12 @@
 //! Entities: loading what the ledger needs, writing what it decides, table by table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use collector_core::clock::Timestamp;
 use collector_core::domain::{Domain, Sighting};
 use collector_core::error::Result;
-use collector_core::id::{Digest, RecordKey};
+use collector_core::id::{Digest, IdHash, RecordKey};
 use collector_core::sink::Record;
 use collector_core::store::Known;
 use collector_core::store::ledger::{Changes, EntityRow, Ledger};
@@ -53,20 +53,28 @@ const LINK: Insert = Insert {
     update: &[],
 };
 
-/// How many sightings each loaded entity had.
-pub(super) type Loaded = HashMap<RecordKey, usize>;
+/// What was there before.
+#[derive(Default)]
+pub(super) struct Loaded {
+    /// How many sightings each loaded entity had.
+    sightings: HashMap<RecordKey, usize>,
+    /// Identities that had an owner.
+    aliases: HashSet<IdHash>,
+}
 
 /// Loads into the ledger what its sightings touch.
 pub(super) async fn load<D: Domain>(
     tx: &Session,
     ledger: &mut Ledger<'_, D>,
-    sides: &Sides,
+    sides: &mut Sides,
 ) -> Result<Loaded> {
-    for (id, owner) in aliases::owners(tx, &ledger.identities()).await? {
+    let mut loaded = Loaded::default();
+    for (id, owner) in aliases::owners_to_change(tx, &ledger.identities()).await? {
+        loaded.aliases.insert(id);
         ledger.load_alias(id, owner);
     }
     let rows = rows::<D>(tx, ledger.owners(), sides).await?;
-    let loaded = rows.iter().map(|row| (row.key, row.sightings.len())).collect();
+    loaded.sightings = rows.iter().map(|row| (row.key, row.sightings.len())).collect();
     for row in rows {
         ledger.load_entity(row);
     }
@@ -78,15 +86,16 @@ type PackedEntity = (u64, u64, Packed, String, Option<String>, Option<String>);
 /// Entity, side, time, item.
 type PackedSighting = (u64, usize, i64, String);
 
-/// Entities with their sightings, by key; unknown ones and those that are gone are left out.
+/// Entities with their sightings, by key; unknown ones and those that are gone are left out. In a transaction that
+/// writes they are about to be changed.
 pub(super) async fn rows<D: Domain>(
     tx: &Session,
     keys: Vec<RecordKey>,
-    sides: &Sides,
+    sides: &mut Sides,
 ) -> Result<Vec<EntityRow<D::Item>>> {
     let keys = ints(keys.into_iter().map(|key| key.0));
     let columns = ["id", "version", "hex(digest)", "ids", "lost", "facts"];
-    let from = "FROM @entity WHERE merged_into IS NULL AND id IN (?*)";
+    let from = "FROM @entity WHERE merged_into IS NULL AND id IN (?*){lock id}";
     let found: Vec<PackedEntity> = tx.packed_in(&columns, from, &keys).await?;
     let mut entities = Vec::with_capacity(found.len());
     let mut at = HashMap::with_capacity(found.len());
@@ -105,6 +114,10 @@ pub(super) async fn rows<D: Domain>(
     let columns = ["entity", "side", "seen_at", "item"];
     let from = "FROM @sighting WHERE entity IN (?*)";
     let shown: Vec<PackedSighting> = tx.packed_in(&columns, from, &keys).await?;
+    if shown.iter().any(|(_, side, ..)| sides.get(*side).is_none()) {
+        // Somebody added one after these were loaded, and before the entities were locked.
+        *sides = Sides::load(tx).await?;
+    }
     for (key, side, seen_at, item) in shown {
         let Some(entity) = at.get(&key).and_then(|at| entities.get_mut(*at)) else { continue };
         let (source, aspect) = sides.get(side).ok_or_else(|| unreadable("a sighting's side", side))?;
@@ -112,6 +125,14 @@ pub(super) async fn rows<D: Domain>(
         entity.sightings.push(Sighting { source, aspect, seen_at, item: from_json(&item)? });
     }
     Ok(entities)
+}
+
+/// Locks entities before anything that hangs on them, as commits do.
+pub(super) async fn lock(tx: &Session, keys: &[Value]) -> Result<()> {
+    if tx.dialect().is_shared() {
+        tx.rows_in("SELECT id FROM @entity WHERE id IN (?*){lock id}", &[], keys).await?;
+    }
+    Ok(())
 }
 
 /// Everything known about an entity, made anew from its sightings.
@@ -138,7 +159,7 @@ pub(super) async fn save<D: Domain>(
     let gone = ints(changes.joined.iter().map(|joined| joined.key.0));
     // Written one after the other on the one connection; while one table is written, the rows of the next are made.
     tokio::try_join!(
-        aliases::add(tx, &changes.aliases),
+        aliases::add(tx, &changes.aliases, &loaded.aliases),
         async { tx.insert(&ENTITY, entity_rows(changes)?).await },
         async {
             sides.save(tx).await?;
@@ -218,7 +239,7 @@ fn link_rows<D: Domain>(changes: &Changes<D>, payloads: &[Option<u64>]) -> Vec<[
 }
 
 fn count<D: Domain>(write: &mut Write, changes: &Changes<D>, loaded: &Loaded) {
-    let had = |key: &RecordKey| loaded.get(key).copied().unwrap_or(0) as u64;
+    let had = |key: &RecordKey| loaded.sightings.get(key).copied().unwrap_or(0) as u64;
     for change in &changes.entities {
         write.counters.add(Counter::Entities, u64::from(change.is_new));
         write.counters.add(Counter::Versions, u64::from(change.changed));

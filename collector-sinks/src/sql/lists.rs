@@ -23,6 +23,8 @@ const MEMBER: Insert =
 /// Writes a list; without members it is taken away.
 pub(super) async fn put(tx: &Session, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
     check_list(name, members)?;
+    // Whoever writes the same list waits here.
+    tx.rows("SELECT changed FROM @list WHERE name = ?{lock}", vec![text(name)]).await?;
     let members = dated(&members_of(tx, name).await?, members, now);
     tx.run("DELETE FROM @list_member WHERE list = ?", vec![text(name)]).await?;
     if members.is_empty() {
@@ -77,8 +79,8 @@ pub(super) async fn known<D: Domain>(tx: &Session, domain: &D, keys: &[RecordKey
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let sides = Sides::load(tx).await?;
-    let rows = entities::rows::<D>(tx, keys.to_vec(), &sides).await?;
+    let mut sides = Sides::load(tx).await?;
+    let rows = entities::rows::<D>(tx, keys.to_vec(), &mut sides).await?;
     let place: HashMap<RecordKey, usize> =
         keys.iter().enumerate().map(|(place, key)| (*key, place)).collect();
     let mut known: Vec<Known<D>> = rows.into_iter().map(|row| entities::known(domain, row)).collect();

@@ -10,11 +10,21 @@
 //! function of the sightings, and those committed a moment ago are handed to the sinks without reading anything back.
 //! `examples/store_speed.rs` measures it.
 //!
+//! On a server (MySQL 8, MariaDB 10.6 or newer) any number of processes work at the same time. What is read to be
+//! changed is locked in the order of its keys; keys are drawn in blocks ahead of the transaction, and rows that all
+//! transactions touch are written last. What others changed meanwhile is done again as a whole, with full jitter, and a
+//! server that is away is waited for: a caller sees neither. Every attempt is bounded in time.
+//!
 //! # Options
-//! See [`SqlConfig`].
+//! See [`SqlConfig`]; `ServerConfig` for a server.
+//!
+//! # Rights on a server
+//! `SELECT`, `INSERT`, `UPDATE`, `DELETE` on the database; `CREATE` and `INDEX` too for whoever makes the tables
+//! (`migrate = "auto"`). With `migrate = "check"` the first four are enough. MySQL 8 takes passwords over an encrypted
+//! connection only: leave `ssl_mode` at `preferred` or stricter.
 //!
 //! # Limits
-//! One writing process per file: a second one is refused and told who holds it. Any number of processes read beside
+//! One process writes to a file: a second one is refused and told who holds it. Any number of processes read beside
 //! it, with [`SqlStore::open_reader`]. The file must lie on a local disk: SQLite's write-ahead log does not work on
 //! network file systems. At most 62 sinks are registered for the life of a file; every registered sink is owed every
 //! change, whether it is configured at the moment or not.
@@ -50,6 +60,8 @@ mod dialect;
 mod enqueue;
 mod entities;
 mod error;
+#[cfg(feature = "mysql")]
+mod keys;
 mod lanes;
 mod lists;
 mod migration;
@@ -57,6 +69,8 @@ mod outbox;
 mod owed;
 mod payloads;
 mod read;
+#[cfg(feature = "mysql")]
+mod repeat;
 mod runs;
 mod schema;
 mod session;
@@ -67,10 +81,16 @@ mod statements;
 mod store;
 mod take;
 mod tasks;
+#[cfg(all(test, feature = "mysql"))]
+mod texts;
+mod transfer;
 mod values;
 mod verdicts;
 mod workers;
 mod write;
 
 pub use config::SqlConfig;
+#[cfg(feature = "mysql")]
+pub use config::{Migrate, Secret, ServerConfig, SslMode};
 pub use store::SqlStore;
+pub use transfer::{Contents, Moved, MovedTable, Step, Transfer, Watch};

@@ -17,8 +17,8 @@ const WISH: Insert = Insert {
     table: "pending",
     columns: &["entity", "version", "owed", "since", "worker"],
     key: &["entity"],
-    // Not `since`: the oldest wish that is still owed keeps its run waiting.
-    update: &["version", "owed", "worker"],
+    // Of `since` the oldest stays: that wish keeps its run waiting.
+    update: &["version", "owed", "since", "worker"],
 };
 
 /// A version of an entity that sinks are to have.
@@ -39,16 +39,25 @@ pub(super) async fn owe(tx: &Session, sinks: &mut Sinks, wishes: &[Wish], worker
     let all = sinks.mask();
     let known = ints(wishes.iter().filter(|wish| !wish.is_new).map(|wish| wish.key.0));
     let mut before = HashMap::new();
-    for row in tx.rows_in("SELECT entity, owed FROM @pending WHERE entity IN (?*)", &[], &known).await? {
-        before.insert(row.int(0)?, row.int(1)?);
+    for row in tx
+        .rows_in("SELECT entity, owed, since FROM @pending WHERE entity IN (?*){lock entity}", &[], &known)
+        .await?
+    {
+        before.insert(row.int(0)?, (row.int(1)?, row.int(2)?));
     }
     let mut rows = Vec::with_capacity(wishes.len());
     for wish in wishes {
-        let owed = before.get(&wish.key.0).copied().unwrap_or(0);
+        let (owed, since) = before.get(&wish.key.0).copied().unwrap_or((0, wish.since));
         let mask = wish.mask & all;
         sinks.wish(mask, owed);
         if owed | mask != 0 {
-            rows.push([int(wish.key.0), int(wish.version), int(owed | mask), int(wish.since), int(worker)]);
+            rows.push([
+                int(wish.key.0),
+                int(wish.version),
+                int(owed | mask),
+                int(since.min(wish.since)),
+                int(worker),
+            ]);
         }
     }
     // A newer version does not wait for what the older one waited for.
@@ -77,9 +86,18 @@ pub(super) async fn owe_everything(write: &Write, mask: u64, worker: u64) -> Res
 
 /// Gives what some workers owe, and what nobody owes, to another worker.
 pub(super) async fn move_owner(write: &mut Write, from: &[u64], to: u64) -> Result<()> {
-    let unowned = write.counters.get(Counter::Unowned) != 0;
+    let unowned = unowned(write).await?;
     let from: Vec<Value> = ints(from.iter().copied().chain(unowned.then_some(0)));
     write.tx.run_in("UPDATE @pending SET worker = ? WHERE worker IN (?*)", &[int(to)], &from).await?;
     write.counters.set(Counter::Unowned, u64::from(to == 0));
     Ok(())
+}
+
+/// Whether some pending change may belong to nobody.
+async fn unowned(write: &Write) -> Result<bool> {
+    if !write.tx.dialect().is_shared() {
+        return Ok(write.counters.get(Counter::Unowned) != 0);
+    }
+    let any = write.tx.one("SELECT 1 FROM @pending WHERE worker = 0 LIMIT 1", vec![]).await?;
+    Ok(any.is_some())
 }

@@ -137,6 +137,11 @@ impl<E> Owed<E> {
         known.names.retain(|_, (owner, _)| *owner != worker);
     }
 
+    /// Forgets which numbers belong to a worker's name.
+    pub(super) fn unname(&self, worker: &str) {
+        self.known().names.retain(|(name, _), _| name != worker);
+    }
+
     /// Lets every search begin anew.
     pub(super) fn rescan(&self) {
         for queue in self.known().queues.values_mut() {
@@ -215,7 +220,8 @@ impl<E> Owed<E> {
         }
     }
 
-    fn release(&self, parties: Parties, keys: &[u64], again: bool) {
+    /// Ends the flight of some keys, and offers them again or not.
+    pub(super) fn release(&self, parties: Parties, keys: &[u64], again: bool) {
         let mut known = self.known();
         let Some(queue) = known.queues.get_mut(&parties) else { return };
         for key in keys {

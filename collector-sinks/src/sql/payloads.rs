@@ -114,8 +114,9 @@ fn request(tasks: &[TaskId]) -> [u8; 16] {
 
 async fn newest(tx: &Session, requests: &[[u8; 16]]) -> Result<HashMap<[u8; 16], Newest>> {
     let requests: Vec<Value> = requests.iter().copied().map(hash).collect();
-    let query = "SELECT request, id, fingerprint, last_at FROM @payload \
-                 WHERE id IN (SELECT MAX(id) FROM @payload WHERE request IN (?*) GROUP BY request)";
+    let query = "SELECT p.request, p.id, p.fingerprint, p.last_at FROM \
+                 (SELECT MAX(id) AS id FROM @payload WHERE request IN (?*) GROUP BY request) n \
+                 JOIN @payload p ON p.id = n.id";
     let rows = tx.rows_in(query, &[], &requests).await?;
     rows.iter()
         .map(|row| {

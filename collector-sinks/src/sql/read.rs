@@ -19,8 +19,8 @@ const RUNS: u64 = 20;
 /// Everything known about the thing with this identity.
 pub(super) async fn find<D: Domain>(tx: &Session, domain: &D, id: &Id) -> Result<Option<Known<D>>> {
     let Some((_, key)) = aliases::owners(tx, &[id.hash()]).await?.pop() else { return Ok(None) };
-    let sides = Sides::load(tx).await?;
-    let found = entities::rows::<D>(tx, vec![key], &sides).await?;
+    let mut sides = Sides::load(tx).await?;
+    let found = entities::rows::<D>(tx, vec![key], &mut sides).await?;
     Ok(found.into_iter().next().map(|row| entities::known(domain, row)))
 }
 
@@ -77,7 +77,7 @@ async fn open(tx: &Session) -> Result<BTreeMap<String, u64>> {
 
 async fn balances(tx: &Session) -> Result<BTreeMap<String, SinkCounts>> {
     let mut balances = BTreeMap::new();
-    for row in tx.rows("SELECT id, name, wanted, stored, superseded, rejected FROM @sink", vec![]).await? {
+    for row in tx.rows("SELECT id, name, wanted, `stored`, superseded, rejected FROM @sink", vec![]).await? {
         let bit = 1 << row.small::<u32>(0)?;
         let pending = tx.one("SELECT COUNT(*) FROM @pending WHERE (owed & ?) <> 0", vec![int(bit)]).await?;
         let counts = SinkCounts {

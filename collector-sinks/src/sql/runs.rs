@@ -9,15 +9,16 @@ use collector_core::id::RunId;
 use collector_core::store::{Begun, RunCounts, RunEnd, RunSpec, RunState};
 use collector_core::task::Cost;
 
-use super::counters::{Counter, Counters};
+use super::counters::Counter;
 use super::error::unreadable;
 use super::session::Session;
-use super::values::{Row, hash, int, int_or_null, ints, millis, signed, text, time};
+use super::values::{Row, hash, int, ints, millis, signed, text, time};
+use super::write::Write;
 
 const COLUMNS: &str = "id, job, began, ended, ending, open, tasks, fresh, done, absent, dead, answers, retries, items, \
                        changed, unchanged, malformed, units, requests, last_commit";
 
-const SAVE: &str = "UPDATE @run SET open = open + ?, last_commit = COALESCE(?, last_commit), tasks = tasks + ?, \
+const SAVE: &str = "UPDATE @run SET open = open + ?, last_commit = CASE WHEN last_commit < ? THEN ? ELSE last_commit END, tasks = tasks + ?, \
                     fresh = fresh + ?, done = done + ?, absent = absent + ?, dead = dead + ?, answers = answers + ?, \
                     retries = retries + ?, items = items + ?, changed = changed + ?, unchanged = unchanged + ?, \
                     malformed = malformed + ?, units = units + ?, requests = requests + ? WHERE id = ?";
@@ -41,7 +42,8 @@ impl RunBooks {
 
     pub(super) async fn save(self, tx: &Session) -> Result<()> {
         for (run, RunChange { open, counts: c, last_commit }) in self.0 {
-            let mut values = vec![signed(open), int_or_null(last_commit)];
+            let last_commit = int(last_commit.unwrap_or(0));
+            let mut values = vec![signed(open), last_commit.clone(), last_commit];
             values.extend(ints([c.tasks, c.fresh, c.done, c.absent, c.dead, c.answers, c.retries]));
             values.extend(ints([
                 c.items,
@@ -59,27 +61,22 @@ impl RunBooks {
 }
 
 /// Begins a run, or goes on with an unfinished one of the same key.
-pub(super) async fn begin(
-    tx: &Session,
-    counters: &mut Counters,
-    spec: &RunSpec,
-    now: Timestamp,
-) -> Result<Begun> {
+pub(super) async fn begin(write: &mut Write, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
     let unfinished = "SELECT id FROM @run WHERE spec = ? AND ended IS NULL ORDER BY id DESC LIMIT 1";
-    if let Some(row) = tx.one(unfinished, vec![hash(spec.key.0)]).await? {
+    // A run also waits for what was owed when it began: it is complete when everything is everywhere.
+    let owed = int(write.counters.get(Counter::Commit));
+    if let Some(row) = write.tx.one(unfinished, vec![hash(spec.key.0)]).await? {
         let run = row.int(0)?;
         let again = "UPDATE @run SET fresh_for = ?, last_commit = ? WHERE id = ?";
-        tx.run(again, vec![millis(spec.fresh_for), int(counters.get(Counter::Commit)), int(run)]).await?;
+        write.tx.run(again, vec![millis(spec.fresh_for), owed, int(run)]).await?;
         return Ok(Begun { run: RunId(run), resumed: true });
     }
-    let run = counters.next(Counter::RunKey);
+    let run = write.number(Counter::RunKey).await?;
     let insert = "INSERT INTO @run (id, job, spec, fresh_for, began, last_commit, open, tasks, fresh, done, absent, dead, \
                   answers, retries, items, changed, unchanged, malformed, units, requests) \
                   VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)";
-    // A run also waits for what was owed when it began: it is complete when everything is everywhere.
-    let owed = int(counters.get(Counter::Commit));
     let values = vec![int(run), text(&spec.job), hash(spec.key.0), millis(spec.fresh_for), time(now), owed];
-    tx.run(insert, values).await?;
+    write.tx.run(insert, values).await?;
     Ok(Begun { run: RunId(run), resumed: false })
 }
 
@@ -167,7 +164,7 @@ async fn read(tx: &Session, row: &Row, awaited: u64) -> Result<RunState> {
 /// The active sinks that are owed anything, as bits: mostly none, and then nothing needs to be counted.
 async fn awaited(tx: &Session) -> Result<u64> {
     let query = "SELECT s.id FROM @sink s WHERE s.active = 1 \
-                 AND s.wanted > s.stored + s.superseded + s.rejected";
+                 AND s.wanted > s.`stored` + s.superseded + s.rejected";
     let rows = tx.rows(query, vec![]).await?;
     rows.iter().try_fold(0, |mask, row| Ok(mask | 1 << row.small::<u32>(0)?))
 }

@@ -1,7 +1,8 @@
 //! The tables. Tuned for writing: sequential keys, one B-tree per pass, finished work outside the hot indexes.
 //!
 //! Type words in braces are the [dialect](super::dialect)'s, `@` is the table prefix. Times are milliseconds since
-//! the epoch, hashes 16 bytes, structures JSON.
+//! the epoch, hashes 16 bytes, structures JSON. `stored` stands in back quotes: MySQL reserves the word, and SQLite takes
+//! them too.
 
 /// What each version of the schema adds to the one before; version 1 is the first entry.
 pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS];
@@ -54,7 +55,7 @@ const FIRST: &[&str] = &[
      PRIMARY KEY (entity, day)){clustered}",
     // `id` is the sink's bit in `owed`; `active` is 1 for those the last worker to open named; `place` is the position.
     "CREATE TABLE @sink (id {serial}, name {name} NOT NULL UNIQUE, active {int} NOT NULL, wanted {int} NOT NULL, \
-     stored {int} NOT NULL, superseded {int} NOT NULL, rejected {int} NOT NULL, place {text}){rows}",
+     `stored` {int} NOT NULL, superseded {int} NOT NULL, rejected {int} NOT NULL, place {text}){rows}",
     // One row per entity that some sink does not have at its newest version; `since` is the commit of the oldest
     // wish that is still owed, `worker` 0 means nobody's.
     "CREATE TABLE @pending (entity {serial}, version {int} NOT NULL, owed {int} NOT NULL, since {int} NOT NULL, \

@@ -12,12 +12,13 @@ use sea_orm::Value;
 
 use super::counters::Counter;
 use super::dead::{self, Letter};
+use super::entities;
 use super::outbox::{self, Wish};
 use super::session::Session;
 use super::sinks::{self, Sink, Sinks};
 use super::statements::Insert;
 use super::values::{Row, int, ints, json, time};
-use super::write::Write;
+use super::write::{Need, Write};
 
 const POSTPONE: Insert = Insert {
     table: "postponed",
@@ -55,6 +56,23 @@ struct Special {
     fate: Fate,
 }
 
+impl Special {
+    /// The entity, if the sink reports facts about it.
+    fn reports(&self) -> Option<u64> {
+        matches!(self.fate, Fate::Stored(_)).then_some(self.key.0)
+    }
+}
+
+/// What settling may add.
+pub(super) fn need(settled: &[Settled]) -> Need {
+    let asked = |settled: &Settled| match &settled.fate {
+        Fate::Owed { ask, .. } => ask.len(),
+        _ => 0,
+    };
+    let letters = settled.iter().filter(|settled| matches!(settled.fate, Fate::Rejected(_))).count();
+    Need { tasks: settled.iter().map(asked).sum(), letters, ..Need::default() }
+}
+
 /// Writes what became of taken changes; does nothing for a sink that is not registered.
 pub(super) async fn settle(
     write: &mut Write,
@@ -84,7 +102,7 @@ pub(super) async fn settle(
     let facts = special(write, one, specials, &mut effects, now).await?;
     let (id, bit) = (one.id, one.bit());
     effects.raised = raise(write, &mut sinks, bit, facts).await?;
-    sinks.save(&write.tx).await?;
+    write.balance(sinks);
     if let Some(position) = position {
         sinks::keep_position(&write.tx, id, position).await?;
     }
@@ -125,6 +143,7 @@ async fn special(
     effects: &mut Effects,
     now: Timestamp,
 ) -> Result<Vec<(RecordKey, Facts, Pending)>> {
+    entities::lock(&write.tx, &ints(specials.iter().filter_map(Special::reports))).await?;
     let mut pending = load(&write.tx, &specials).await?;
     let (mut cleared, mut postponed, mut letters, mut reported) =
         (Keys::new(), Vec::new(), Vec::new(), Vec::new());
@@ -161,7 +180,7 @@ async fn special(
 
 async fn load(tx: &Session, specials: &[Special]) -> Result<HashMap<u64, Pending>> {
     let keys = ints(specials.iter().map(|special| special.key.0));
-    let query = "SELECT entity, version, owed, since, worker FROM @pending WHERE entity IN (?*)";
+    let query = "SELECT entity, version, owed, since, worker FROM @pending WHERE entity IN (?*){lock entity}";
     let rows = tx.rows_in(query, &[], &keys).await?;
     let pending = |row: &Row| {
         let pending =

@@ -46,7 +46,7 @@ impl Sinks {
     }
 
     pub(super) async fn save(&self, tx: &Session) -> Result<()> {
-        let statement = "UPDATE @sink SET wanted = wanted + ?, stored = stored + ?, superseded = superseded + ?, \
+        let statement = "UPDATE @sink SET wanted = wanted + ?, `stored` = `stored` + ?, superseded = superseded + ?, \
                          rejected = rejected + ? WHERE id = ?";
         for sink in &self.0 {
             let added = [sink.wanted, sink.stored, sink.superseded, sink.rejected];
@@ -103,13 +103,13 @@ pub(super) async fn register(tx: &Session, names: &[Name]) -> Result<(Vec<Option
     Ok((positions, new))
 }
 
-async fn add(tx: &Session, known: &mut Sinks, name: &Name) -> Result<u64> {
+pub(super) async fn add(tx: &Session, known: &mut Sinks, name: &Name) -> Result<u64> {
     let id = known.0.len();
     if id >= MAX_SINKS {
         let message = format!("a store takes {MAX_SINKS} sinks and {MAX_SINKS} are registered already");
         return Err(Error::new(ErrorKind::ConfigInvalid, message).with("sink", name));
     }
-    let insert = "INSERT INTO @sink (id, name, active, wanted, stored, superseded, rejected) VALUES (?, ?, 1, 0, 0, 0, 0)";
+    let insert = "INSERT INTO @sink (id, name, active, wanted, `stored`, superseded, rejected) VALUES (?, ?, 1, 0, 0, 0, 0)";
     tx.run(insert, vec![int(id as u64), text(&**name)]).await?;
     known.0.push(Sink {
         id: id as u64,

@@ -27,34 +27,51 @@ pub(super) struct Insert {
 pub(super) struct Texts {
     pub(super) dialect: Dialect,
     prefix: String,
+    /// The most bytes of values in one insert; no limit at first.
+    pub(super) insert_bytes: usize,
+    /// The most bytes of values in one row; no limit at first.
+    pub(super) row_bytes: usize,
 }
 
 impl Texts {
     pub(super) fn new(dialect: Dialect, prefix: &str) -> Self {
-        Self { dialect, prefix: prefix.to_owned() }
+        Self { dialect, prefix: prefix.to_owned(), insert_bytes: usize::MAX, row_bytes: usize::MAX }
     }
 
-    /// A statement: `@` stands for the table prefix.
-    pub(super) fn plain(&self, template: &str) -> String {
-        template.replace('@', &self.prefix)
+    /// A statement: `@` stands for the table prefix, words in braces for what the [dialect](Dialect::word) says.
+    pub(super) fn plain(&self, template: &str, locks: bool) -> String {
+        let mut text = String::with_capacity(template.len() + 64);
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            self.push_prefixed(&mut text, before);
+            let (word, after) = after.split_once('}').unwrap_or((after, ""));
+            self.push_prefixed(&mut text, &self.dialect.word(word, locks));
+            rest = after;
+        }
+        self.push_prefixed(&mut text, rest);
+        text
+    }
+
+    fn push_prefixed(&self, text: &mut String, part: &str) {
+        for (i, part) in part.split('@').enumerate() {
+            if i > 0 {
+                text.push_str(&self.prefix);
+            }
+            text.push_str(part);
+        }
     }
 
     /// A statement with a list of `count` values at `(?*)`.
-    pub(super) fn list(&self, template: &str, count: usize) -> String {
+    pub(super) fn list(&self, template: &str, locks: bool, count: usize) -> String {
         let mut list = String::with_capacity(2 * count + 1);
         push_list(&mut list, count);
-        self.plain(template).replace("(?*)", &list)
+        self.plain(template, locks).replace("(?*)", &list)
     }
 
-    /// A statement of the schema: type words and `{where …}` are the dialect's.
-    pub(super) fn schema(&self, template: &str) -> String {
-        let mut text = self.plain(template);
-        if let Some((before, condition)) = text.split_once("{where ")
-            && let Some((condition, after)) = condition.split_once('}')
-        {
-            text = format!("{before}{}{after}", self.dialect.partial(condition));
-        }
-        self.dialect.types().iter().fold(text, |text, (word, means)| text.replace(word, means))
+    /// The query for many rows of these columns, and whether it gives them as one value.
+    pub(super) fn pack(&self, columns: &[&str], from: &str) -> (String, bool) {
+        let (columns, packed) = self.dialect.pack(columns);
+        (format!("SELECT {columns} {from}"), packed)
     }
 
     /// An insert of `rows` rows.
@@ -82,7 +99,7 @@ impl Texts {
             "{} {}{table} ({columns}) {}{conflict}",
             self.dialect.insert(),
             self.prefix,
-            self.plain(query)
+            self.plain(query, true)
         )
     }
 
@@ -124,11 +141,12 @@ mod tests {
 
     const INSERT: Insert = Insert { table: "t", columns: &["a", "b"], key: &["a"], update: &["b"] };
 
+    #[cfg(feature = "sqlite")]
     #[test]
     fn texts_have_prefix_lists_and_rows() {
         let texts = Texts::new(Dialect::Sqlite, "x_");
         assert_eq!(
-            texts.list("SELECT a FROM @t WHERE b = ? AND a IN (?*)", 2),
+            texts.list("SELECT a FROM @t WHERE b = ? AND a IN (?*)", true, 2),
             "SELECT a FROM x_t WHERE b = ? AND a IN (?,?)"
         );
         assert_eq!(
@@ -136,7 +154,7 @@ mod tests {
             "INSERT OR FAIL INTO x_t (a, b) VALUES (?,?),(?,?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
         );
         assert_eq!(
-            texts.schema("CREATE INDEX @i ON @t (a){where a = 0}"),
+            texts.plain("CREATE INDEX @i ON @t (a){where a = 0}", false),
             "CREATE INDEX x_i ON x_t (a) WHERE a = 0"
         );
     }
@@ -155,12 +173,32 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "mysql")]
+    #[test]
+    fn a_servers_texts_lock_in_order_and_name_the_index() {
+        let texts = Texts::new(Dialect::MySql, "x_");
+        let template = "SELECT a FROM @t{index @t_ready} WHERE a IN (?*){lock a}";
+        assert_eq!(
+            texts.list(template, true, 2),
+            "SELECT a FROM x_t FORCE INDEX (x_t_ready) WHERE a IN (?,?) ORDER BY a FOR UPDATE"
+        );
+        assert_eq!(
+            texts.insert(&INSERT, 1),
+            "INSERT INTO x_t (a, b) VALUES (?,?) ON DUPLICATE KEY UPDATE b = VALUES(b)"
+        );
+    }
+
     #[test]
     fn a_statement_never_has_more_values_than_the_server_takes() {
-        let texts = Texts::new(Dialect::Sqlite, "");
-        for columns in 1..400 {
-            let rows = texts.rows_at_once(columns);
-            assert!(rows.is_power_of_two() && rows * columns <= texts.dialect.max_values(), "{columns}");
+        let dialects = [
+            #[cfg(feature = "sqlite")]
+            Dialect::Sqlite,
+            #[cfg(feature = "mysql")]
+            Dialect::MySql,
+        ];
+        for (columns, dialect) in (1..400).flat_map(|columns| dialects.map(|dialect| (columns, dialect))) {
+            let rows = Texts::new(dialect, "").rows_at_once(columns);
+            assert!(rows.is_power_of_two() && rows * columns <= dialect.max_values(), "{columns}");
         }
     }
 }

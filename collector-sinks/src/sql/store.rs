@@ -1,12 +1,13 @@
 //! [`SqlStore`]: the store of record, method by method.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
 use collector_core::error::Result;
-use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
+use collector_core::id::{ClaimNo, DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
@@ -16,17 +17,18 @@ use collector_core::store::{
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
 
+use super::commit::{Items, Target};
 use super::config::SqlConfig;
 use super::database::Database;
 use super::enqueue::Ask;
 use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
-use super::write::Write;
+use super::write::{Need, Write};
 use super::{
     budgets, cancel, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
 };
 
-/// The store of record in one SQLite file. See the [module page](super).
+/// The store of record in one SQLite file, or on a server. See the [module page](super).
 pub struct SqlStore<D: Domain> {
     database: Database,
     domain: Arc<D>,
@@ -42,11 +44,13 @@ impl<D: Domain> std::fmt::Debug for SqlStore<D> {
 }
 
 impl<D: Domain> SqlStore<D> {
-    /// Opens the store for writing; makes the file, or brings it to the newest schema, when that is needed.
+    /// Opens the store for writing; makes the file or the tables, or brings them to the newest schema, when that is
+    /// needed.
     ///
     /// # Errors
     /// `Storage` when another process writes to the file (the message says which one), when it cannot be opened or
-    /// made, is no database, or has a newer schema. `ConfigInvalid` for values that cannot be used.
+    /// made, is no database, or has a newer schema; when the server cannot be reached or refuses (the message has its
+    /// answer and a remedy). `ConfigInvalid` for values that cannot be used.
     pub async fn open(config: &SqlConfig, domain: Arc<D>) -> Result<Self> {
         Ok(Self::over(Database::open(config).await?, domain))
     }
@@ -65,99 +69,167 @@ impl<D: Domain> SqlStore<D> {
         Self { database, domain, owed: Owed::default(), handing_over: Mutex::new(()) }
     }
 
+    /// Opens the store over connections to MySQL or MariaDB that the caller has: a pool of sqlx, or sea-orm's. Of the
+    /// configuration count the prefix and, of the server, timeouts, patience and `migrate`. Connections that lead to
+    /// a server which only reads are the caller's to close.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `ConfigInvalid` for connections to something else, and for a `sql_mode` that is not
+    /// strict.
+    #[cfg(feature = "mysql")]
+    pub async fn from_pool(
+        pool: impl Into<sea_orm::DatabaseConnection>,
+        config: &SqlConfig,
+        domain: Arc<D>,
+    ) -> Result<Self> {
+        Ok(Self::over(Database::over(pool.into(), config).await?, domain))
+    }
+
     fn taken_over(&self, taken: &TakenOver) {
         taken.dead.iter().for_each(|worker| self.owed.forget(*worker));
         self.owed.rescan();
     }
 }
 
+/// Asks a question that changes nothing, of one state of the database.
+macro_rules! look {
+    ($store:expr, $tx:ident => $question:expr) => {{
+        let look = || async {
+            let $tx = $store.database.read().await?;
+            let answer = $question.await;
+            $tx.end().await;
+            answer
+        };
+        $store.database.call(look).await
+    }};
+}
+
 #[async_trait]
 impl<D: Domain> Store<D> for SqlStore<D> {
     async fn open(&self, worker: &WorkerInfo, sinks: &[Name], now: Timestamp) -> Result<Opened> {
-        let mut write = Write::begin(&self.database).await?;
-        let (opened, taken) = workers::open(&mut write, worker, sinks, now).await?;
-        write.commit().await?;
+        let open = || async {
+            let mut write = Write::alone(&self.database).await?;
+            let done = workers::open(&mut write, worker, sinks, now).await?;
+            write.commit().await?;
+            Ok(done)
+        };
+        let (opened, taken) = self.database.call_long(open).await?;
         self.taken_over(&taken);
         Ok(opened)
     }
 
     async fn close(&self, worker: &WorkerId) -> Result<()> {
-        let mut write = Write::begin(&self.database).await?;
-        let closed = workers::close(&mut write, worker).await?;
-        write.commit().await?;
-        if let Some((id, last)) = closed {
+        let close = || async {
+            let mut write = Write::begin(&self.database, Need::default()).await?;
+            let closed = workers::close(&mut write, worker).await?;
+            write.commit().await?;
+            Ok(closed)
+        };
+        if let Some((id, last)) = self.database.call(close).await? {
             self.owed.forget(id);
             if last {
-                self.database.checkpoint().await?;
+                self.database.tidy().await?;
             }
         }
         Ok(())
     }
 
     async fn begin_run(&self, spec: &RunSpec, now: Timestamp) -> Result<Begun> {
-        let mut write = Write::begin(&self.database).await?;
-        let begun = runs::begin(&write.tx, &mut write.counters, spec, now).await?;
-        write.commit().await?;
-        Ok(begun)
+        let begin = || async {
+            let mut write = Write::alone(&self.database).await?;
+            let begun = runs::begin(&mut write, spec, now).await?;
+            write.commit().await?;
+            Ok(begun)
+        };
+        self.database.call(begin).await
     }
 
     async fn end_run(&self, run: RunId, end: RunEnd, now: Timestamp) -> Result<()> {
-        let mut write = Write::begin(&self.database).await?;
-        match end {
-            RunEnd::Complete | RunEnd::Partial => runs::end(&write.tx, run, end, now).await?,
-            RunEnd::Cancelled => cancel::cancel(&mut write, run, now).await?,
-        }
-        write.commit().await
+        let finish = || async {
+            let mut write = Write::begin(&self.database, Need::default()).await?;
+            match end {
+                RunEnd::Complete | RunEnd::Partial => runs::end(&write.tx, run, end, now).await?,
+                RunEnd::Cancelled => cancel::cancel(&mut write, run, now).await?,
+            }
+            write.commit().await
+        };
+        self.database.call(finish).await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunState>> {
-        runs::state(&self.database.read().await?, run).await
+        look!(self, tx => runs::state(&tx, run))
     }
 
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
-        let mut write = Write::begin(&self.database).await?;
-        let asks = tasks.into_iter().map(|task| Ask { run, depth: 0, again: false, task }).collect();
-        let answers = enqueue::enqueue(&mut write, asks, now).await?;
-        write.commit().await?;
-        Ok(answers)
+        let need = Need { tasks: tasks.len(), ..Need::default() };
+        let add = || async {
+            let mut write = Write::begin(&self.database, need).await?;
+            let ask = |task: &Task| Ask { run, depth: 0, again: false, task: task.clone() };
+            let answers = enqueue::enqueue(&mut write, tasks.iter().map(ask).collect(), now).await?;
+            write.commit().await?;
+            Ok(answers)
+        };
+        self.database.call(add).await
     }
 
     async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims> {
-        let mut write = Write::begin(&self.database).await?;
-        let claims = claim::claim(&mut write, worker, permits, now).await?;
-        write.commit().await?;
-        Ok(claims)
+        let claimed = AtomicU64::new(0);
+        let take = || async {
+            let in_doubt = Some(ClaimNo(claimed.load(Ordering::Relaxed))).filter(|claim| claim.0 != 0);
+            let mut write = Write::begin(&self.database, Need::default()).await?;
+            let claims = claim::claim(&mut write, worker, permits, in_doubt, now).await?;
+            if let Some(task) = claims.tasks.first() {
+                claimed.store(task.claim.0, Ordering::Relaxed);
+            }
+            write.commit().await?;
+            Ok(claims)
+        };
+        self.database.call(take).await
     }
 
     async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat> {
-        let mut write = Write::begin(&self.database).await?;
-        let (was_dead, taken) = workers::beat(&mut write, worker, now).await?;
-        write.commit().await?;
+        let beat = || async {
+            let mut write = Write::begin(&self.database, Need::default()).await?;
+            let done = workers::beat(&mut write, worker, now).await?;
+            write.commit().await?;
+            Ok(done)
+        };
+        let (was_dead, taken) = self.database.call(beat).await?;
         self.taken_over(&taken);
+        if was_dead {
+            // It may have another number than before.
+            self.owed.unname(worker);
+        }
         Ok(Heartbeat { was_dead, taken_over: taken.claims })
     }
 
     async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {
-        let tx = self.database.write().await?;
-        tasks::give_back(&tx, worker, tasks, now).await?;
-        tx.commit().await
+        let give = || async {
+            let tx = self.database.write().await?;
+            tasks::give_back(&tx, worker, &tasks, now).await?;
+            tx.commit().await
+        };
+        self.database.call(give).await
     }
 
     async fn commit(
         &self,
         worker: &WorkerId,
-        calls: Vec<FinishedCall<D>>,
+        mut calls: Vec<FinishedCall<D>>,
         lookup: &dyn Lookup,
         now: Timestamp,
     ) -> Result<Committed> {
         let doubt = Doubt::about(&self.owed);
-        let handing_over = &self.handing_over;
-        let outcome =
-            commit::commit(&self.database, handing_over, &*self.domain, worker, calls, lookup, now).await?;
+        let items = Items::of(&mut calls, self.database.is_shared())?;
+        let target = Target { database: &self.database, handing_over: &self.handing_over, worker, lookup };
+        let write = || async { commit::commit(&target, &*self.domain, &calls, items.give()?, now).await };
+        let (outcome, first) = self.database.repeat(write).await?;
         for (key, change) in &outcome.changes {
             self.owed.add(outcome.owner, outcome.mask, *key, Some(change));
         }
-        doubt.clear();
+        if first {
+            doubt.clear();
+        }
         Ok(outcome.committed)
     }
 
@@ -168,7 +240,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         max: usize,
         now: Timestamp,
     ) -> Result<Vec<Change<D::Entity>>> {
-        take::take(&self.database, &*self.domain, &self.owed, (worker, sink), max, now).await
+        let parties = (&**worker, sink);
+        let take = || take::take(&self.database, &*self.domain, &self.owed, parties, max, now);
+        self.database.call(take).await
     }
 
     async fn settle(
@@ -183,13 +257,19 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         let parties = self.owed.parties(worker, sink);
         let flight = Flight::of(&self.owed, parties, keys);
         let doubt = Doubt::about(&self.owed);
-        let mut write = Write::begin(&self.database).await?;
-        let effects = settle::settle(&mut write, sink, settled, position.as_ref(), now).await?;
-        if let Some(run) = runs::newest(&write.tx).await?.filter(|_| !effects.ask.is_empty()) {
-            let asks = effects.ask.into_iter().map(|task| Ask { run, depth: 0, again: true, task }).collect();
-            enqueue::enqueue(&mut write, asks, now).await?;
-        }
-        write.commit().await?;
+        let need = settle::need(&settled);
+        let write = || async {
+            let mut write = Write::begin(&self.database, need).await?;
+            let mut effects =
+                settle::settle(&mut write, sink, settled.clone(), position.as_ref(), now).await?;
+            if let Some(run) = runs::newest(&write.tx).await?.filter(|_| !effects.ask.is_empty()) {
+                let asks = effects.ask.drain(..).map(|task| Ask { run, depth: 0, again: true, task });
+                enqueue::enqueue(&mut write, asks.collect(), now).await?;
+            }
+            write.commit().await?;
+            Ok(effects)
+        };
+        let (effects, first) = self.database.repeat(write).await?;
         for (owner, key) in effects.raised {
             self.owed.add(owner, u64::MAX, key, None);
         }
@@ -197,96 +277,119 @@ impl<D: Domain> Store<D> for SqlStore<D> {
             self.owed.postponed(parties, until);
         }
         flight.landed();
-        doubt.clear();
+        if first {
+            doubt.clear();
+        }
         Ok(())
     }
 
     async fn reserve(&self, budget: &Budget, cost: Cost, now: Timestamp) -> Result<Reserved> {
-        let tx = self.database.write().await?;
-        let reserved = budgets::reserve(&tx, budget, cost, now).await?;
-        tx.commit().await?;
-        Ok(reserved)
+        let book = || async {
+            let tx = self.database.write().await?;
+            let reserved = budgets::reserve(&tx, budget, cost, now).await?;
+            tx.commit().await?;
+            Ok(reserved)
+        };
+        self.database.call(book).await
     }
 
     async fn settle_cost(&self, account: &str, window: Timestamp, over: Cost) -> Result<()> {
-        let tx = self.database.write().await?;
-        budgets::give_back(&tx, account, window, over).await?;
-        tx.commit().await
+        let correct = || async {
+            let tx = self.database.write().await?;
+            budgets::give_back(&tx, account, window, over).await?;
+            tx.commit().await
+        };
+        self.database.call(correct).await
     }
 
     async fn park(&self, park: &Parked) -> Result<()> {
-        let tx = self.database.write().await?;
-        budgets::park(&tx, park).await?;
-        tx.commit().await
+        let keep_out = || async {
+            let tx = self.database.write().await?;
+            budgets::park(&tx, park).await?;
+            tx.commit().await
+        };
+        self.database.call(keep_out).await
     }
 
     async fn unpark(&self, account: &str) -> Result<()> {
-        let tx = self.database.write().await?;
-        budgets::unpark(&tx, account).await?;
-        tx.commit().await
+        let let_in = || async {
+            let tx = self.database.write().await?;
+            budgets::unpark(&tx, account).await?;
+            tx.commit().await
+        };
+        self.database.call(let_in).await
     }
 
     async fn revive(&self, dead: &[DeadId], _now: Timestamp) -> Result<u64> {
-        let mut write = Write::begin(&self.database).await?;
-        let revived = dead::revive(&mut write, dead).await?;
-        write.commit().await?;
-        Ok(revived)
+        let revive = || async {
+            let mut write = Write::alone(&self.database).await?;
+            let revived = dead::revive(&mut write, dead).await?;
+            write.commit().await?;
+            Ok(revived)
+        };
+        self.database.call(revive).await
     }
 
     async fn discard(&self, dead: &[DeadId]) -> Result<u64> {
-        let tx = self.database.write().await?;
-        let discarded = dead::discard(&tx, dead).await?;
-        tx.commit().await?;
-        Ok(discarded)
+        let discard = || async {
+            let tx = self.database.write().await?;
+            let discarded = dead::discard(&tx, dead).await?;
+            tx.commit().await?;
+            Ok(discarded)
+        };
+        self.database.call(discard).await
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {
-        budgets::parked(&self.database.read().await?).await
+        look!(self, tx => budgets::parked(&tx))
     }
 
     async fn counts(&self) -> Result<Counts> {
-        read::counts(&self.database.read().await?).await
+        look!(self, tx => read::counts(&tx))
     }
 
     async fn find(&self, id: &Id) -> Result<Option<Known<D>>> {
-        read::find(&self.database.read().await?, &*self.domain, id).await
+        look!(self, tx => read::find(&tx, &*self.domain, id))
     }
 
     async fn ids(&self, key: RecordKey) -> Result<Option<Ids>> {
-        read::ids(&self.database.read().await?, key).await
+        look!(self, tx => read::ids(&tx, key))
     }
 
     async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        dead::newest(&self.database.read().await?, max).await
+        look!(self, tx => dead::newest(&tx, max))
     }
 
     async fn payload(&self, id: PayloadId) -> Result<Option<StoredPayload>> {
-        payloads::get(&self.database.read().await?, id).await
+        look!(self, tx => payloads::get(&tx, id))
     }
 
     async fn put_list(&self, name: &str, members: &[Ids], now: Timestamp) -> Result<()> {
-        let tx = self.database.write().await?;
-        lists::put(&tx, name, members, now).await?;
-        tx.commit().await
+        let put = || async {
+            let tx = self.database.write().await?;
+            lists::put(&tx, name, members, now).await?;
+            tx.commit().await
+        };
+        self.database.call(put).await
     }
 
     async fn lists(&self) -> Result<Vec<ListInfo>> {
-        lists::all(&self.database.read().await?).await
+        look!(self, tx => lists::all(&tx))
     }
 
     async fn list(&self, name: &str) -> Result<Option<Vec<ListMember>>> {
-        lists::get(&self.database.read().await?, name).await
+        look!(self, tx => lists::get(&tx, name))
     }
 
     async fn owners(&self, ids: &[Id]) -> Result<Vec<Option<RecordKey>>> {
-        lists::owners(&self.database.read().await?, ids).await
+        look!(self, tx => lists::owners(&tx, ids))
     }
 
     async fn keys(&self, after: Option<RecordKey>, max: usize) -> Result<Vec<RecordKey>> {
-        lists::keys(&self.database.read().await?, after, max).await
+        look!(self, tx => lists::keys(&tx, after, max))
     }
 
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
-        lists::known(&self.database.read().await?, &*self.domain, keys).await
+        look!(self, tx => lists::known(&tx, &*self.domain, keys))
     }
 }

@@ -1,5 +1,7 @@
 //! Taking changes that a sink is owed.
 
+use std::collections::HashMap;
+
 use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
 use collector_core::error::Result;
@@ -32,11 +34,16 @@ pub(super) async fn take<D: Domain>(
     let keys = changes.iter().map(|change| change.key().0).collect();
     let mut flight = Flight::of(owed, Some(parties), keys);
     let more = max - changes.len();
-    if picked.due || !picked.cold.is_empty() || (picked.scan_from.is_some() && more > 0) {
+    let others = database.is_shared() && !changes.is_empty();
+    if others || picked.due || !picked.cold.is_empty() || (picked.scan_from.is_some() && more > 0) {
         // Begun after the look at the queue, so that it sees the commits which made those keys ready.
         let search = Search { tx: database.read().await?, parties, now };
-        let found = search.run(owed, &picked, more, &mut flight.keys).await?;
+        let newer =
+            if others { search.outdated(owed, &mut changes, &mut flight.keys).await? } else { vec![] };
+        let mut found = search.run(owed, &picked, more, &mut flight.keys).await?;
+        found.extend(newer);
         changes.extend(search.records(domain, found).await?);
+        search.tx.end().await;
         changes.sort_unstable_by_key(Change::key);
     }
     flight.goes_on();
@@ -55,7 +62,9 @@ async fn parties<E>(
     }
     let tx = database.read().await?;
     let query = "SELECT w.id, s.id FROM @worker w, @sink s WHERE w.name = ? AND s.name = ?";
-    let Some(row) = tx.one(query, vec![text(worker), text(sink)]).await? else { return Ok(None) };
+    let row = tx.one(query, vec![text(worker), text(sink)]).await?;
+    tx.end().await;
+    let Some(row) = row else { return Ok(None) };
     let parties = (row.int(0)?, row.int(1)?);
     owed.introduce(worker, sink, parties);
     Ok(Some(parties))
@@ -126,6 +135,34 @@ impl Search {
         Ok(found)
     }
 
+    /// Drops changes that another process has replaced since they were committed here; gives those that are still
+    /// this worker's, at their newer version.
+    async fn outdated<E>(
+        &self,
+        owed: &Owed<E>,
+        changes: &mut Vec<Change<E>>,
+        flight: &mut Vec<u64>,
+    ) -> Result<Vec<Found>> {
+        let keys: Vec<u64> = changes.iter().map(|change| change.key().0).collect();
+        let known = self.ready(&keys).await?.into_iter().map(|row| (row.key, row));
+        let mut known: HashMap<u64, Found> = known.collect();
+        let mut gone = Vec::new();
+        changes.retain(|change| match known.get(&change.key().0).map(|row| row.version) {
+            Some(version) if version == change.version() => {
+                known.remove(&change.key().0);
+                true
+            }
+            Some(_) => false,
+            None => {
+                gone.push(change.key().0);
+                false
+            }
+        });
+        flight.retain(|key| !gone.contains(key));
+        owed.release(self.parties, &gone, false);
+        Ok(known.into_values().collect())
+    }
+
     fn values(&self) -> Vec<Value> {
         let (worker, sink) = self.parties;
         vec![int(worker), int(1 << sink), int(sink), time(self.now)]
@@ -168,8 +205,8 @@ impl Search {
     /// The changes with their records, made from the sightings in the same state of the database.
     async fn records<D: Domain>(&self, domain: &D, found: Vec<Found>) -> Result<Vec<Change<D::Entity>>> {
         let living = found.iter().filter(|found| !found.is_gone).map(|found| RecordKey(found.key)).collect();
-        let sides = Sides::load(&self.tx).await?;
-        let rows = entities::rows::<D>(&self.tx, living, &sides).await?;
+        let mut sides = Sides::load(&self.tx).await?;
+        let rows = entities::rows::<D>(&self.tx, living, &mut sides).await?;
         let gone = found.into_iter().filter(|found| found.is_gone);
         let gone = gone.map(|found| Change::Delete { key: RecordKey(found.key), version: found.version });
         let living = rows.into_iter().map(|row| Change::Put(entities::known(domain, row).record));

@@ -121,8 +121,7 @@ pub(super) async fn held(
 ) -> Result<HashMap<TaskId, Held>> {
     let Some(worker) = worker_id(tx, worker).await? else { return Ok(HashMap::new()) };
     let ids: Vec<Value> = ids.map(|id| hash(id.0)).collect();
-    let query =
-        "SELECT hash, id, lane, run, claim FROM @task WHERE state = 2 AND worker = ? AND hash IN (?*)";
+    let query = "SELECT hash, id, lane, run, claim FROM @task{index hash} WHERE state = 2 AND worker = ? AND hash IN (?*){lock hash}";
     let mut held = HashMap::with_capacity(ids.len());
     for row in tx.rows_in(query, &[int(worker)], &ids).await? {
         let (key, lane, run, claim) = (row.int(1)?, row.int(2)?, RunId(row.int(3)?), row.int(4)?);
@@ -159,7 +158,7 @@ impl Reopened {
 pub(super) async fn give_back(
     tx: &Session,
     worker: &WorkerId,
-    tasks: Vec<GiveBack>,
+    tasks: &[GiveBack],
     now: Timestamp,
 ) -> Result<()> {
     let held = held(tx, worker, tasks.iter().map(|task| task.id)).await?;

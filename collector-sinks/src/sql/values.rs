@@ -56,6 +56,15 @@ impl Row {
         self.get(at)
     }
 
+    /// Any number, or NULL.
+    pub(super) fn signed_or_null(&self, at: usize) -> Result<Option<i64>> {
+        self.get(at)
+    }
+
+    pub(super) fn bytes_or_null(&self, at: usize) -> Result<Option<Vec<u8>>> {
+        self.get(at)
+    }
+
     pub(super) fn bytes(&self, at: usize) -> Result<Vec<u8>> {
         self.get(at)
     }
@@ -77,17 +86,84 @@ impl Row {
     }
 }
 
+/// A tuple that a query for many rows gives, one by one or all in one value.
+pub(super) trait Unpack: DeserializeOwned {
+    /// The tuple of this row.
+    fn unpack(row: &Row) -> Result<Self>;
+}
+
+/// A column of such a tuple.
+pub(super) trait Cell: Sized {
+    fn cell(row: &Row, at: usize) -> Result<Self>;
+}
+
+impl Cell for u64 {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        row.int(at)
+    }
+}
+
+impl Cell for usize {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        row.small(at)
+    }
+}
+
+impl Cell for i64 {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        row.small(at)
+    }
+}
+
+impl Cell for String {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        row.text(at)
+    }
+}
+
+impl Cell for Option<String> {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        row.text_or_null(at)
+    }
+}
+
+impl Cell for Packed {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        Self::of(&row.text(at)?).ok_or_else(|| unreadable("hash", "not 16 bytes in hexadecimal digits"))
+    }
+}
+
+macro_rules! unpack {
+    ($($cell:ident $at:literal),*) => {
+        impl<$($cell: Cell + DeserializeOwned),*> Unpack for ($($cell,)*) {
+            fn unpack(row: &Row) -> Result<Self> {
+                Ok(($($cell::cell(row, $at)?,)*))
+            }
+        }
+    };
+}
+
+unpack!(A 0, B 1);
+unpack!(A 0, B 1, C 2);
+unpack!(A 0, B 1, C 2, D 3);
+unpack!(A 0, B 1, C 2, D 3, E 4, F 5);
+
 /// A hash as a database packs it: hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packed(pub(super) [u8; 16]);
 
+impl Packed {
+    fn of(text: &str) -> Option<Self> {
+        let digits = |byte: &[u8]| u8::from_str_radix(std::str::from_utf8(byte).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(digits).collect();
+        bytes?.try_into().ok().map(Self)
+    }
+}
+
 impl<'de> Deserialize<'de> for Packed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&str>::deserialize(deserializer)?;
-        let digits = |byte: &[u8]| u8::from_str_radix(std::str::from_utf8(byte).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(digits).collect();
-        let hash = bytes.and_then(|bytes| bytes.try_into().ok());
-        hash.map(Self).ok_or_else(|| serde::de::Error::custom("not a hash of 16 bytes"))
+        Self::of(text).ok_or_else(|| serde::de::Error::custom("not a hash of 16 bytes"))
     }
 }
 
@@ -140,13 +216,25 @@ pub(super) fn bytes(value: Vec<u8>) -> Value {
     Value::Bytes(Some(value))
 }
 
+/// About how many bytes a value is on its way to a server.
+pub(super) fn bytes_of(value: &Value) -> usize {
+    // A number, or a length before the bytes.
+    9 + match value {
+        Value::String(Some(text)) => text.len(),
+        Value::Bytes(Some(bytes)) => bytes.len(),
+        _ => 0,
+    }
+}
+
 /// A value as JSON.
 pub(super) fn json(value: &(impl Serialize + ?Sized)) -> Result<Value> {
-    let written = serde_json::to_string(value);
-    let written = written.map_err(|error| {
-        Error::new(ErrorKind::Storage, "a value cannot be written as JSON").caused_by(error)
-    })?;
-    Ok(text(written))
+    to_json(value).map(text)
+}
+
+/// The same as text.
+pub(super) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Storage, "a value cannot be written as JSON").caused_by(error))
 }
 
 pub(super) fn ints(values: impl IntoIterator<Item = u64>) -> Vec<Value> {

@@ -48,7 +48,7 @@ pub(super) async fn open(
     names: &[Name],
     now: Timestamp,
 ) -> Result<(Opened, TakenOver)> {
-    let Row { id, .. } = find_or_add(write, &worker.id, now).await?;
+    let Row { id, .. } = find_or_add(write, &worker.id, BEATS, now).await?;
     write.tx.run("UPDATE @worker SET ttl = ? WHERE id = ?", vec![millis(worker.ttl), int(id)]).await?;
     seen(&write.tx, id, ALIVE, now).await?;
     let (positions, new) = sinks::register(&write.tx, names).await?;
@@ -61,7 +61,7 @@ pub(super) async fn open(
 
 /// Notes that a worker is alive. Gives whether it had been declared dead, and what it took over.
 pub(super) async fn beat(write: &mut Write, name: &str, now: Timestamp) -> Result<(bool, TakenOver)> {
-    let Row { id, state } = find_or_add(write, name, now).await?;
+    let Row { id, state } = find_or_add(write, name, BEATS, now).await?;
     seen(&write.tx, id, ALIVE, now).await?;
     Ok((state != ALIVE, take_over(write, id, now).await?))
 }
@@ -69,23 +69,28 @@ pub(super) async fn beat(write: &mut Write, name: &str, now: Timestamp) -> Resul
 /// The number of a worker that claims or commits. One that was declared dead and does not know it may go on: what
 /// it holds comes free when it stays silent.
 pub(super) async fn acting(write: &mut Write, name: &str, now: Timestamp) -> Result<u64> {
-    let Row { id, state } = find_or_add(write, name, now).await?;
+    let Row { id, state } = find_or_add(write, name, ACTS, now).await?;
     if state != ALIVE {
         seen(&write.tx, id, UNAWARE, now).await?;
     }
     Ok(id)
 }
 
-async fn find(tx: &Session, name: &str) -> Result<Option<Row>> {
-    let row = tx.one("SELECT id, state FROM @worker WHERE name = ?", vec![text(name)]).await?;
+/// Nobody declares it dead before the end.
+const ACTS: &str = "SELECT id, state FROM @worker WHERE name = ?{share}";
+/// Its row is about to be changed.
+const BEATS: &str = "SELECT id, state FROM @worker WHERE name = ?{lock}";
+
+async fn find(tx: &Session, query: &str, name: &str) -> Result<Option<Row>> {
+    let row = tx.one(query, vec![text(name)]).await?;
     row.map(|row| Ok(Row { id: row.int(0)?, state: row.int(1)? })).transpose()
 }
 
-async fn find_or_add(write: &mut Write, name: &str, now: Timestamp) -> Result<Row> {
-    if let Some(row) = find(&write.tx, name).await? {
+async fn find_or_add(write: &mut Write, name: &str, query: &str, now: Timestamp) -> Result<Row> {
+    if let Some(row) = find(&write.tx, query, name).await? {
         return Ok(row);
     }
-    let id = write.counters.next(Counter::WorkerKey);
+    let id = write.number(Counter::WorkerKey).await?;
     let insert = "INSERT INTO @worker (id, name, state, beat, ttl) VALUES (?, ?, ?, ?, ?)";
     write.tx.run(insert, vec![int(id), text(name), int(DEAD), time(now), millis(DEFAULT_TTL)]).await?;
     Ok(Row { id, state: DEAD })
@@ -96,16 +101,35 @@ async fn seen(tx: &Session, id: u64, state: u64, now: Timestamp) -> Result<()> {
 }
 
 async fn take_over(write: &mut Write, by: u64, now: Timestamp) -> Result<TakenOver> {
-    let silent = "SELECT id FROM @worker WHERE id <> ? AND state <> ? AND beat + ttl < ?";
-    let rows = write.tx.rows(silent, vec![int(by), int(DEAD), time(now)]).await?;
-    let dead = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
+    let dead = silent(&write.tx, by, now).await?;
     let claims = free_claims(&write.tx, &dead).await?;
     outbox::move_owner(write, &dead, by).await?;
     let keys = ints(dead.iter().copied());
     write.tx.run_in("UPDATE @worker SET state = ? WHERE id IN (?*)", &[int(DEAD)], &keys).await?;
-    let forgotten = "DELETE FROM @worker WHERE state = ? AND beat < ?";
-    write.tx.run(forgotten, vec![int(DEAD), time(now - REMEMBERED)]).await?;
+    forget(&write.tx, now).await?;
     Ok(TakenOver { dead, claims })
+}
+
+/// Workers that were silent too long. Searched first, without a lock: it would wait for everybody alive.
+async fn silent(tx: &Session, by: u64, now: Timestamp) -> Result<Vec<u64>> {
+    let silent = "SELECT id FROM @worker WHERE id <> ? AND state <> ? AND beat < ? - ttl";
+    let rows = tx.rows(silent, vec![int(by), int(DEAD), time(now)]).await?;
+    let mut dead = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
+    if tx.dialect().is_shared() && !dead.is_empty() {
+        // Somebody else may have taken over, or the worker may have spoken.
+        let still = "SELECT id FROM @worker WHERE state <> ? AND beat < ? - ttl AND id IN (?*){lock id}";
+        let rows = tx.rows_in(still, &[int(DEAD), time(now)], &ints(dead)).await?;
+        dead = rows.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
+    }
+    Ok(dead)
+}
+
+/// Forgets who died long ago. Searched first, without a lock: the deletion would wait for everybody alive.
+async fn forget(tx: &Session, now: Timestamp) -> Result<()> {
+    let old = "SELECT id FROM @worker WHERE state = ? AND beat < ?";
+    let rows = tx.rows(old, vec![int(DEAD), time(now - REMEMBERED)]).await?;
+    let old = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
+    tx.run_in("DELETE FROM @worker WHERE id IN (?*)", &[], &ints(old)).await.map(|_| ())
 }
 
 async fn free_claims(tx: &Session, workers: &[u64]) -> Result<u64> {
@@ -122,7 +146,7 @@ async fn free_claims(tx: &Session, workers: &[u64]) -> Result<u64> {
 
 /// Takes a worker off the list; what it holds becomes free. Gives its number and whether it was the last one.
 pub(super) async fn close(write: &mut Write, name: &str) -> Result<Option<(u64, bool)>> {
-    let Some(Row { id, .. }) = find(&write.tx, name).await? else { return Ok(None) };
+    let Some(Row { id, .. }) = find(&write.tx, BEATS, name).await? else { return Ok(None) };
     free_claims(&write.tx, &[id]).await?;
     outbox::move_owner(write, &[id], 0).await?;
     write.tx.run("DELETE FROM @worker WHERE id = ?", vec![int(id)]).await?;
@@ -132,6 +156,7 @@ pub(super) async fn close(write: &mut Write, name: &str) -> Result<Option<(u64, 
 
 /// Declares every worker dead: the only writing process has just begun, so none of them can be alive. They get
 /// names nobody can have, so that a worker of the same name takes over from its former life like from any other.
+#[cfg(feature = "sqlite")]
 pub(super) async fn bury_all(tx: &Session) -> Result<()> {
     for row in tx.rows("SELECT id FROM @worker", vec![]).await? {
         let id = row.int(0)?;

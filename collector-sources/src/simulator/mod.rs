@@ -50,7 +50,7 @@
 //!
 //! In `/stats`, `calls` counts every call, those refused with a 429 too. A subject is what a call asks for: a handle, a
 //! `secUid`, a post id, `hashtag#cursor`, a page of the list. `bought_more_than_once` counts the answers beyond the
-//! first per subject. Pictures are counted apart, under `pictures`. Times are unix milliseconds. The order of keys, signatures and expiry times of links and
+//! first per subject, `in_flight_twice` the calls that asked for a subject while another call did. Pictures are counted apart, under `pictures`. Times are unix milliseconds. The order of keys, signatures and expiry times of links and
 //! `unique_id_modify_time` change with every answer; all else changes only with `generation`.
 
 mod answer;

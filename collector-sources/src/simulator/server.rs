@@ -176,7 +176,7 @@ impl Shared {
 
     /// Takes one call through limit, faults and latency to its answer.
     async fn call(&self, endpoint: Endpoint, query: &str) -> Response {
-        let in_flight = self.stats.begin(endpoint);
+        let mut in_flight = self.stats.begin(endpoint);
         let knobs = self.knobs();
         if let Err(wait) = self.bucket(endpoint).take(knobs.limit) {
             let answer = too_many(wait, knobs.config.retry_after);
@@ -186,6 +186,7 @@ impl Shared {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let drawn = Fault::draw(&knobs.config, number);
         let mut answer = self.work(endpoint, query, &knobs, number, drawn);
+        in_flight.asks_for(&answer.subjects);
         // A call that is refused for its parameters never gets as far as failing inside.
         let fault = drawn.filter(|fault| *fault != Fault::Error || answer.status == 500);
         let delivery = faults::distort(&mut answer, fault, &knobs.config);

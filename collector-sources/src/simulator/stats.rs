@@ -23,6 +23,7 @@ struct Tally {
     calls: u64,
     in_flight: u64,
     max_in_flight: u64,
+    in_flight_twice: u64,
     first_call_ms: Option<u64>,
     last_call_ms: Option<u64>,
     statuses: BTreeMap<u16, u64>,
@@ -40,16 +41,46 @@ struct EndpointTally {
     answered: u64,
     bought_again: u64,
     subjects: HashMap<Box<str>, u32>,
+    /// Calls on their way that ask for a subject.
+    asked: HashMap<Box<str>, u32>,
 }
 
 /// A call on its way; counts as in flight until dropped.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Stats>);
+pub(super) struct InFlight {
+    stats: Arc<Stats>,
+    endpoint: Endpoint,
+    subjects: Vec<String>,
+}
+
+impl InFlight {
+    /// Notes what is asked for; a subject that another call asks for at this moment is in flight twice.
+    pub(super) fn asks_for(&mut self, subjects: &[String]) {
+        let mut tally = self.stats.lock();
+        for subject in subjects {
+            let asked = &mut tally.endpoints[self.endpoint as usize].asked;
+            let calls = asked.entry(subject.as_str().into()).or_insert(0);
+            *calls += 1;
+            let twice = *calls > 1;
+            tally.in_flight_twice += u64::from(twice);
+        }
+        self.subjects.extend_from_slice(subjects);
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut tally = self.0.lock();
+        let mut tally = self.stats.lock();
         tally.in_flight = tally.in_flight.saturating_sub(1);
+        let asked = &mut tally.endpoints[self.endpoint as usize].asked;
+        for subject in &self.subjects {
+            if let Some(calls) = asked.get_mut(subject.as_str()) {
+                *calls -= 1;
+                if *calls == 0 {
+                    asked.remove(subject.as_str());
+                }
+            }
+        }
     }
 }
 
@@ -64,7 +95,7 @@ impl Stats {
         tally.max_in_flight = tally.max_in_flight.max(tally.in_flight);
         tally.first_call_ms.get_or_insert(now);
         tally.last_call_ms = Some(now);
-        InFlight(Arc::clone(self))
+        InFlight { stats: Arc::clone(self), endpoint, subjects: Vec::new() }
     }
 
     /// Counts what a call is answered with. Subjects count only when the whole answer is sent.
@@ -86,7 +117,11 @@ impl Stats {
     pub(super) fn reset(&self) {
         let mut tally = self.lock();
         let in_flight = tally.in_flight;
-        *tally = Tally { in_flight, max_in_flight: in_flight, ..Tally::default() };
+        let mut fresh = Tally { in_flight, max_in_flight: in_flight, ..Tally::default() };
+        for (new, old) in fresh.endpoints.iter_mut().zip(&mut tally.endpoints) {
+            new.asked = std::mem::take(&mut old.asked);
+        }
+        *tally = fresh;
     }
 
     /// The counters as JSON, on request with every subject.
@@ -109,6 +144,7 @@ impl Stats {
             "calls": tally.calls,
             "in_flight": tally.in_flight,
             "max_in_flight": tally.max_in_flight,
+            "in_flight_twice": tally.in_flight_twice,
             "first_call_ms": tally.first_call_ms,
             "last_call_ms": tally.last_call_ms,
             "rate_limited": tally.statuses.get(&429).copied().unwrap_or_default(),
@@ -211,5 +247,24 @@ mod tests {
         assert_eq!((&report["calls"], &report["in_flight"]), (&json!(0), &json!(1)));
         drop(second);
         assert_eq!(stats.report(false)["in_flight"], 0);
+    }
+
+    #[test]
+    fn a_subject_asked_for_by_two_calls_at_once_is_seen() {
+        let stats = Arc::new(Stats::default());
+        let begin = |endpoint, subject: &str| {
+            let mut call = stats.begin(endpoint);
+            call.asks_for(&[subject.to_owned()]);
+            call
+        };
+        let first = begin(Endpoint::UserInfo, "a");
+        let others = [begin(Endpoint::UserInfo, "b"), begin(Endpoint::HashtagPosts, "a")];
+        assert_eq!(stats.report(false)["in_flight_twice"], 0);
+        stats.reset();
+        let second = begin(Endpoint::UserInfo, "a");
+        assert_eq!(stats.report(false)["in_flight_twice"], 1);
+        drop((first, second, others));
+        drop(begin(Endpoint::UserInfo, "a"));
+        assert_eq!(stats.report(false)["in_flight_twice"], 1, "one after the other is not at once");
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::folder::{self, LIST};
 use super::memory;
-use crate::args::Demo;
+use crate::args::{ConfigFile, Demo};
 use crate::commands::{Session, simulate};
 use crate::compose::{self, AnyStore};
 use crate::config::Job as JobConfig;
@@ -71,7 +71,7 @@ impl Ended {
 
 /// Runs a job of the demo's configuration, until it is done or standard input is closed.
 pub(super) async fn execute(session: &Session, args: &Demo, job: &str) -> Result<Exit> {
-    let config = session.read_config(&folder::config_in(&args.dir), Some(&|_| None))?;
+    let config = session.config(&ConfigFile { config: folder::config_in(&args.dir) })?;
     let job = config.job(job).map_err(Failure::aborted)?;
     compose::rehearse(&config, job)?;
     let store = compose::open_store(&config.store).await?;

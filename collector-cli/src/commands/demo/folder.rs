@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::servers::Servers;
 use super::vendor::{TOKEN, Vendor};
 use crate::failure::{Failure, Result};
 
@@ -47,6 +48,13 @@ struct Marker {
     /// Where the vendor listened last: the links in its answers name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
+    /// What everything of this demo is called at servers: others use them, too.
+    #[serde(default = "new_name")]
+    name: String,
+}
+
+fn new_name() -> String {
+    format!("demo{:08x}", rand::random::<u32>())
 }
 
 impl Marker {
@@ -104,7 +112,7 @@ impl Folder {
         }
         fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
         let is_new = known.is_none();
-        let marker = known.unwrap_or(Marker { creators, port: None });
+        let marker = known.unwrap_or(Marker { creators, port: None, name: new_name() });
         if is_new {
             // Before anything else, or a folder that was left here would be nobody's.
             marker.write(path)?;
@@ -136,27 +144,21 @@ impl Folder {
         config_in(&self.path)
     }
 
-    /// The store.
-    pub(super) fn store(&self) -> PathBuf {
-        self.path.join(STORE)
-    }
-
-    /// Where the picture with this key is.
-    pub(super) fn picture(&self, key: &str) -> PathBuf {
-        self.path.join(IMAGES).join(key)
-    }
-
     /// Writes the configuration of this time: the vendor may listen somewhere else.
     pub(super) fn write_config(
         &self,
         vendor: &Vendor,
         ask: Ask<'_>,
         in_flight: NonZeroUsize,
+        servers: Option<&Servers>,
     ) -> Result<PathBuf> {
         let token = self.path.join(TOKEN_FILE);
         write(&token, TOKEN, &self.path)?;
         keep_private(&token).map_err(|error| refused(&self.path, &error))?;
-        let config = config(vendor.address(), &vendor.base_url(), ask, in_flight);
+        let mut config = config(vendor.address(), &vendor.base_url(), ask, in_flight);
+        if let Some(servers) = servers {
+            servers.put_into(&mut config, &self.marker.name);
+        }
         let text = toml::to_string(&config)
             .map_err(|error| Failure::aborted(format!("cannot write TOML: {error}")))?;
         let head =

@@ -1,14 +1,12 @@
 //! Compares what was collected with what is true.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use collector_core::creator::{Creator, id_kind};
 use collector_core::id::Id;
-use collector_sinks::images::{KeptPicture, PictureFact};
+use collector_sinks::images::{ImagesSink, KeptPicture, PictureFact};
 use serde_json::Value;
 
-use super::folder::Folder;
 use super::vendor::Vendor;
 use crate::compose::AnyStore;
 use crate::failure::Result;
@@ -55,7 +53,7 @@ struct Pictures {
 
 impl Score {
     /// Compares a store with the vendor's truth.
-    pub(super) async fn of(store: &AnyStore, vendor: &Vendor, folder: &Folder) -> Result<Self> {
+    pub(super) async fn of(store: &AnyStore, images: &ImagesSink, vendor: &Vendor) -> Result<Self> {
         let mut score = Self { creators: store.counts().await?.entities, ..Self::default() };
         let mut pictures = Pictures::default();
         while score.checked < MOST_CHECKED {
@@ -65,7 +63,10 @@ impl Score {
                 let known = store.find(&Id::new(id_kind::TIKTOK_UID, uid)).await?;
                 score.count(truth, known.as_ref().map(|known| &*known.record.entity));
                 let kept = known.and_then(|known| PictureFact::of(&known.record.facts)?.kept().cloned());
-                let whole = kept.filter(|kept| is_whole(kept, &folder.picture(&kept.key)));
+                let whole = match kept {
+                    Some(kept) => is_whole(&kept, images.size(&kept.key).await?).then_some(kept),
+                    None => None,
+                };
                 score.count_picture(truth, whole, &mut pictures);
             }
             if (page.len() as u64) < PAGE {
@@ -110,8 +111,8 @@ impl Score {
 }
 
 /// Whether a picture is where the record says, with as many bytes.
-fn is_whole(kept: &KeptPicture, file: &Path) -> bool {
-    std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() == kept.bytes)
+fn is_whole(kept: &KeptPicture, size: Option<u64>) -> bool {
+    size == Some(kept.bytes)
 }
 
 #[cfg(test)]
@@ -136,7 +137,6 @@ mod tests {
 
     #[test]
     fn pictures_count_once_and_only_when_they_are_whole() {
-        let dir = tempfile::tempdir().unwrap();
         let kept = |hash: &str| KeptPicture {
             key: format!("{hash}.jpg"),
             hash: hash.into(),
@@ -153,11 +153,8 @@ mod tests {
         let counts = (pictures.expected.len(), pictures.stored.len(), score.pictures_missing);
         assert_eq!(counts, (2, 1, 1));
 
-        let file = dir.path().join("a.jpg");
-        assert!(!is_whole(&kept("a"), &file));
-        std::fs::write(&file, "xx").unwrap();
-        assert!(!is_whole(&kept("a"), &file), "cut");
-        std::fs::write(&file, "xxx").unwrap();
-        assert!(is_whole(&kept("a"), &file));
+        assert!(!is_whole(&kept("a"), None));
+        assert!(!is_whole(&kept("a"), Some(2)), "cut");
+        assert!(is_whole(&kept("a"), Some(3)));
     }
 }

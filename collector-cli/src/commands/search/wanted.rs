@@ -83,7 +83,7 @@ fn place(session: &Session, wanted: &Wanted, file: &ConfigFile) -> Result<Search
         return SearchPlace::parse(Path::new(""), url)
             .map_err(|wrong| Failure::usage(format!("--index: {wrong}")));
     }
-    let config = session.read_config(&file.config, None)?;
+    let config = session.places(file)?;
     config.search.ok_or_else(|| {
         Failure::usage(format!("{} has no search index", config.file.display())).advise(
             "add the section [search] with url = \"tantivy:search\" and run a job, or name an index with --index",

@@ -63,7 +63,8 @@ const fn is_flag_letter(c: char) -> bool {
     matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
-/// The bytes of the emoji at the beginning: two letters of a flag, or pictographs that are joined.
+/// The bytes of the emoji at the beginning: two letters of a flag, or pictographs that are joined, no more of them than
+/// a word has characters.
 pub(super) fn emoji(text: &str) -> usize {
     let mut chars = text.char_indices();
     let Some((_, first)) = chars.next() else { return 0 };
@@ -74,11 +75,14 @@ pub(super) fn emoji(text: &str) -> usize {
             _ => end,
         };
     }
-    while let Some((_, JOINER)) = chars.next() {
-        match chars.next() {
-            Some((at, part)) if is_emoji(part) => end = at + part.len_utf8(),
-            _ => break,
-        }
+    let mut left = MAX_WORD / 2 - 1;
+    while left > 0
+        && let Some((_, JOINER)) = chars.next()
+        && let Some((at, part)) = chars.next()
+        && is_emoji(part)
+    {
+        end = at + part.len_utf8();
+        left -= 1;
     }
     end
 }

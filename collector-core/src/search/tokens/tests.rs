@@ -110,6 +110,8 @@ fn tokens_hold_no_white_space_and_everything_is_bounded() {
     assert_eq!(long.joined.len(), MAX_WORD);
     assert!(Tokens::of(&"\u{fdfa}".repeat(100_000)).joined.chars().count() <= 2 * MAX_TEXT);
     assert!(Tokens::of(&"뷰".repeat(100_000)).joined.chars().count() <= 3 * MAX_TEXT);
+    let joined = Tokens::of(&["👩"; 1_000].join("\u{200d}")).joined;
+    assert!(joined.contains(' ') && joined.split(' ').all(|token| token.chars().count() <= MAX_WORD));
     assert_eq!(keyword(&"y ".repeat(10_000)).chars().count(), MAX_KEYWORD);
 }
 

@@ -1,21 +1,28 @@
 //! The cases: one function each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::case::{Checked, Violation, ensure};
 use super::judged::{JUDGED, people};
 use super::{Population, SearchHarness};
+use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::creator::Creator;
 use crate::error::{Error, ErrorKind};
 use crate::id::RecordKey;
-use crate::search::{CreatorIndex, MemoryIndex, Query, Results, SearchField};
+use crate::search::{
+    Bound, CreatorIndex, Direction, Document, FieldKind, Filter, MemoryIndex, Plan, Query, Results, Scope,
+    SearchField, Sort, Term, Test,
+};
 use crate::sink::{Change, Sink, Wrote};
 
 /// Creators and queries of the random comparison.
 const CREATORS: u64 = 150;
 const QUERIES: usize = 400;
+
+/// Values of each field that are asked for.
+const ASKED: usize = 4;
 
 /// Creators that are paged through, and how many at once.
 const PAGED: u64 = 100;
@@ -57,6 +64,109 @@ pub(super) async fn same<H: SearchHarness + ?Sized>(harness: &H) -> Checked {
                 Some(next) => query.after = Some(next),
                 None => break,
             }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn fields<H: SearchHarness + ?Sized>(harness: &H) -> Checked {
+    let stage = Stage::open(harness).await?;
+    let mut random = Population::new(SEED, stage.cx.now());
+    let batch: Vec<_> = (0..CREATORS).map(|key| random.put(key, 1)).collect();
+    stage.write(&batch).await?;
+    let documents = batch.iter().filter_map(|change| match change {
+        Change::Put(record) => Some(Document::of(record)),
+        Change::Delete { .. } => None,
+    });
+    let documents: Vec<_> = documents.collect();
+    for field in SearchField::ALL.iter().copied().filter(|field| field.kind() != FieldKind::List) {
+        for mut query in queries_on(field, &documents) {
+            query.limit = PAGE;
+            query.facets.extend(Some(field).filter(|field| field.info().facet));
+            stage.compare(&query).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Every kind of question about a field: with values that somebody has, and one that nobody has.
+fn queries_on(field: SearchField, documents: &[Document]) -> Vec<Query> {
+    let mut queries = vec![
+        Query::all().with(Filter::new(field, [Test::Known])),
+        Query::all().with(Filter::not(field, [Test::Known])),
+    ];
+    let asked: Vec<Test> = match field.kind() {
+        FieldKind::Text => {
+            queries.extend(term_queries(field, documents));
+            Vec::new()
+        }
+        _ if field.is_number() => {
+            queries.extend([Direction::Ascending, Direction::Descending].map(|direction| {
+                let mut query = Query::all();
+                query.sort = Some(Sort::By(field, direction));
+                query
+            }));
+            ranges(field, documents)
+        }
+        _ => {
+            let of = |document: &Document| first(&document.keywords, field);
+            let values = documents.iter().filter_map(of).chain([String::from("nobody")]);
+            values.collect::<BTreeSet<_>>().into_iter().take(ASKED).map(Test::Is).collect()
+        }
+    };
+    let many = (asked.len() > 1).then(|| Filter::new(field, asked.clone()));
+    let single =
+        asked.into_iter().flat_map(|test| [Filter::new(field, [test.clone()]), Filter::not(field, [test])]);
+    queries.extend(single.chain(many).map(|filter| Query::all().with(filter)));
+    queries
+}
+
+fn term_queries(field: SearchField, documents: &[Document]) -> Vec<Query> {
+    let texts = documents.iter().filter_map(|document| first(&document.texts, field));
+    let texts: BTreeSet<_> = texts.collect();
+    let of = |text: &String| {
+        let words: String = text.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let term = Term { scope: Scope::Field(field), ..Term::new(words) };
+        let excluded = Term { excluded: true, ..term.clone() };
+        let prefix = Term { prefix: true, ..term.clone() };
+        [term, excluded, prefix].map(|term| Query { terms: vec![term], ..Query::all() })
+    };
+    // A token by itself can be less than a word.
+    let queries = texts.iter().take(ASKED).flat_map(of);
+    queries.filter(|query| Plan::new(query, Timestamp::default()).is_ok()).collect()
+}
+
+fn ranges(field: SearchField, documents: &[Document]) -> Vec<Test> {
+    let values: BTreeSet<i64> = documents.iter().filter_map(|document| document.number(field)).collect();
+    let at = |value: &i64| Some(Bound::At(*value));
+    let ends = values.first().into_iter().chain(values.last()).chain(values.iter().nth(values.len() / 2));
+    let tests = ends.flat_map(|value| {
+        [Test::Within(at(value), None), Test::Within(None, at(value)), Test::Within(at(value), at(value))]
+    });
+    tests.chain([Test::Within(at(&1), at(&0))]).collect()
+}
+
+fn first(values: &[(SearchField, String)], field: SearchField) -> Option<String> {
+    values.iter().find(|(of, _)| *of == field).map(|(_, value)| value.clone())
+}
+
+pub(super) async fn completes<H: SearchHarness + ?Sized>(harness: &H) -> Checked {
+    let stage = Stage::open(harness).await?;
+    let mut random = Population::new(SEED, stage.cx.now());
+    let batch: Vec<_> = (0..CREATORS).map(|key| random.put(key, 1)).collect();
+    stage.write(&batch).await?;
+    for typed in
+        ["m", "mi", "mina", "mina.", "mina.k", "뷰", "뷰티", "리", "b", "beauty_", "skin c", "💄", "nobody"]
+    {
+        let found = stage.compare(&Query::completing(typed, PAGE)).await?;
+        ensure!(found.total > 0 || typed == "nobody", "{typed} completes to nobody");
+    }
+    for step in [1, 3, 200] {
+        let members: BTreeSet<_> = (1..CREATORS).step_by(step).map(RecordKey).collect();
+        let some = Test::Among("spring".into(), Arc::new(members));
+        for filter in [Filter::new(SearchField::List, [some.clone()]), Filter::not(SearchField::List, [some])]
+        {
+            stage.compare(&Query::all().with(filter)).await?;
         }
     }
     Ok(())

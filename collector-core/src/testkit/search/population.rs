@@ -142,7 +142,9 @@ impl Population {
     /// A random creator.
     pub fn creator(&mut self) -> Creator {
         Creator {
-            platform: "tiktok".into(),
+            platform: self.pick(&["tiktok", "tiktok", "elsewhere"]).into(),
+            uid: self.maybe(3, |by| by.below(1_000).to_string().into()),
+            sec_uid: self.maybe(3, |by| format!("Sec{}", by.below(1_000)).into()),
             handle: self.maybe(5, |by| by.pick(&HANDLES).into()),
             former_handles: self.list(1, &HANDLES),
             name: self.maybe(5, |by| by.text(2)),
@@ -153,9 +155,15 @@ impl Population {
             categories: self.list(3, &CATEGORIES),
             verified: self.maybe(3, |by| by.below(2) == 0),
             private: self.maybe(3, |by| by.below(2) == 0),
+            account_type: self.maybe(3, |by| by.pick(&["Business", "personal"]).into()),
+            has_shop: self.maybe(3, |by| by.below(2) == 0),
             has_email: self.maybe(3, |by| by.below(2) == 0),
             created_at: self.maybe(3, |by| Timestamp::from_secs(1_690_000_000 + by.below(60_000_000) as i64)),
             followers: self.maybe(6, |by| by.pick(&NUMBERS)),
+            following: self.maybe(3, |by| by.pick(&NUMBERS)),
+            likes: self.maybe(3, |by| by.below(10_000)),
+            videos: self.maybe(3, |by| by.below(500)),
+            avatar: self.maybe(2, |_| "https://images.example/a.jpg".into()),
             posts: self.maybe(3, Self::posts),
             sources: self.sources(),
             ..Creator::default()
@@ -206,10 +214,13 @@ impl Population {
         PostStats {
             seen: self.below(12) as u32,
             avg_views: self.maybe(2, |by| by.pick(&NUMBERS)),
+            median_views: self.maybe(2, |by| by.below(100_000)),
+            avg_likes: self.maybe(2, |by| by.below(10_000)),
+            avg_comments: self.maybe(2, |by| by.below(1_000)),
+            avg_shares: self.maybe(2, |by| by.below(100)),
             engagement_rate: self.maybe(3, |by| by.below(100_000) as f64 / 1e6),
             hashtags: self.list(3, &["KBeauty", "뷰티", "스킨케어", "mina"]),
             last_post_at: self.maybe(3, |by| by.moment(60)),
-            ..PostStats::default()
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::context::Context;
 use crate::error::Result;
-use crate::search::{MemoryIndex, Query, Results};
+use crate::search::{MemoryIndex, Query, Results, SearchField};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
@@ -19,6 +19,9 @@ enum Flaw {
     SkipsOne,
     PagesByNumber,
     TakesAnyCursor,
+    ForgetsOneField,
+    CompletesWholeWords,
+    ForgetsLists,
 }
 
 use Flaw::*;
@@ -34,6 +37,9 @@ const CAUGHT: &[(Flaw, &[Case])] = &[
     (SkipsOne, &[Case::Paging, Case::Moving]),
     (PagesByNumber, &[Case::Moving]),
     (TakesAnyCursor, &[Case::OtherQuery]),
+    (ForgetsOneField, &[Case::Fields]),
+    (CompletesWholeWords, &[Case::Completes]),
+    (ForgetsLists, &[Case::Completes]),
 ];
 
 struct Flawed {
@@ -52,6 +58,9 @@ impl CreatorIndex for Flawed {
                 query.terms.retain(|term| !term.excluded);
                 query.filters.retain(|filter| !filter.excluded);
             }
+            ForgetsOneField => query.filters.retain(|filter| filter.field != SearchField::AvgShares),
+            CompletesWholeWords => query.terms.iter_mut().for_each(|term| term.prefix = false),
+            ForgetsLists => query.filters.retain(|filter| filter.field != SearchField::List),
             TakesAnyCursor if query.after.is_some() && !query.terms.is_empty() => query.after = None,
             FacetsOfPage if !query.facets.is_empty() => return self.of_page(cx, &query).await,
             PagesByNumber => return self.by_number(cx, &query).await,

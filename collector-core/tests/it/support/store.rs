@@ -69,7 +69,7 @@ impl Gate {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    async fn through<T>(&self, method: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn through<T>(&self, method: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.pass().await;
         if self.down.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "scripted outage"));

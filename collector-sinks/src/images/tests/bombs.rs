@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::super::Problem;
-use super::super::sniff::{self, Flaw, Kind, Limits, Size};
 use super::files::*;
 use super::stage::{Stage, picture, problem};
+use crate::images::Problem;
+use crate::images::sniff::{self, Flaw, Kind, Limits, Size};
 
 const LIMITS: Limits = Limits { side: 8_192, pixels: 40_000_000 };
 
@@ -249,7 +249,7 @@ async fn every_bomb_is_a_fact_and_no_file() {
         let wrote = stage.write_one(&stage.shows(&stage.link("/bomb"))).await;
         assert_eq!(problem(&wrote), Problem::Unusable, "{name}");
     }
-    assert!(stage.files().is_empty());
+    assert!(stage.place.keys().await.is_empty());
 }
 
 #[tokio::test]

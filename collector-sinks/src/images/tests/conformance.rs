@@ -1,10 +1,9 @@
-//! The contract of `Sink`, with a folder's contents as what is read back.
+//! The contract of `Sink`, with a place's contents as what is read back.
 //!
 //! The sink keeps pictures; which record has which is a fact, and facts are the store's. So the harness keeps the facts
 //! of the newest version, as a store does, and reads the files they name.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -22,18 +21,18 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::super::{ImagesConfig, ImagesSink, PictureFact};
-use super::files;
+use super::place::Place;
 use super::stage::{address, creator};
+use super::{files, home};
+use crate::images::{ImagesConfig, ImagesSink, PictureFact};
 
 /// The newest version of each record, and its fact.
 type Facts = Arc<Mutex<BTreeMap<RecordKey, (u64, Option<PictureFact>)>>>;
 
 struct Pictures {
     host: ScriptServer,
-    folder: TempDir,
+    place: Place,
     facts: Facts,
     backend: Mutex<Backend>,
 }
@@ -42,14 +41,10 @@ impl Pictures {
     async fn new() -> Self {
         Self {
             host: ScriptServer::start().await.unwrap(),
-            folder: TempDir::new().unwrap(),
+            place: home(),
             facts: Facts::default(),
             backend: Mutex::new(Backend::Works),
         }
-    }
-
-    fn place(&self) -> PathBuf {
-        self.folder.path().join("pictures")
     }
 }
 
@@ -96,10 +91,9 @@ impl SinkHarness for Pictures {
     type Entity = Creator;
 
     async fn sink(&self) -> Arc<dyn Sink<Creator>> {
-        let mut config = ImagesConfig::new(self.place());
-        config.allow = vec![address(&self.host)];
+        let config = ImagesConfig { allow: vec![address(&self.host)], ..ImagesConfig::default() };
         let sink = match *self.backend.lock().unwrap() {
-            Backend::Works => ImagesSink::new(config),
+            Backend::Works => Ok(self.place.sink(config)),
             Backend::Down => ImagesSink::into_store(Arc::new(Failing(generic)), config),
             Backend::Refuses => ImagesSink::into_store(Arc::new(Failing(denied)), config),
         };
@@ -123,18 +117,19 @@ impl SinkHarness for Pictures {
     }
 
     async fn read_back(&self) -> Vec<Found> {
-        let facts = self.facts.lock().unwrap();
-        let kept = facts.iter().filter_map(|(key, (version, fact))| Some((*key, *version, fact.as_ref()?)));
-        kept.map(|(key, version, fact)| {
+        let facts = self.facts.lock().unwrap().clone();
+        let mut found = Vec::new();
+        for (key, (version, fact)) in facts {
+            let Some(fact) = fact else { continue };
             let kept = fact.kept().unwrap();
-            let bytes = std::fs::read(self.place().join(&kept.key)).unwrap();
+            let bytes = self.place.read(&kept.key).await;
             assert_eq!(blake3::hash(&bytes).to_hex().as_str(), kept.hash);
             // The link ends in the hash of what the picture carries: it is the right one.
             let payload = fact.link.rsplit('/').next().unwrap().split('.').next().unwrap();
             assert!(carries(&bytes, payload), "another picture: {}", fact.link);
-            Found::new(key, version, json!({ "link": fact.link }))
-        })
-        .collect()
+            found.push(Found::new(key, version, json!({ "link": fact.link })));
+        }
+        found
     }
 
     async fn backend(&self, does: Backend) -> bool {

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use collector_core::testkit::server::{Answer, ScriptServer};
 use futures_util::future::BoxFuture;
 
-use super::super::address::is_public;
-use super::super::client::{self, Lookup};
-use super::super::config::ImagesConfig;
-use super::super::download::{Downloader, Trouble};
-use super::super::link::Link;
 use super::stage::{address, picture};
+use crate::images::address::is_public;
+use crate::images::client::{self, Lookup};
+use crate::images::config::ImagesConfig;
+use crate::images::download::{Downloader, Trouble};
+use crate::images::link::Link;
 
 /// Links that are refused by their text.
 const LINKS: &[&str] = &[

@@ -1,7 +1,6 @@
 //! What these tests share: a sink on a folder of its own, a host on this machine, records that point to it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use collector_core::clock::Timestamp;
@@ -11,11 +10,11 @@ use collector_core::id::RecordKey;
 use collector_core::sink::{Change, Facts, Record, Sink, Wrote};
 use collector_core::testkit::fakes::ManualClock;
 use collector_core::testkit::server::{Answer, ScriptServer};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{AVATAR, ImagesConfig, ImagesSink, PictureFact, Problem};
-use super::files;
+use super::place::Place;
+use super::{files, home};
+use crate::images::{AVATAR, ImagesConfig, ImagesSink, PictureFact, Problem};
 
 /// The moment at which every stage begins.
 pub(super) const NOW: i64 = 1_800_000_000;
@@ -25,7 +24,7 @@ pub(super) struct Stage {
     pub(super) sink: ImagesSink,
     pub(super) clock: Arc<ManualClock>,
     pub(super) cx: Context,
-    pub(super) folder: TempDir,
+    pub(super) place: Place,
 }
 
 /// The address of a host on this machine.
@@ -44,9 +43,8 @@ impl Stage {
 
     pub(super) async fn with(change: impl FnOnce(&mut ImagesConfig)) -> Self {
         let host = ScriptServer::start().await.unwrap();
-        let folder = TempDir::new().unwrap();
-        let mut config = ImagesConfig::new(folder.path().join("pictures"));
-        config.allow = vec![address(&host)];
+        let place = home();
+        let mut config = ImagesConfig { allow: vec![address(&host)], ..ImagesConfig::default() };
         change(&mut config);
         let clock = ManualClock::starting_at(Timestamp::from_secs(NOW));
         let cx = Context::new(
@@ -54,9 +52,9 @@ impl Stage {
             Arc::<ManualClock>::clone(&clock),
             ByteBudget::new(1 << 20),
         );
-        let sink = ImagesSink::new(config).unwrap();
+        let sink = place.sink(config);
         Sink::<Creator>::open(&sink, &cx, None).await.unwrap();
-        Self { host, sink, clock, cx, folder }
+        Self { host, sink, clock, cx, place }
     }
 
     pub(super) fn link(&self, path: &str) -> String {
@@ -85,20 +83,6 @@ impl Stage {
     pub(super) async fn problem(&self, record: &Record<Creator>) -> Problem {
         problem(&self.write_one(record).await)
     }
-
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        files_below(self.folder.path())
-    }
-}
-
-pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
-    }
-    files.sort();
-    files
 }
 
 pub(super) fn record(key: u64, version: u64, avatar: Option<&str>) -> Record<Creator> {

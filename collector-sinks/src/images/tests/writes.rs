@@ -10,8 +10,8 @@ use collector_core::sink::{Change, Facts, Record, Sink, Wrote};
 use collector_core::testkit::server::{Answer, ScriptServer};
 use serde_json::Value;
 
-use super::super::{AVATAR, Problem};
 use super::stage::{NOW, Stage, address, after, creator, is_silent, picture, problem, record, reported};
+use crate::images::{AVATAR, Problem};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -29,8 +29,8 @@ async fn a_picture_is_kept_under_its_hash_and_reported() {
         ("image/png", bytes.len() as u64, 2, 3)
     );
     assert_eq!(fact.link, stage.link("/a/b.jpeg?width=9"));
-    assert_eq!(stage.files(), [stage.folder.path().join("pictures").join(&kept.key)]);
-    assert_eq!(std::fs::read(&stage.files()[0]).unwrap(), bytes);
+    assert_eq!(stage.place.keys().await, [kept.key.as_str()]);
+    assert_eq!(stage.place.read(&kept.key).await, bytes);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn the_same_bytes_behind_two_links_are_one_file() {
     let records = [record(1, 1, Some(&stage.link("/a"))), record(2, 1, Some(&stage.link("/b")))];
     let facts: Vec<_> = stage.write(&records).await.iter().filter_map(reported).collect();
     assert_eq!(facts.len(), 2);
-    assert_eq!((facts[0].kept(), stage.files().len()), (facts[1].kept(), 1));
+    assert_eq!((facts[0].kept(), stage.place.keys().await.len()), (facts[1].kept(), 1));
 }
 
 #[tokio::test]
@@ -341,19 +341,19 @@ async fn of_one_record_in_a_batch_only_the_newest_version_counts() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_used_is_told_before_anything_is_fetched() {
     let stage = Stage::new().await;
-    let file = stage.folder.path().join("file");
+    let file = stage.place.scratch().join("file");
     std::fs::write(&file, "x").unwrap();
     for folder in [file.clone(), file.join("below")] {
-        let sink = super::super::ImagesSink::new(super::super::ImagesConfig::new(folder)).unwrap();
+        let sink = crate::images::ImagesSink::new(crate::images::ImagesConfig::new(folder)).unwrap();
         let sink: &dyn Sink<Creator> = &sink;
         for done in [sink.check(&stage.cx).await, sink.open(&stage.cx, None).await] {
             assert_eq!(done.unwrap_err().kind(), ErrorKind::ConfigInvalid);
         }
     }
-    let new = super::super::ImagesConfig::new(stage.folder.path().join("a/b/c"));
-    let sink = super::super::ImagesSink::new(new).unwrap();
+    let new = crate::images::ImagesConfig::new(stage.place.scratch().join("a/b/c"));
+    let sink = crate::images::ImagesSink::new(new).unwrap();
     Sink::<Creator>::check(&sink, &stage.cx).await.unwrap();
-    assert!(!stage.folder.path().join("a").exists(), "a check wrote something");
+    assert!(!stage.place.scratch().join("a").exists(), "a check wrote something");
 }
 
 #[tokio::test]

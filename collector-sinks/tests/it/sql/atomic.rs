@@ -28,7 +28,7 @@ const WRITES: [(&str, &str); 13] = [
 
 /// Everything in the file, as text.
 async fn contents(stage: &Stage) -> Vec<String> {
-    let database = raw(&stage.path).await;
+    let database = raw(stage.path()).await;
     let names = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name";
     let names = database.query_all_raw(Statement::from_string(DbBackend::Sqlite, names)).await.unwrap();
     let mut all = Vec::new();
@@ -68,11 +68,11 @@ async fn a_commit_that_fails_at_any_table_changes_none() {
     for (table, verb) in WRITES {
         let trigger =
             format!("CREATE TRIGGER fail BEFORE {verb} ON {table} BEGIN SELECT RAISE(FAIL, 'no'); END");
-        execute(&stage.path, &trigger).await;
+        execute(stage.path(), &trigger).await;
         let failed = stage.store.commit(&WORKER.into(), calls(), &NoLookup, at(3)).await;
         let kind = failed.map(|_| ()).map_err(|error| error.kind());
         assert_eq!(kind, Err(ErrorKind::Storage), "{verb} {table} is not part of a commit");
-        execute(&stage.path, "DROP TRIGGER fail").await;
+        execute(stage.path(), "DROP TRIGGER fail").await;
         assert_eq!(contents(&stage).await, before, "a failed {verb} {table} left something");
     }
     let committed = stage.store.commit(&WORKER.into(), calls(), &NoLookup, at(3)).await.unwrap();

@@ -12,7 +12,7 @@ use collector_sinks::sql::SqlStore;
 use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 
-use super::stage::{Stage, WORKER, at, call, config, execute, open, people, raw};
+use super::stage::{Home, Stage, WORKER, at, call, config, execute, open, people, raw};
 use crate::limited;
 
 fn refused<T>(result: Result<T, Error>, part: &str) {
@@ -28,9 +28,9 @@ fn refused<T>(result: Result<T, Error>, part: &str) {
 #[tokio::test]
 async fn a_second_writer_is_told_who_has_the_file() {
     let stage = Stage::new(&[]).await;
-    refused(open(&stage.path).await, &format!("process {} since 20", std::process::id()));
-    let path = stage.path.clone();
-    let Stage { store, folder: _folder, .. } = stage;
+    refused(open(stage.path()).await, &format!("process {} since 20", std::process::id()));
+    let Stage { store, home, .. } = stage;
+    let path = home.path().to_owned();
     drop(store);
     open(&path).await.unwrap();
 }
@@ -38,7 +38,7 @@ async fn a_second_writer_is_told_who_has_the_file() {
 #[tokio::test]
 async fn a_reader_works_beside_the_writer_and_changes_nothing() {
     let stage = Stage::new(&["sink"]).await;
-    let reader = SqlStore::open_reader(&config(&stage.path), Arc::new(TestDomain)).await.unwrap();
+    let reader = SqlStore::open_reader(&config(stage.path()), Arc::new(TestDomain)).await.unwrap();
     assert_eq!(reader.counts().await.unwrap().entities, 0);
     stage.see("x", people(3), 2).await;
     assert_eq!(reader.counts().await.unwrap(), stage.counts().await);
@@ -77,9 +77,9 @@ async fn a_database_of_another_program_is_no_store_for_a_reader() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let stage = Stage::new(&[]).await;
-    let path = stage.path.clone();
-    execute(&path, "UPDATE meta SET value = 99 WHERE name = 'schema'").await;
-    let Stage { store, folder: _folder, .. } = stage;
+    execute(stage.path(), "UPDATE meta SET value = 99 WHERE name = 'schema'").await;
+    let Stage { store, home, .. } = stage;
+    let path = home.path().to_owned();
     drop(store);
     refused(open(&path).await, "version 99");
     refused(SqlStore::open_reader(&config(&path), Arc::new(TestDomain)).await, "version 99");
@@ -97,7 +97,8 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     let stage = Stage::new(&["sink"]).await;
     stage.see("x", people(200), 2).await;
     stage.store.close(&WORKER.into()).await.unwrap();
-    let Stage { store, path, folder: _folder, .. } = stage;
+    let Stage { store, home, .. } = stage;
+    let path = home.path().to_owned();
     drop(store);
     let mut bytes = std::fs::read(&path).unwrap();
     // Everything but the first page, which holds the schema.
@@ -127,8 +128,8 @@ async fn closing_leaves_one_file_and_a_copy_of_it_is_a_copy_of_everything() {
     stage.see("x", people(5), 2).await;
     let before = stage.counts().await;
     stage.store.close(&WORKER.into()).await.unwrap();
-    let copy = stage.folder.path().join("copy.db");
-    std::fs::copy(&stage.path, &copy).unwrap();
+    let copy = stage.path().with_file_name("copy.db");
+    std::fs::copy(stage.path(), &copy).unwrap();
     let copy = open(&copy).await.unwrap();
     let after = copy.counts().await.unwrap();
     assert_eq!((after.entities, after.sinks, after.runs), (before.entities, before.sinks, before.runs));
@@ -198,8 +199,8 @@ async fn what_a_dead_process_held_is_free_at_once() {
 async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let test = "sql::files::a_full_disk_loses_nothing_that_was_acknowledged";
     let Some(folder) = limited::inside(test, 1_024) else { return };
-    let stage =
-        Stage::at(folder.join("test.db"), TempDir::new_in(&folder).unwrap()).await.start(&["sink"]).await;
+    let home = Home::File { path: folder.join("test.db"), _folder: TempDir::new_in(&folder).unwrap() };
+    let stage = Stage::at(home).await.start(&["sink"]).await;
     let mut acknowledged = 0;
     let error = loop {
         match hundred_more(&stage, acknowledged).await {
@@ -210,7 +211,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     assert_eq!(error.kind(), ErrorKind::Storage);
     assert!(error.to_string().contains("test.db"), "{error}");
     assert!(acknowledged > 0);
-    let reader = SqlStore::open_reader(&config(&stage.path), Arc::new(TestDomain)).await.unwrap();
+    let reader = SqlStore::open_reader(&config(stage.path()), Arc::new(TestDomain)).await.unwrap();
     for store in [&stage.store, &reader] {
         assert_eq!(store.counts().await.unwrap().entities, acknowledged);
         assert!(store.find(&uid(&format!("{} 99", acknowledged - 100))).await.unwrap().is_some());

@@ -11,7 +11,7 @@ const COMMITS: usize = 9;
 
 async fn rows(stage: &Stage, table: &str) -> i64 {
     let query = Statement::from_string(DbBackend::Sqlite, format!("SELECT COUNT(*) FROM {table}"));
-    raw(&stage.path).await.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    raw(stage.path()).await.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
 
 #[tokio::test]

@@ -9,15 +9,22 @@ use collector_core::store::{Fate, NoLookup, Settled, Store};
 use collector_core::task::Task;
 use collector_core::testkit::store::{Person, Seen};
 
-use super::stage::{Stage, WORKER, at, call, people, stored};
+use super::stage::{Home, Stage, WORKER, at, call, on_each, people, stored};
+
+on_each!(
+    a_backlog_is_handed_out_once_and_in_order,
+    a_record_at_hand_and_one_made_anew_are_the_same,
+    a_postponed_change_waits_for_its_time_also_in_the_next_process,
+    a_newer_version_does_not_wait_for_what_the_older_one_waited_for,
+    a_call_that_is_given_up_half_way_leaves_nothing_stuck,
+);
 
 fn keys(changes: &[Change<Person>]) -> Vec<u64> {
     changes.iter().map(|change| change.key().0).collect()
 }
 
-#[tokio::test]
-async fn a_backlog_is_handed_out_once_and_in_order() {
-    let stage = Stage::new(&["one"]).await;
+async fn a_backlog_is_handed_out_once_and_in_order(home: Home) {
+    let stage = Stage::at(home).await.start(&["one"]).await;
     stage.see("x", people(100), 2).await;
     // A sink that comes later owes everything, and nothing of that is at hand.
     let stage = stage.restart(&["one", "two"]).await;
@@ -38,9 +45,8 @@ async fn a_backlog_is_handed_out_once_and_in_order() {
     assert_eq!(stage.take("one", 1_000, 3).await.len(), 100, "the first sink is owed all of it too");
 }
 
-#[tokio::test]
-async fn a_record_at_hand_and_one_made_anew_are_the_same() {
-    let stage = Stage::new(&["one", "two"]).await;
+async fn a_record_at_hand_and_one_made_anew_are_the_same(home: Home) {
+    let stage = Stage::at(home).await.start(&["one", "two"]).await;
     stage.see("x", people(3), 2).await;
     let at_hand = stage.take("one", 10, 3).await;
     stage.settle("one", &at_hand, &Fate::Stored(Facts::from([("avatar".into(), "key".into())]))).await;
@@ -62,9 +68,8 @@ async fn a_record_at_hand_and_one_made_anew_are_the_same() {
     assert!(show(&cold)[0].contains("avatar"));
 }
 
-#[tokio::test]
-async fn a_postponed_change_waits_for_its_time_also_in_the_next_process() {
-    let stage = Stage::new(&["one", "two"]).await;
+async fn a_postponed_change_waits_for_its_time_also_in_the_next_process(home: Home) {
+    let stage = Stage::at(home).await.start(&["one", "two"]).await;
     stage.see("x", people(2), 2).await;
     let taken = stage.take("one", 10, 2).await;
     stage.settle("one", &taken[..1], &Fate::Owed { not_before: at(100), ask: vec![] }).await;
@@ -77,9 +82,8 @@ async fn a_postponed_change_waits_for_its_time_also_in_the_next_process() {
     assert_eq!(keys(&stage.take("one", 10, 200).await), keys(&taken[1..]));
 }
 
-#[tokio::test]
-async fn a_newer_version_does_not_wait_for_what_the_older_one_waited_for() {
-    let stage = Stage::new(&["one"]).await;
+async fn a_newer_version_does_not_wait_for_what_the_older_one_waited_for(home: Home) {
+    let stage = Stage::at(home).await.start(&["one"]).await;
     stage.see("x", people(1), 2).await;
     let taken = stage.take("one", 10, 2).await;
     stage.settle("one", &taken, &Fate::Owed { not_before: at(1_000), ask: vec![] }).await;
@@ -95,9 +99,8 @@ async fn a_newer_version_does_not_wait_for_what_the_older_one_waited_for() {
 }
 
 /// A caller may go away between any two steps of a call: the call happened or did not, and nothing is stuck.
-#[tokio::test]
-async fn a_call_that_is_given_up_half_way_leaves_nothing_stuck() {
-    let stage = Stage::new(&["one"]).await;
+async fn a_call_that_is_given_up_half_way_leaves_nothing_stuck(home: Home) {
+    let stage = Stage::at(home).await.start(&["one"]).await;
     let (store, worker) = (&stage.store, WORKER.into());
     for steps in 0..60 {
         let subject = format!("s{steps}");

@@ -1,10 +1,12 @@
 //! A store on a file, with short words for long calls.
 
+#[cfg(feature = "sqlite")]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use collector_core::clock::Timestamp;
+#[cfg(feature = "sqlite")]
 use collector_core::error::Result;
 use collector_core::id::{Digest, Name, RunId};
 use collector_core::sink::{Change, Facts};
@@ -15,9 +17,15 @@ use collector_core::store::{
 use collector_core::task::{Cost, Payload, Task};
 use collector_core::testkit::store::{Person, Seen, TestDomain};
 use collector_sinks::sql::{SqlConfig, SqlStore};
+#[cfg(feature = "sqlite")]
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+#[cfg(feature = "sqlite")]
 use sea_orm::{ConnectionTrait, DatabaseConnection, SqlxSqliteConnector};
+#[cfg(feature = "sqlite")]
 use tempfile::TempDir;
+
+#[cfg(feature = "mysql")]
+use super::server::Tables;
 
 pub(super) const WORKER: &str = "worker";
 
@@ -26,15 +34,18 @@ pub(super) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(1_795_000_000 + secs)
 }
 
+#[cfg(feature = "sqlite")]
 pub(super) fn config(path: &Path) -> SqlConfig {
     SqlConfig::new(path)
 }
 
+#[cfg(feature = "sqlite")]
 pub(super) async fn open(path: &Path) -> Result<SqlStore<TestDomain>> {
     SqlStore::open(&config(path), Arc::new(TestDomain)).await
 }
 
 /// The file as any program sees it.
+#[cfg(feature = "sqlite")]
 pub(super) async fn raw(path: &Path) -> DatabaseConnection {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
@@ -42,29 +53,92 @@ pub(super) async fn raw(path: &Path) -> DatabaseConnection {
 }
 
 /// Runs a statement on the file, beside whoever has it open.
+#[cfg(feature = "sqlite")]
 pub(super) async fn execute(path: &Path, statement: &str) {
     let database = raw(path).await;
     database.execute_unprepared(statement).await.unwrap();
     database.close().await.unwrap();
 }
 
+/// Where a store is; what is there goes with it.
+pub(super) enum Home {
+    #[cfg(feature = "sqlite")]
+    File { path: PathBuf, _folder: TempDir },
+    #[cfg(feature = "mysql")]
+    Server(Tables),
+}
+
+impl Home {
+    #[cfg(feature = "sqlite")]
+    pub(super) fn file() -> Self {
+        let folder = TempDir::new().unwrap();
+        Self::File { path: folder.path().join("test.db"), _folder: folder }
+    }
+
+    pub(super) fn config(&self) -> SqlConfig {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::File { path, .. } => config(path),
+            #[cfg(feature = "mysql")]
+            Self::Server(tables) => tables.config(),
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File { path, .. } => path,
+            #[cfg(feature = "mysql")]
+            Self::Server(_) => panic!("not in a file"),
+        }
+    }
+}
+
+/// Plays each scene on a file and on the server of the tests.
+macro_rules! on_each {
+    ($($scene:ident),* $(,)?) => {
+        #[cfg(feature = "sqlite")]
+        mod in_a_file {
+            $(#[tokio::test]
+            async fn $scene() {
+                super::$scene(super::super::stage::Home::file()).await;
+            })*
+        }
+
+        #[cfg(feature = "mysql")]
+        mod on_a_server {
+            $(#[tokio::test]
+            async fn $scene() {
+                let Some(tables) = super::super::server::tables().await else { return };
+                super::$scene(super::super::stage::Home::Server(tables)).await;
+            })*
+        }
+    };
+}
+pub(super) use on_each;
+
 /// A store with one worker and one run.
 pub(super) struct Stage {
     pub(super) store: SqlStore<TestDomain>,
     pub(super) run: RunId,
-    pub(super) path: PathBuf,
-    pub(super) folder: TempDir,
+    pub(super) home: Home,
 }
 
 impl Stage {
+    #[cfg(feature = "sqlite")]
     pub(super) async fn new(sinks: &[&str]) -> Self {
-        let folder = TempDir::new().unwrap();
-        Self::at(folder.path().join("test.db"), folder).await.start(sinks).await
+        Self::at(Home::file()).await.start(sinks).await
     }
 
     /// A store in which nobody has begun to work.
-    pub(super) async fn at(path: PathBuf, folder: TempDir) -> Self {
-        Self { store: open(&path).await.unwrap(), run: RunId(0), path, folder }
+    pub(super) async fn at(home: Home) -> Self {
+        let store = SqlStore::open(&home.config(), Arc::new(TestDomain)).await.unwrap();
+        Self { store, run: RunId(0), home }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn path(&self) -> &Path {
+        self.home.path()
     }
 
     /// Lets the worker open the store and go on with its run.
@@ -77,11 +151,17 @@ impl Stage {
         self
     }
 
-    /// The next process: this one ends, and another opens the file.
+    /// The next process: this one is killed, and another finds what it left. On a server it is told that its
+    /// namesake is dead, where it would wait for its silence.
     pub(super) async fn restart(self, sinks: &[&str]) -> Self {
-        let Self { store, path, folder, .. } = self;
+        let Self { store, home, .. } = self;
         drop(store);
-        Self::at(path, folder).await.start(sinks).await
+        let next = Self::at(home).await;
+        #[cfg(feature = "mysql")]
+        if matches!(next.home, Home::Server(_)) {
+            next.store.close(&WORKER.into()).await.unwrap();
+        }
+        next.start(sinks).await
     }
 
     pub(super) async fn claim(&self, task: Task) -> Claimed {

@@ -1,0 +1,247 @@
+//! Which index is in use: an alias leads to one index, whose name says of what format it is. A new one is made beside
+//! it and takes the alias over.
+
+use std::collections::BTreeMap;
+
+use collector_core::context::Context;
+use collector_core::error::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::cluster::{Answer, Cluster, Method, Request};
+use super::config::ElasticsearchConfig;
+use super::error::{Fault, refused};
+use super::mapping::{self, fingerprint};
+
+/// How often it is looked again after another process was faster.
+const TRIES: usize = 3;
+
+/// The name of one index: alias, format, number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name(String);
+
+impl Name {
+    /// The name after `older` for an index of this program's format. Processes that make it at once make the same.
+    fn after(alias: &str, older: Option<&Self>) -> Self {
+        let number = older.map_or(0, |older| older.number(alias)) + 1;
+        Self(format!("{alias}-{}-{number}", fingerprint()))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether an index of this name is of this program's format.
+    pub(super) fn is_current(&self, alias: &str) -> bool {
+        self.parts(alias).is_some_and(|(format, _)| format == fingerprint())
+    }
+
+    /// Format and number; `None` for an index that no sink made.
+    fn parts(&self, alias: &str) -> Option<(&str, u64)> {
+        let (format, number) = self.0.strip_prefix(alias)?.strip_prefix('-')?.rsplit_once('-')?;
+        let is_format = format.len() == 32 && format.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_format.then(|| number.parse().ok().map(|number| (format, number))).flatten()
+    }
+
+    fn number(&self, alias: &str) -> u64 {
+        self.parts(alias).map_or(0, |(_, number)| number)
+    }
+}
+
+/// An alias on a cluster.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alias<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) config: &'a ElasticsearchConfig,
+}
+
+impl Alias<'_> {
+    fn alias(&self) -> &str {
+        &self.config.index
+    }
+
+    /// The index in use; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for an alias that is somebody else's, and what the server says.
+    pub(super) async fn current(&self, cx: &Context) -> Result<Option<Name>> {
+        let what = "cannot look which search index is in use";
+        let request = Request::new(Method::Get, format!("/_alias/{}", self.alias()));
+        let answer = self.cluster.send(cx, &request).await?;
+        if answer.status == 404 && is_about_alias(&answer) {
+            return Ok(None);
+        }
+        if !answer.is_success() {
+            return Err(refused(request.about, what, &answer));
+        }
+        let found: BTreeMap<String, Value> = answer.json(what)?;
+        let mut names = found.into_keys().map(Name);
+        match (names.next(), names.next()) {
+            (Some(name), None) if name.parts(self.alias()).is_some() => Ok(Some(name)),
+            (Some(name), _) => Err(foreign(self.alias(), name.as_str())),
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// The index in use. Makes one where there is none; one of another format is made anew beside it, from what it
+    /// keeps, and takes its place.
+    ///
+    /// # Errors
+    /// As for [`current`](Self::current).
+    pub(super) async fn ensure(&self, cx: &Context) -> Result<Name> {
+        let mut tries = 0;
+        loop {
+            let current = self.current(cx).await?;
+            let made = match &current {
+                Some(name) if name.is_current(self.alias()) => return Ok(name.clone()),
+                Some(older) => self.replace(cx, older).await,
+                None => self.create(cx).await,
+            };
+            tries += 1;
+            match made {
+                // Another process was faster, or ends what this one began; the alias tells.
+                Err(_) if tries < TRIES && self.current(cx).await? != current => {}
+                Err(error) => return Err(error),
+                Ok(()) if tries >= TRIES => return Err(restless(self.alias())),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    async fn create(&self, cx: &Context) -> Result<()> {
+        let name = Name::after(self.alias(), None);
+        let mut body = mapping::index(self.config);
+        body["aliases"] = json!({ self.alias(): {} });
+        self.put(cx, &name, &body).await
+    }
+
+    async fn replace(&self, cx: &Context, older: &Name) -> Result<()> {
+        let newer = Name::after(self.alias(), Some(older));
+        let body = mapping::index(self.config);
+        self.put(cx, &newer, &body).await?;
+        // Nothing may be written behind the copy's back. What is offered meanwhile stays owed.
+        self.block_writes(cx, older).await?;
+        let copied = super::copy::copy(cx, self.cluster, self.config, older, &newer).await?;
+        self.swap(cx, older, &newer).await?;
+        tracing::info!(
+            index = newer.as_str(),
+            records = copied,
+            "the search index has a new format and was made anew"
+        );
+        Ok(())
+    }
+
+    /// Makes an index. One of that name that is there already was left behind by a process that ended, or is being
+    /// filled by another: records go into it by version, so it can be filled by any number of them.
+    async fn put(&self, cx: &Context, name: &Name, body: &Value) -> Result<()> {
+        let request = Request::new(Method::Put, format!("/{}", name.as_str())).json(body);
+        let answer = self.cluster.send(cx, &request).await?;
+        let fault = Fault::of_answer(&answer);
+        if answer.is_success() || fault.is("resource_already_exists_exception") {
+            return Ok(());
+        }
+        if fault.is("invalid_alias_name_exception") {
+            return Err(foreign(self.alias(), self.alias()));
+        }
+        Err(refused(request.about, "cannot make the search index", &answer))
+    }
+
+    async fn block_writes(&self, cx: &Context, name: &Name) -> Result<()> {
+        let request = Request::new(Method::Put, format!("/{}/_block/write", name.as_str()));
+        self.cluster.succeed(cx, "cannot end writing to the older search index", &request).await.map(drop)
+    }
+
+    /// In one step for everybody who asks.
+    async fn swap(&self, cx: &Context, older: &Name, newer: &Name) -> Result<()> {
+        self.refresh(cx, newer).await?;
+        let actions = json!({ "actions": [
+            { "add": { "index": newer.as_str(), "alias": self.alias() } },
+            { "remove_index": { "index": older.as_str() } },
+        ] });
+        let request = Request::new(Method::Post, "/_aliases").json(&actions);
+        self.cluster.succeed(cx, "cannot replace the older search index", &request).await.map(drop)
+    }
+
+    /// Makes what was written visible now.
+    pub(super) async fn refresh(&self, cx: &Context, name: &Name) -> Result<()> {
+        let request = Request::new(Method::Post, format!("/{}/_refresh", name.as_str()));
+        self.cluster.succeed(cx, "cannot refresh the search index", &request).await.map(drop)
+    }
+
+    /// The format an index says it has.
+    pub(super) async fn format(&self, cx: &Context, name: &Name) -> Result<Option<String>> {
+        let what = "cannot read the fields of the search index";
+        let request = Request::new(Method::Get, format!("/{}/_mapping", name.as_str()));
+        let answer = self.cluster.succeed(cx, what, &request).await?;
+        let mut found: BTreeMap<String, IndexInfo> = answer.json(what)?;
+        Ok(found.remove(name.as_str()).and_then(|info| info.mappings.meta.format))
+    }
+}
+
+#[derive(Deserialize)]
+struct IndexInfo {
+    #[serde(default)]
+    mappings: Mappings,
+}
+
+#[derive(Deserialize, Default)]
+struct Mappings {
+    #[serde(default, rename = "_meta")]
+    meta: Meta,
+}
+
+#[derive(Deserialize, Default)]
+struct Meta {
+    #[serde(default)]
+    format: Option<String>,
+}
+
+/// A cluster says what is missing; another server's 404 is a page, or JSON of its own.
+fn is_about_alias(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    body["error"].as_str().is_some_and(|text| text.starts_with("alias"))
+}
+
+fn foreign(alias: &str, index: &str) -> Error {
+    let message =
+        "the name of the search index is taken by an index that the sink did not make; choose another name";
+    Error::new(ErrorKind::ConfigInvalid, message).with("name", alias).with("index", index)
+}
+
+fn restless(alias: &str) -> Error {
+    let message = "the search index is replaced over and over; do programs of two versions write to it?";
+    Error::new(ErrorKind::ConfigInvalid, message).with("name", alias)
+}
+
+/// Somebody asks and there is nothing yet.
+pub(super) fn missing(alias: &str) -> Error {
+    let message = "there is no search index yet; `collector run` with a [search] section makes it";
+    Error::new(ErrorKind::ConfigInvalid, message).with("name", alias)
+}
+
+/// The index is of a format that only its writer may replace.
+pub(super) fn other_format(alias: &str, index: &str) -> Error {
+    let message =
+        "the search index is of another version's format; `collector run` of this version makes it anew";
+    Error::new(ErrorKind::ConfigInvalid, message).with("name", alias).with("index", index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_format_and_number() {
+        let first = Name::after("creators", None);
+        assert!(first.is_current("creators") && first.number("creators") == 1);
+        let older = Name("creators-0123456789abcdef0123456789abcdef-7".into());
+        assert!(!older.is_current("creators"));
+        assert_eq!(Name::after("creators", Some(&older)).number("creators"), 8);
+        for foreign in ["creators", "creators-1", "creators-x-1", "other-0123456789abcdef0123456789abcdef-1"]
+        {
+            assert_eq!(Name(foreign.into()).parts("creators"), None, "{foreign}");
+        }
+        // Names of another alias that begins alike.
+        assert_eq!(Name("creators-b-0123456789abcdef0123456789abcdef-1".into()).parts("creators"), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! Repeating a transaction that a shared server could not finish: bounded, with full jitter.
+//!
+//! Every method of a store is safe to repeat. What others hold or change at the same moment is tried again at once
+//! and all over; a server that is away is waited for, as long as the configuration says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector_core::error::{Error, Result};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::{Place, Trouble, gave_up, timed_out, trouble};
+
+/// Attempts against other workers. With eight workers on the same few rows a transaction seldom needs more than four.
+const CONFLICTS: u32 = 24;
+/// The longest pause after the first conflict; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How calls are bounded.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// Of one attempt.
+    pub(super) attempt: Duration,
+    /// Of all attempts at a server that is away.
+    pub(super) patience: Duration,
+    /// Who answers.
+    pub(super) place: Arc<Place>,
+}
+
+impl Limits {
+    /// Makes attempts until one succeeds, or none may any more. Gives its result, and whether it was the first.
+    ///
+    /// `distrust` is told when the connections that exist lead nowhere.
+    pub(super) async fn repeat<T, F: Future<Output = Result<T>>>(
+        &self,
+        mut attempt: impl FnMut() -> F,
+        distrust: impl Fn(),
+    ) -> Result<(T, bool)> {
+        let began = Instant::now();
+        let (mut attempts, mut conflicts) = (0, 0);
+        loop {
+            attempts += 1;
+            let done = timeout(self.attempt, attempt()).await;
+            let error = match done.unwrap_or_else(|_| Err(timed_out(&self.place, self.attempt))) {
+                Ok(done) => return Ok((done, attempts == 1)),
+                Err(error) => error,
+            };
+            let pause = match trouble(&error) {
+                Trouble::Conflict => {
+                    conflicts += 1;
+                    (conflicts < CONFLICTS).then(|| pause_after(conflicts, rand::random()))
+                }
+                Trouble::Away | Trouble::ReadOnly => {
+                    distrust();
+                    let pause = pause_after(attempts + 4, rand::random());
+                    (began.elapsed() + pause < self.patience).then_some(pause)
+                }
+                Trouble::Lasting => None,
+            };
+            let Some(pause) = pause else { return Err(gave_up(error, attempts, began.elapsed())) };
+            note(&error, attempts);
+            sleep(pause).await;
+        }
+    }
+}
+
+fn note(error: &Error, attempt: u32) {
+    if trouble(error) == Trouble::Conflict {
+        tracing::debug!(%error, attempt, "transaction repeated");
+    } else {
+        tracing::warn!(%error, attempt, "store is away, trying again");
+    }
+}
+
+/// Any time below a bound that doubles with each failure.
+fn pause_after(failures: u32, random: f64) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    doubled.min(LONGEST_PAUSE).mul_f64(random)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use collector_core::error::ErrorKind;
+
+    use super::*;
+
+    fn limits() -> Limits {
+        let place = Place::Server { host: "h".into(), database: "d".into() };
+        Limits { attempt: Duration::from_secs(2), patience: Duration::from_secs(30), place: Arc::new(place) }
+    }
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_have_full_jitter() {
+        assert_eq!(pause_after(1, 1.0), FIRST_PAUSE);
+        assert_eq!(pause_after(3, 1.0), 4 * FIRST_PAUSE);
+        assert_eq!(pause_after(200, 1.0), LONGEST_PAUSE);
+        assert_eq!(pause_after(200, 0.0), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_away_is_waited_for_and_not_for_ever() {
+        let (limits, tries, distrusted) = (limits(), Cell::new(0), Cell::new(0));
+        let began = Instant::now();
+        let silent = || async {
+            tries.set(tries.get() + 1);
+            std::future::pending::<Result<()>>().await
+        };
+        let error = limits.repeat(silent, || distrusted.set(distrusted.get() + 1)).await.unwrap_err();
+        assert!(error.to_string().contains("does not answer"), "{error}");
+        assert!((Duration::from_secs(26)..=Duration::from_secs(33)).contains(&began.elapsed()));
+        assert!(tries.get() > 5 && tries.get() == distrusted.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_succeeds_late_says_so() {
+        let (limits, tries) = (limits(), Cell::new(0));
+        let second = || async {
+            tries.set(tries.get() + 1);
+            if tries.get() == 1 { std::future::pending().await } else { Ok(7) }
+        };
+        assert_eq!(limits.repeat(second, || ()).await.unwrap(), (7, false));
+        assert_eq!(limits.repeat(|| async { Ok(8) }, || ()).await.unwrap(), (8, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_wrong_is_told_at_once() {
+        let (limits, tries) = (limits(), Cell::new(0));
+        let wrong = || async {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(Error::new(ErrorKind::Storage, "wrong"))
+        };
+        limits.repeat(wrong, || ()).await.unwrap_err();
+        assert_eq!(tries.get(), 1);
+    }
+}

@@ -1,0 +1,7 @@
+mod check;
+mod conformance;
+mod engine;
+mod faults;
+mod rate;
+mod server;
+mod tls;
