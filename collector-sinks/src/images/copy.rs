@@ -112,7 +112,8 @@ impl ImagesSink {
         if lacking.is_empty() {
             return Ok(copied);
         }
-        let mut copies = stream::iter(lacking).map(|key| copy(from, target, key, cx)).buffer_unordered(AT_ONCE);
+        let mut copies =
+            stream::iter(lacking).map(|key| copy(from, target, key, cx)).buffer_unordered(AT_ONCE);
         while let Some(done) = copies.try_next().await? {
             match done {
                 Done::Copied => copied.copied += 1,

@@ -10,8 +10,8 @@ use collector_core::error::ErrorKind;
 use collector_core::id::Digest;
 use collector_core::sink::Facts;
 use collector_core::store::{
-    Budget, Claimed, Fate, Settled, FinishedCall, FinishedTask, LanePermit, NoLookup, Parked, RunSpec, Store, Verdict,
-    WorkerInfo,
+    Budget, Claimed, Fate, FinishedCall, FinishedTask, LanePermit, NoLookup, Parked, RunSpec, Settled, Store,
+    Verdict, WorkerInfo,
 };
 use collector_core::task::{Cost, Payload, Task};
 use collector_core::testkit::store::{Seen, TestDomain, handle};
@@ -122,7 +122,8 @@ pub(super) async fn register(store: &SqlStore<TestDomain>, now: Timestamp) {
 pub(super) async fn settle(store: &SqlStore<TestDomain>, count: usize) {
     let owed = store.take_pending("sink", &WORKER.into(), count, at(11)).await.unwrap();
     let fate = || Fate::Stored(Facts::new());
-    let settled = owed.iter().map(|change| Settled { key: change.key(), version: change.version(), fate: fate() });
+    let settled =
+        owed.iter().map(|change| Settled { key: change.key(), version: change.version(), fate: fate() });
     store.settle("sink", &WORKER.into(), settled.collect(), None, at(11)).await.unwrap();
 }
 
