@@ -8,7 +8,8 @@ mod digest;
 mod marks;
 mod steps;
 mod tables;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
 mod tests;
 
 use collector_core::clock::Timestamp;
