@@ -115,6 +115,7 @@ impl Transfer {
             let message = "source and target are the same store; name another one as the target";
             return Err(Error::new(ErrorKind::ConfigInvalid, message));
         }
+        #[cfg(feature = "sqlite")]
         require_file(from).await?;
         let (source, target) = (Database::open(from).await?, Database::open(to).await?);
         let transfer = Self { source, target, tables: tables::copied(), most: Most::AT_ONCE };
@@ -291,6 +292,7 @@ fn require_going(cx: &Context) -> Result<()> {
 }
 
 /// A file that is not there would be made.
+#[cfg(feature = "sqlite")]
 async fn require_file(config: &SqlConfig) -> Result<()> {
     if config.path.as_os_str().is_empty() || tokio::fs::try_exists(&config.path).await.unwrap_or(true) {
         return Ok(());

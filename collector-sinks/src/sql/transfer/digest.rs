@@ -125,7 +125,7 @@ mod tests {
             vec![text("1"), text("a"), Value::String(None)],
             vec![int(1), Value::Bytes(Some(b"a".to_vec())), Value::String(None)],
         ] {
-            assert_ne!(of(&[a.clone()]).hash, of(&[other]).hash);
+            assert_ne!(of(std::slice::from_ref(&a)).hash, of(&[other]).hash);
         }
         assert_ne!(of(&[vec![text("ab"), text("c")]]).hash, of(&[vec![text("a"), text("bc")]]).hash);
     }

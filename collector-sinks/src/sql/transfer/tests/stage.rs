@@ -169,7 +169,7 @@ pub(super) async fn populate(home: &Home, people: usize) {
     }
     let held = store.claim(&WORKER.into(), &[permit(1)], at(2)).await.unwrap();
     assert_eq!(held.tasks.len(), 1);
-    let list = (0..people).map(|i| person_ids(i)).collect::<Vec<_>>();
+    let list = (0..people).map(person_ids).collect::<Vec<_>>();
     store.put_list("some", &list, at(3)).await.unwrap();
     let budget = Budget {
         account: "src".into(),
