@@ -1,9 +1,5 @@
 //! Moving stores: what is copied, what stays, and every way to be interrupted.
 
-#[allow(clippy::duplicate_mod, reason = "the tests of other modules find their servers by it, too")]
-#[cfg(feature = "mysql")]
-#[path = "../../../tests/it/services.rs"]
-mod services;
 mod stage;
 
 use std::collections::BTreeSet;

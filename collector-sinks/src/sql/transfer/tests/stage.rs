@@ -58,7 +58,7 @@ impl Home {
     pub(super) fn server() -> Option<Self> {
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let url = super::services::find("COLLECTOR_TEST_MYSQL")?;
+        let url = crate::services::find("COLLECTOR_TEST_MYSQL")?;
         let (scheme, rest) = url.split_once("://").unwrap();
         let (user, place) = rest.rsplit_once('@').unwrap();
         let (user, password) = user.split_once(':').unwrap_or((user, ""));
