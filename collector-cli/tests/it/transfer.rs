@@ -41,7 +41,8 @@ fn pictures(folder: &Path) -> BTreeMap<String, u64> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(pictures(&path));
-        } else if path.extension().is_some_and(|ending| ending != "json") {
+        // A killed process leaves the file it was writing under a name of its own, `….jpg#1`.
+        } else if path.extension().is_some_and(|ending| ending == "jpg" || ending == "png") {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             found.insert(name, path.metadata().unwrap().len());
         }
