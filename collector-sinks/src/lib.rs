@@ -32,3 +32,8 @@ pub mod sheet;
 pub mod sql;
 #[cfg(feature = "tantivy")]
 pub mod tantivy;
+
+/// Where the servers are that unit tests talk to.
+#[cfg(all(test, any(feature = "mysql", feature = "s3")))]
+#[path = "../tests/it/services.rs"]
+mod services;

@@ -12,6 +12,7 @@ mod run;
 mod search;
 mod setup;
 mod simulate;
+mod transfer;
 mod try_source;
 mod upkeep;
 mod usage;

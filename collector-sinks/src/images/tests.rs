@@ -9,9 +9,6 @@ mod files;
 mod place;
 #[cfg(feature = "s3")]
 mod refusals;
-#[cfg(feature = "s3")]
-#[path = "../../tests/it/services.rs"]
-mod services;
 mod ssrf;
 mod stage;
 #[cfg(feature = "s3")]

@@ -8,7 +8,8 @@ mod digest;
 mod marks;
 mod steps;
 mod tables;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
 mod tests;
 
 use collector_core::clock::Timestamp;
@@ -31,7 +32,7 @@ use super::database::Database;
 /// What belongs to a machine stays behind: workers, their claims (a claimed task is open at the target), and what the
 /// sinks have. At the target each sink registers anew and is owed everything, unless it is [adopted](Self::adopt).
 ///
-/// Neither store can be used by others meanwhile. The source is changed in nothing that its users see.
+/// Nobody may work in either store meanwhile. The source is changed in nothing that its users see.
 #[derive(Debug)]
 pub struct Transfer {
     source: Database,
@@ -107,20 +108,24 @@ impl Transfer {
     ///
     /// # Errors
     /// `ConfigInvalid` when there is no source, when both are the same store, when the target holds something else than an
-    /// unfinished transfer of this source, and when a worker is alive in either. `Storage` when another process
+    /// transfer of this source, and when a worker is alive in either before every row is there. `Storage` when another process
     /// writes to one of the files, or a database refuses.
     pub async fn open(from: &SqlConfig, to: &SqlConfig, now: Timestamp) -> Result<Self> {
         if from == to {
             let message = "source and target are the same store; name another one as the target";
             return Err(Error::new(ErrorKind::ConfigInvalid, message));
         }
+        #[cfg(feature = "sqlite")]
         require_file(from).await?;
         let (source, target) = (Database::open(from).await?, Database::open(to).await?);
         let transfer = Self { source, target, tables: tables::copied(), most: Most::AT_ONCE };
-        transfer.refuse_workers(now).await?;
-        let source = transfer.identity(now).await?;
-        transfer.stage(source).await?;
-        Ok(transfer)
+        refuse_workers(&transfer.source, now).await?;
+        let stage = transfer.stage(transfer.identity(now).await?).await;
+        // Once every row is there, the target may be worked in.
+        if !matches!(stage, Ok(Stage::Filled(_))) {
+            refuse_workers(&transfer.target, now).await?;
+        }
+        stage.map(|_| transfer)
     }
 
     /// Copies what the target lacks, then compares every table: row by row, on both sides. A table that differs is in
@@ -141,7 +146,8 @@ impl Transfer {
             copied.push(self.copy(table, cx, watch).await?);
         }
         let moved = self.compare(&copied, cx, watch).await?;
-        self.refuse_workers(cx.now()).await?;
+        refuse_workers(&self.source, cx.now()).await?;
+        refuse_workers(&self.target, cx.now()).await?;
         if moved.is_whole() {
             let contents: Vec<_> = moved.tables.iter().map(|table| table.source).collect();
             let fingerprint = digest::fingerprint(&self.tables, &contents);
@@ -248,16 +254,6 @@ impl Transfer {
         database.call(look).await
     }
 
-    async fn refuse_workers(&self, now: Timestamp) -> Result<()> {
-        for database in [&self.source, &self.target] {
-            let look = || -> BoxFuture<'_, _> {
-                Box::pin(async move { marks::refuse_workers(&database.read().await?, now).await })
-            };
-            database.call(look).await?;
-        }
-        Ok(())
-    }
-
     /// Notes something at the target.
     async fn mark<F>(&self, note: F) -> Result<()>
     where
@@ -275,6 +271,13 @@ impl Transfer {
     }
 }
 
+async fn refuse_workers(database: &Database, now: Timestamp) -> Result<()> {
+    let look = || -> BoxFuture<'_, _> {
+        Box::pin(async move { marks::refuse_workers(&database.read().await?, now).await })
+    };
+    database.call(look).await
+}
+
 fn worked_in() -> Error {
     let message = "the source was worked in since its rows began to be moved; empty the target (another file, database \
                    or `table_prefix`) and begin anew";
@@ -289,6 +292,7 @@ fn require_going(cx: &Context) -> Result<()> {
 }
 
 /// A file that is not there would be made.
+#[cfg(feature = "sqlite")]
 async fn require_file(config: &SqlConfig) -> Result<()> {
     if config.path.as_os_str().is_empty() || tokio::fs::try_exists(&config.path).await.unwrap_or(true) {
         return Ok(());

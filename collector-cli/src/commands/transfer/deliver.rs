@@ -18,7 +18,7 @@ use crate::report::Delivered;
 /// How often what is pending is counted.
 const PACE: Duration = Duration::from_millis(500);
 
-/// How long sinks may take nothing before they are given up for now.
+/// How long sinks may take nothing before they are given up for now; what a killed worker holds comes free later.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Works until every sink of the configuration has everybody, or none of them takes anything any more. No vendor is
@@ -43,7 +43,7 @@ pub(super) async fn everything(
         }
         Err(error) => return Err(error),
     };
-    let waited = wait(&handle, stop, say).await;
+    let waited = wait(&handle, PATIENCE + config.run.worker_ttl, stop, say).await;
     let shut = handle.shutdown().await;
     waited?;
     shut?;
@@ -52,6 +52,7 @@ pub(super) async fn everything(
 
 async fn wait(
     handle: &Handle<Creators>,
+    patience: Duration,
     stop: &CancellationToken,
     say: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<()> {
@@ -64,7 +65,7 @@ async fn wait(
         }
         if pending < least {
             (least, since) = (pending, Instant::now());
-        } else if since.elapsed() > PATIENCE {
+        } else if since.elapsed() > patience {
             return Ok(());
         }
         tokio::select! {

@@ -8,9 +8,10 @@ use collector_core::error::ErrorKind;
 use collector_core::sink::Sink;
 
 use super::place::Place;
-use super::{files, place, services};
+use super::{files, place};
 use crate::images::s3::{BucketAccess, BucketConfig};
 use crate::images::{ImagesConfig, ImagesSink};
+use crate::services;
 
 #[path = "conformance.rs"]
 mod conformance;

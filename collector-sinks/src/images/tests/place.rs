@@ -12,10 +12,10 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
 
 #[cfg(feature = "s3")]
-use super::services;
-#[cfg(feature = "s3")]
 use crate::images::s3::{self, BucketAccess, BucketConfig};
 use crate::images::{ImagesConfig, ImagesSink};
+#[cfg(feature = "s3")]
+use crate::services;
 
 /// A place of a test's own.
 pub(super) struct Place {

@@ -31,6 +31,13 @@ pub(super) async fn last(database: &Database, table: &Table) -> Result<Option<Ve
     database.call(last).await
 }
 
+/// How many rows of a table are copied, as the database counts them.
+pub(super) async fn count(database: &Database, table: &Table) -> Result<u64> {
+    let count =
+        || -> BoxFuture<'_, _> { Box::pin(async move { table.count(&database.read().await?).await }) };
+    database.call_long(count).await
+}
+
 /// Writes the rows behind a key. Where the target stands is read in the same transaction, so an attempt that may have
 /// been committed is not made twice, and somebody else's rows are noticed.
 pub(super) async fn write(

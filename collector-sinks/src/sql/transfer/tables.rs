@@ -193,6 +193,13 @@ impl Table {
         kinds.map(|(at, kind)| kind.value(&row, at)).collect::<Result<_>>().map(Some)
     }
 
+    /// How many rows are copied.
+    pub(super) async fn count(&self, tx: &Session) -> Result<u64> {
+        let (from, _) = self.clause(None);
+        let row = tx.one(&format!("SELECT COUNT(*) {from}"), vec![]).await?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
     /// The next rows behind a key, in its order: at most so many, and about so many bytes; one at least, if there is one.
     pub(super) async fn read(
         &self,

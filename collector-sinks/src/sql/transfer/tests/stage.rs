@@ -58,7 +58,7 @@ impl Home {
     pub(super) fn server() -> Option<Self> {
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let url = super::services::find("COLLECTOR_TEST_MYSQL")?;
+        let url = crate::services::find("COLLECTOR_TEST_MYSQL")?;
         let (scheme, rest) = url.split_once("://").unwrap();
         let (user, place) = rest.rsplit_once('@').unwrap();
         let (user, password) = user.split_once(':').unwrap_or((user, ""));
@@ -169,7 +169,7 @@ pub(super) async fn populate(home: &Home, people: usize) {
     }
     let held = store.claim(&WORKER.into(), &[permit(1)], at(2)).await.unwrap();
     assert_eq!(held.tasks.len(), 1);
-    let list = (0..people).map(|i| person_ids(i)).collect::<Vec<_>>();
+    let list = (0..people).map(person_ids).collect::<Vec<_>>();
     store.put_list("some", &list, at(3)).await.unwrap();
     let budget = Budget {
         account: "src".into(),
@@ -193,8 +193,11 @@ fn person_ids(number: usize) -> collector_core::id::Ids {
     collector_core::id::Ids { strong: vec![], weak: vec![handle(&format!("h{number}"))] }
 }
 
-/// A worker goes on in a moved store: its sink is owed everybody, open tasks can be claimed, and new keys are new.
+/// A worker goes on in a moved store: everybody is recognised, its sink is owed everybody, open tasks can be claimed, and new keys are new.
 pub(super) async fn continues(store: &SqlStore<TestDomain>, people: u64) {
+    let handles: Vec<_> = (0..people).map(|number| handle(&format!("h{number}"))).collect();
+    let owners = store.owners(&handles).await.unwrap();
+    assert!(owners.iter().all(Option::is_some), "somebody known would be taken for somebody new: {owners:?}");
     register(store, at(200)).await;
     let owed = store.take_pending("sink", &WORKER.into(), 10_000, at(200)).await.unwrap();
     assert_eq!(owed.len() as u64, people);
