@@ -40,7 +40,7 @@
 //! | makes an index, and replaces one of another format | `read`, `index`, `manage` | those of who writes and `manage`, `create_index` |
 //!
 //! Who also has `monitor` on the cluster (`cluster:monitor/main`) is told by a check when the server is too old; for others
-//! that step is left out. The rights on Elasticsearch are tested; those on OpenSearch are read from its documentation.
+//! that step is left out. The rights on Elasticsearch are tested; those on OpenSearch are not (the tests' node has no users).
 //!
 //! # Errors
 //! `ConfigInvalid` for a configuration that cannot work, for a name that is taken, and for asking where there is no
