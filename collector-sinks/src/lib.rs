@@ -26,6 +26,8 @@ pub mod images;
 pub mod jsonl;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(any(feature = "elasticsearch", feature = "mysql"))]
+mod secret;
 #[cfg(feature = "sheet")]
 pub mod sheet;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]

@@ -70,8 +70,7 @@ fn bucket(node: &Node<'_>, url: &str, table: &Table) -> Option<ImagesPlace> {
     config.virtual_hosted = table.virtual_hosted;
     config.conditional = table.conditional.unwrap_or(config.conditional);
     if let Some(file) = &table.ca_file {
-        let pem = server::read_file(node, "ca_file", file)?;
-        config.ca = Some(String::from_utf8_lossy(&pem).into_owned()).filter(|pem| !pem.is_empty());
+        config.ca = server::read_pem(node, "ca_file", file)?;
     }
     let key = match (&table.access_key, &table.secret_key) {
         (Some(id), Some(secret)) => Some((id.clone(), secret.clone())),

@@ -64,8 +64,7 @@ fn cluster(node: &Node<'_>, url: &str, table: &Table) -> Option<SearchPlace> {
     config.password = table.password.as_ref().map(|secret| secret.expose().into());
     config.api_key = table.api_key.as_ref().map(|secret| secret.expose().into());
     if let Some(file) = &table.ca_file {
-        let pem = server::read_file(node, "ca_file", file)?;
-        config.ca_pem = Some(String::from_utf8_lossy(&pem).into_owned()).filter(|pem| !pem.is_empty());
+        config.ca_pem = server::read_pem(node, "ca_file", file)?;
     }
     config.timeout = table.timeout.unwrap_or(config.timeout);
     config.compress = table.compress;

@@ -38,3 +38,9 @@ pub(super) fn read_file(node: &Node<'_>, key: &str, file: &ConfigPath) -> Option
         .map_err(|error| node.fault_in(key, format!("cannot read {}: {error}", path.display())))
         .ok()
 }
+
+/// The same as text; `None` when there is nothing in it.
+pub(super) fn read_pem(node: &Node<'_>, key: &str, file: &ConfigPath) -> Option<Option<String>> {
+    let pem = read_file(node, key, file)?;
+    Some(Some(String::from_utf8_lossy(&pem).into_owned()).filter(|pem| !pem.is_empty()))
+}

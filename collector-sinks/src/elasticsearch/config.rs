@@ -6,7 +6,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
-use super::secret::Secret;
+use crate::secret::Secret;
 
 /// Where the server is, who we are there, and how the index is made.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

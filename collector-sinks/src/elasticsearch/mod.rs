@@ -79,10 +79,10 @@ mod mapping;
 mod nodes;
 mod query;
 mod search;
-mod secret;
 mod sink;
 
 pub use config::ElasticsearchConfig;
 pub use search::ElasticsearchSearch;
-pub use secret::Secret;
 pub use sink::ElasticsearchSink;
+
+pub use crate::secret::Secret;

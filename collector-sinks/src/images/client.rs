@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use collector_core::error::{Error, ErrorKind, Result};
 use futures_util::future::BoxFuture;
-use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
@@ -70,21 +70,27 @@ impl fmt::Debug for PublicOnly {
 /// # Errors
 /// `ConfigInvalid` when this machine cannot do TLS.
 pub(super) fn build(config: &ImagesConfig, lookup: Arc<dyn Lookup>) -> Result<Client> {
-    Client::builder()
-        .tls_backend_preconfigured(tls(Vec::new()).map_err(|cause| unusable(&cause))?)
+    plain(Vec::new())?
         .dns_resolver(PublicOnly(lookup))
-        .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.first_byte_timeout)
         .read_timeout(config.first_byte_timeout)
         .pool_max_idle_per_host(config.per_host.get())
+        .build()
+        .map_err(|cause| unusable(&cause))
+}
+
+/// What both clients do not do: follow, repeat, use a proxy, unpack.
+fn plain(roots: Vec<CertificateDer<'static>>) -> Result<ClientBuilder> {
+    let tls = tls(roots).map_err(|cause| unusable(&cause))?;
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
         .no_proxy()
         .no_gzip()
-        .no_brotli()
-        .build()
-        .map_err(|cause| unusable(&cause))
+        .no_brotli())
 }
 
 fn unusable(cause: &dyn fmt::Display) -> Error {
@@ -97,18 +103,9 @@ fn unusable(cause: &dyn fmt::Display) -> Error {
 /// `ConfigInvalid` when this machine cannot do TLS, or `ca` is no certificate.
 #[cfg(feature = "s3")]
 pub(super) fn for_bucket(config: &super::s3::BucketConfig) -> Result<Client> {
-    let roots = certificates(config.ca.as_deref().unwrap_or_default())?;
-    Client::builder()
-        .tls_backend_preconfigured(tls(roots).map_err(|cause| unusable(&cause))?)
-        .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
+    plain(certificates(config.ca.as_deref().unwrap_or_default())?)?
         .connect_timeout(config.connect_timeout)
         .timeout(config.timeout)
-        .redirect(Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .no_gzip()
-        .no_brotli()
         .build()
         .map_err(|cause| unusable(&cause))
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
-/// A password or key: no `Display`, no `Serialize`, and a `Debug` that says nothing, not even the length.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+/// A password or key: no `Display`, a `Debug` that says nothing, not even the length, and what is written instead of it
+/// says nothing either.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Secret(String);
 
 impl Secret {
@@ -30,5 +31,11 @@ impl From<&str> for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct("Secret", "[redacted]")
     }
 }
