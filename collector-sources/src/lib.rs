@@ -24,3 +24,5 @@ pub mod http;
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+#[cfg(feature = "ensembledata")]
+mod values;
