@@ -357,9 +357,8 @@ fn handle(text: &str) -> Option<String> {
     let part = match text.split_once("://") {
         Some((_, address)) => {
             let path = address.split(['?', '#']).next().unwrap_or_default();
-            let mut parts = path.split('/').skip(1).filter(|part| !part.is_empty()).peekable();
-            let at = parts.clone().find(|part| part.starts_with('@'));
-            at.or_else(|| parts.next_back())?
+            let parts = || path.split('/').skip(1).filter(|part| !part.is_empty());
+            parts().find(|part| part.starts_with('@')).or_else(|| parts().last())?
         }
         None => text,
     };
