@@ -11,6 +11,8 @@
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |
+//! | `tiktok` | `tiktok` | TikTok's own APIs: Research for approved researchers, TikTok One for partners |
+//! | `values` | `values` | conversions of single values, by name |
 //! | `full` | | all of them |
 //!
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
@@ -24,5 +26,7 @@ pub mod http;
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
-#[cfg(feature = "ensembledata")]
-mod values;
+#[cfg(feature = "tiktok")]
+pub mod tiktok;
+#[cfg(any(feature = "values", feature = "ensembledata", feature = "tiktok"))]
+pub mod values;
