@@ -10,7 +10,6 @@ use crate::values::{bio, ident};
 
 /// Longest texts kept, in characters; the platform's own limits are far below.
 const LONGEST_NAME: usize = 200;
-const LONGEST_BIO: usize = 5_000;
 
 /// Longest link to a picture kept, in bytes.
 const LONGEST_LINK: usize = 2_048;
@@ -38,18 +37,11 @@ pub(super) fn sighting(
 
 fn set_texts(seen: &mut CreatorSighting, user: &User<'_>, keep_email: bool, fields: &mut Fields<'_>) {
     if let Some(name) = fields.text("nickname", &user.nickname) {
-        let name = bio::mask(&clipped(name, LONGEST_NAME), keep_email);
-        seen.has_email = name.has_email.then_some(true);
-        seen.email = name.email.map(Into::into);
-        seen.name = Some(name.text.into());
+        bio::set_name(seen, name, keep_email);
     }
     // An empty biography is known to be empty; only a missing one is unknown.
     if let Some(about) = fields.take("signature", &user.signature) {
-        let about = bio::mask(&clipped(about, LONGEST_BIO), keep_email);
-        seen.has_email = (about.has_email || seen.has_email == Some(true)).then_some(true);
-        seen.email = about.email.map(Into::into).or(seen.email.take());
-        seen.links = bio::links(&about.text);
-        seen.bio = Some(about.text.into());
+        bio::set_bio(seen, about, keep_email);
     }
     seen.language = fields.text("language", &user.language).and_then(language);
     seen.country = fields.text("region", &user.region).and_then(country);
