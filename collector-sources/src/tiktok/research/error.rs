@@ -195,7 +195,7 @@ mod tests {
 
     /// One test per documented row, with the status it is documented with.
     macro_rules! rows {
-        ($($name:ident: $status:literal $code:literal $message:literal => $pattern:pat;)*) => {
+        ($($name:ident: $status:literal $code:literal $message:literal => $pattern:pat,)*) => {
             $(#[test]
             fn $name() {
                 let verdict = judge(Kind::Profile, $status, $code, $message);
@@ -221,33 +221,33 @@ mod tests {
 
     rows! {
         token_invalid: 401 "access_token_invalid" "The access token is invalid or not found in the request."
-            => (_, Some(ErrorKind::Unauthorized));
-        token_invalid_otherwise: 401 "invalid_token" "" => (_, Some(ErrorKind::Unauthorized));
+            => (_, Some(ErrorKind::Unauthorized)),
+        token_invalid_otherwise: 401 "invalid_token" "" => (_, Some(ErrorKind::Unauthorized)),
         scope_not_authorized: 401 "scope_not_authorized" "The user did not authorize the scope."
-            => (_, Some(ErrorKind::Unauthorized));
-        permission_denied: 403 "permission_denied" "" => (_, Some(ErrorKind::Unauthorized));
-        scope_missed: 400 "scope_permission_missed" "" => (_, Some(ErrorKind::Unauthorized));
-        refused: 400 "invalid_params" "end_date is bad" => (_, Some(ErrorKind::Rejected));
-        refused_otherwise: 400 "invalid_param" "" => (_, Some(ErrorKind::Rejected));
-        refused_request: 400 "invalid_request" "" => (_, Some(ErrorKind::Rejected));
-        upload: 400 "invalid_file_upload" "" => (_, Some(ErrorKind::Rejected));
-        burst: 429 "rate_limit_exceeded" "" => (_, Some(ErrorKind::RateLimited));
-        day: 429 "daily_quota_limit_exceeded" "" => (_, Some(ErrorKind::QuotaExhausted));
+            => (_, Some(ErrorKind::Unauthorized)),
+        permission_denied: 403 "permission_denied" "" => (_, Some(ErrorKind::Unauthorized)),
+        scope_missed: 400 "scope_permission_missed" "" => (_, Some(ErrorKind::Unauthorized)),
+        refused: 400 "invalid_params" "end_date is bad" => (_, Some(ErrorKind::Rejected)),
+        refused_otherwise: 400 "invalid_param" "" => (_, Some(ErrorKind::Rejected)),
+        refused_request: 400 "invalid_request" "" => (_, Some(ErrorKind::Rejected)),
+        upload: 400 "invalid_file_upload" "" => (_, Some(ErrorKind::Rejected)),
+        burst: 429 "rate_limit_exceeded" "" => (_, Some(ErrorKind::RateLimited)),
+        day: 429 "daily_quota_limit_exceeded" "" => (_, Some(ErrorKind::QuotaExhausted)),
         internal: 500 "internal_error" "Something went wrong. Please try again later."
-            => (_, Some(ErrorKind::Unavailable));
-        timeout: 504 "timeout" "" => (_, Some(ErrorKind::Unavailable));
-        search_id: 400 "invalid_params" "Search Id 7300 is invalid or expired" => (Verdict::Again, _);
-        count_or_cursor: 400 "invalid_params" "Invalid count or cursor" => (Verdict::Again, _);
+            => (_, Some(ErrorKind::Unavailable)),
+        timeout: 504 "timeout" "" => (_, Some(ErrorKind::Unavailable)),
+        search_id: 400 "invalid_params" "Search Id 7300 is invalid or expired" => (Verdict::Again, _),
+        count_or_cursor: 400 "invalid_params" "Invalid count or cursor" => (Verdict::Again, _),
         nobody: 400 "invalid_params" "`username: nobody7` is invalid: cannot find the user"
-            => (Verdict::Absent(Absence::NotFound), _);
+            => (Verdict::Absent(Absence::NotFound), _),
         withheld: 400 "invalid_params" "API cannot return this user's information"
-            => (Verdict::Absent(Absence::Restricted), _);
-        private: 400 "invalid_params" "This user's list is private" => (Verdict::Absent(Absence::Private), _);
+            => (Verdict::Absent(Absence::Restricted), _),
+        private: 400 "invalid_params" "This user's list is private" => (Verdict::Absent(Absence::Private), _),
         not_returned: 400 "invalid_params" "The information cannot be returned"
-            => (Verdict::Absent(Absence::Private), _);
+            => (Verdict::Absent(Absence::Private), _),
         generic: 400 "invalid_params" "Something is wrong. Please try again later."
-            => (_, Some(ErrorKind::Unavailable));
-        fields: 400 "invalid_params" "Fields is required, a,b" => (_, Some(ErrorKind::Rejected));
+            => (_, Some(ErrorKind::Unavailable)),
+        fields: 400 "invalid_params" "Fields is required, a,b" => (_, Some(ErrorKind::Rejected)),
     }
 
     #[test]

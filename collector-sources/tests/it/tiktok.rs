@@ -1,0 +1,5 @@
+//! TikTok's own APIs against the conformance suite, and what goes beyond it: tokens, windows, lost searches.
+
+mod one;
+mod research;
+mod token;
