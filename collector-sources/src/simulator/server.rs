@@ -32,6 +32,8 @@ use super::population::{Population, purpose};
 use super::query::Query;
 use super::random::hash;
 use super::stats::Stats;
+use super::tiktok::one::OneCall;
+use super::tiktok::{self, TikTokCall};
 use super::vendor::Vendor;
 use super::{control, truth};
 
@@ -132,6 +134,8 @@ impl Knobs {
 struct Desk {
     bucket: Bucket,
     ledger: Ledger,
+    /// Where lists of people have a quota of their own.
+    lists: Ledger,
 }
 
 /// One call as it came in.
@@ -197,7 +201,12 @@ impl Shared {
             return respond(answer, Delivery::Whole, None, in_flight);
         }
         if let Err(wait) = desk.bucket.take(knobs.limit) {
-            let answer = too_many(wait, knobs.config.retry_after);
+            let mut answer = too_many(wait, knobs.config.retry_after);
+            match vendor {
+                Vendor::TikTok => answer.body = tiktok::too_fast(false).into(),
+                Vendor::TikTokOne => (answer.status, answer.body) = (200, tiktok::too_fast(true).into()),
+                Vendor::EnsembleData | Vendor::List => {}
+            }
             self.stats.answered(endpoint, &answer, None);
             return respond(answer, Delivery::Whole, None, in_flight);
         }
@@ -241,6 +250,15 @@ impl Shared {
                 let (clock, ledger, images) = (&self.clock, &desk.ledger, &*self.images);
                 VendorCall { world, config, clock, ledger, query, links, images, number, fails }
                     .answer(call.path)
+            }
+            Vendor::TikTok => {
+                let (clock, ledger, lists) = (&self.clock, &desk.ledger, &desk.lists);
+                let (headers, body) = (call.headers, call.body);
+                TikTokCall { world, config, clock, ledger, lists, query, headers, body, links, number, fails }
+                    .answer(call.path)
+            }
+            Vendor::TikTokOne => {
+                OneCall { world, config, query, headers: call.headers, number, fails }.answer(call.path)
             }
         }
     }

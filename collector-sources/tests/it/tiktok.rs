@@ -2,4 +2,6 @@
 
 mod one;
 mod research;
+#[cfg(feature = "simulator")]
+mod simulated;
 mod token;
