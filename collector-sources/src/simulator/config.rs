@@ -146,7 +146,7 @@ pub struct SimulatorConfig {
     /// At most 365. Default 0.
     pub stale_days: u32,
 
-    /// TikTok's own APIs: their quotas and their moods.
+    /// TikTok's own APIs: their quotas and their moods. Default: the published quotas, and none of the moods.
     pub tiktok: TikTokKnobs,
     /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt as _;
@@ -141,7 +141,6 @@ struct Desk {
 /// One call as it came in.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
-    pub(super) method: &'a Method,
     /// The path below the vendor's prefix.
     pub(super) path: &'a str,
     pub(super) query: Query,
@@ -309,7 +308,6 @@ async fn serve_vendor(shared: &Shared, vendor: Vendor, request: Request) -> Resp
     };
     let prefix = vendor.name().len() + 1;
     let call = Call {
-        method: &parts.method,
         path: parts.uri.path().get(prefix..).unwrap_or_default(),
         query: Query::parse(raw),
         headers: &parts.headers,

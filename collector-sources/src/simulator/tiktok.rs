@@ -336,8 +336,8 @@ impl TikTokCall<'_> {
 
 /// An object whose members begin with another one from call to call.
 fn object(mut members: Vec<(&str, String)>, turn: u64) -> String {
-    let count = members.len().max(1) as u64;
-    members.rotate_left((turn % count) as usize % members.len().max(1));
+    let turn = (turn % members.len().max(1) as u64) as usize;
+    members.rotate_left(turn);
     let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", members.join(","))
 }

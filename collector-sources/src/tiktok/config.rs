@@ -249,7 +249,7 @@ mod tests {
     fn all_faults_are_told_at_once() {
         let message = refused(&TikTokConfig {
             name: "A b".into(),
-            base_url: Some("https://me:made-up@host.test/".into()),
+            base_url: Some("https://me:hunter2@host.test/".into()),
             client_secret: "made-up-secret\n".into(),
             in_flight: 0,
             per_second: Some(f64::NAN),
@@ -263,6 +263,7 @@ mod tests {
         {
             assert!(message.contains(&format!("`{option}`")), "{option} is missing in: {message}");
         }
+        assert!(!message.contains("hunter2"), "{message}");
     }
 
     #[test]

@@ -117,6 +117,11 @@ pub(super) fn verdict(
     Verdict::Failed(timed(error, payload))
 }
 
+/// Whether a code is about the access token.
+pub(super) fn is_of_token(code: &str) -> bool {
+    CODES.iter().any(|(known, meaning, _)| *known == code && *meaning == Meaning::Token)
+}
+
 /// The failure of an answer that is no JSON at all: a gateway's page, an empty body.
 pub(super) fn without_body(payload: &Payload, what: &'static str) -> Error {
     let kind = match payload.status {

@@ -107,7 +107,7 @@ impl Research {
         let request =
             request.secret_header(HeaderName::from_static("authorization"), "Bearer ", &bearer.token)?;
         let mut payload = self.http.exchange(cx, request).await?;
-        if payload.status == 401 {
+        if parse::refuses_token(&payload) {
             self.tokens.forget(&bearer.token).await;
         }
         let (kind, _) = Requests::kind_of(tasks)?;

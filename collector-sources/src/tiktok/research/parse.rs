@@ -13,6 +13,7 @@ use collector_core::fingerprint::{self, Volatile};
 use collector_core::id::Digest;
 use collector_core::task::{Absence, Outcome, Page, Payload, Task};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::super::day::Day;
@@ -132,6 +133,15 @@ impl Reader {
         };
         self.only(payload, outcome).map(Err)
     }
+}
+
+/// Whether an answer says that the access token is no good: others of its status are about something else.
+pub(super) fn refuses_token(payload: &Payload) -> bool {
+    let code = |envelope: Part<Envelope<'_, IgnoredAny>>| match envelope {
+        Part::Value(Envelope { error: Part::Value(fault), .. }) => error::is_of_token(text(&fault.code)),
+        _ => true,
+    };
+    payload.status == 401 && serde_json::from_slice(body(payload)).map_or(true, code)
 }
 
 /// The day on which the answer's open span ended.
