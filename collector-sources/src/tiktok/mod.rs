@@ -71,9 +71,10 @@
 //!
 //! # Limits
 //!
-//! - What the Research API gave is to be refreshed within 30 days, and to be dropped when it is not given any more: let a
-//!   job of `list` run with `fresh_for` below `30d`, and erase who has become absent. Names, biographies and counters that
-//!   nobody has confirmed for 30 days or less give way to any younger value; see [`Field`](collector_core::creator::Field).
+//! - What the Research API gave is to be refreshed within 30 days, and to be dropped when it is not given any more. A job
+//!   over a `list` with `fresh_for` below `30d` refreshes; values that nobody has confirmed for their field's maximum age,
+//!   at most 30 days for what changes, give way to any younger one (see [`Field`](collector_core::creator::Field)). Nothing
+//!   is dropped by itself: who is not given any more is recorded as absent, and is to be deleted where it is kept.
 //! - Posts appear after up to two days, and their counters can be ten days old; profiles are as of the call.
 //! - Whether the last day of a span counts is not documented: a day more is asked for, and posts beside the span are left
 //!   out. Posts of the present day may be missing.
