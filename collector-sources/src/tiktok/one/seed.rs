@@ -46,7 +46,9 @@ pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
         return Err(invalid("TikTok One searches one country at a time: name `regions`"));
     }
     let mut tasks = Vec::new();
-    for text in query.handles.iter().map(|text| Ok(text.as_str())).chain(query.ids.iter().map(handle_of)) {
+    for text in
+        query.handles.iter().map(|text| Ok(text.as_str())).chain(query.ids.iter().map(|text| handle_of(text)))
+    {
         let text = text?;
         let handle = required(ident::handle(text), "handle", text)?;
         tasks.push(creator(source, &handle));
@@ -98,7 +100,7 @@ pub(super) fn creator(source: &Name, handle: &str) -> Task {
         .about(Id::new(id_kind::TIKTOK_HANDLE, handle), aspect::PROFILE)
 }
 
-fn handle_of(text: &String) -> Result<&str> {
+fn handle_of(text: &str) -> Result<&str> {
     let value = text.trim().strip_prefix(id_kind::TIKTOK_HANDLE).and_then(|rest| rest.strip_prefix(':'));
     value.ok_or_else(|| {
         invalid("TikTok One finds people by handle only: give `tiktok:handle:…`").with("id", quoted(text))
