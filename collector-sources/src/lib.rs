@@ -22,11 +22,13 @@ pub mod duration;
 pub mod ensembledata;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "echotik", feature = "ensembledata"))]
+mod mobile;
 #[cfg(feature = "sheet")]
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 #[cfg(feature = "tiktok")]
 pub mod tiktok;
-#[cfg(any(feature = "values", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "values", feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub mod values;
