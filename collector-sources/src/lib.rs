@@ -7,6 +7,7 @@
 //!
 //! | feature | module | what |
 //! | --- | --- | --- |
+//! | `echotik` | `echotik` | EchoTik: its database of creators with what they sell, and the platform in real time |
 //! | `ensembledata` | `ensembledata` | EnsembleData's TikTok API: profiles, searches, posts, followers, comments |
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
@@ -18,6 +19,8 @@
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
 
 pub mod duration;
+#[cfg(feature = "echotik")]
+pub mod echotik;
 #[cfg(feature = "ensembledata")]
 pub mod ensembledata;
 #[cfg(feature = "http")]
