@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::echotik::EchoTikKnobs;
 use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
 use super::vendor::Vendor;
@@ -145,6 +146,9 @@ pub struct SimulatorConfig {
     /// At most 365. Default 0.
     pub stale_days: u32,
 
+    /// EchoTik: its account, its moods, and the forms its answers come in. Default: an account without limit, and the
+    /// usual forms.
+    pub echotik: EchoTikKnobs,
     /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,
 }
@@ -199,6 +203,7 @@ impl Default for SimulatorConfig {
             unknown_share: 0.0,
             no_id_share: 0.0,
             stale_days: 0,
+            echotik: EchoTikKnobs::default(),
             pictures: PictureKnobs::default(),
         }
     }
@@ -358,7 +363,9 @@ impl SimulatorConfig {
     pub fn validate(&self) -> Result<(), SimulatorError> {
         self.validate_population()?;
         self.validate_token()?;
-        for (knob, share) in self.shares().into_iter().chain(self.pictures.shares()) {
+        for (knob, share) in
+            self.shares().into_iter().chain(self.echotik.shares()).chain(self.pictures.shares())
+        {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };
             check(knob, share, (0.0..=most).contains(&share), || {
