@@ -1,5 +1,6 @@
 //! The types of source that come with this workspace.
 
+mod echotik;
 mod tiktok;
 
 use std::fmt;
@@ -17,7 +18,10 @@ use crate::registry::{Built, Registry, SourceFactory};
 
 /// All of them.
 pub(crate) fn builtin() -> Registry {
-    Registry::new().with::<EnsembleDataFactory>("ensembledata").with::<tiktok::TikTokFactory>("tiktok")
+    Registry::new()
+        .with::<EnsembleDataFactory>("ensembledata")
+        .with::<echotik::Factory>("echotik")
+        .with::<tiktok::TikTokFactory>("tiktok")
 }
 
 /// A credential of a source: `{ env = "NAME" }` or `{ file = "PATH" }` in the configuration.

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::echotik::EchoTikKnobs;
 use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
 use super::tiktok::TikTokKnobs;
@@ -148,6 +149,9 @@ pub struct SimulatorConfig {
 
     /// TikTok's own APIs: their quotas and their moods. Default: the published quotas, and none of the moods.
     pub tiktok: TikTokKnobs,
+    /// EchoTik: its account, its moods, and the forms its answers come in. Default: an account without limit, and the
+    /// usual forms.
+    pub echotik: EchoTikKnobs,
     /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,
 }
@@ -203,6 +207,7 @@ impl Default for SimulatorConfig {
             no_id_share: 0.0,
             stale_days: 0,
             tiktok: TikTokKnobs::default(),
+            echotik: EchoTikKnobs::default(),
             pictures: PictureKnobs::default(),
         }
     }
@@ -363,7 +368,11 @@ impl SimulatorConfig {
         self.validate_population()?;
         self.validate_token()?;
         for (knob, share) in
-            self.shares().into_iter().chain(self.tiktok.shares()).chain(self.pictures.shares())
+            self.shares()
+                .into_iter()
+                .chain(self.tiktok.shares())
+                .chain(self.echotik.shares())
+                .chain(self.pictures.shares())
         {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };

@@ -22,6 +22,7 @@ use super::answer::{Answer, Endpoint};
 use super::bucket::{Bucket, Limit, whole_seconds};
 use super::clock::{Clock, FARTHEST_SECONDS, Ledger};
 use super::config::{RetryAfter, SimulatorConfig, SimulatorError};
+use super::echotik::EchoTikCall;
 use super::effects::{Effects, World};
 use super::ensembledata::VendorCall;
 use super::faults::{self, Delivery, Fault};
@@ -245,6 +246,11 @@ impl Shared {
         match vendor {
             Vendor::List => ListCall { world, config, query, links, now, epoch: knobs.epoch, fails }
                 .answer(call.path, &self.pages),
+            Vendor::EchoTik => {
+                let (clock, ledger, headers) = (&self.clock, &desk.ledger, call.headers);
+                EchoTikCall { world, config, clock, ledger, query, headers, links, number, fails }
+                    .answer(call.path)
+            }
             Vendor::EnsembleData => {
                 let (clock, ledger, images) = (&self.clock, &desk.ledger, &*self.images);
                 VendorCall { world, config, clock, ledger, query, links, images, number, fails }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{ensembledata, list, tiktok};
+use super::{echotik, ensembledata, list, tiktok};
 
 /// A vendor of the simulator; its name is the first part of its paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,11 +18,13 @@ pub enum Vendor {
     TikTok,
     /// TikTok One.
     TikTokOne,
+    /// EchoTik: a database of creators with what they sell.
+    EchoTik,
 }
 
 impl Vendor {
     /// Every vendor.
-    pub const ALL: [Self; 4] = [Self::EnsembleData, Self::List, Self::TikTok, Self::TikTokOne];
+    pub const ALL: [Self; 5] = [Self::EnsembleData, Self::List, Self::TikTok, Self::TikTokOne, Self::EchoTik];
 
     /// Its name, which is also the first part of its paths.
     pub const fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Vendor {
             Self::List => "list",
             Self::TikTok => "tiktok",
             Self::TikTokOne => "tiktokone",
+            Self::EchoTik => "echotik",
         }
     }
 
@@ -41,6 +44,7 @@ impl Vendor {
             Self::List => vec![list::CREATORS],
             Self::TikTok => tiktok::PATHS.to_vec(),
             Self::TikTokOne => tiktok::one::PATHS.to_vec(),
+            Self::EchoTik => echotik::PATHS.to_vec(),
         }
     }
 
@@ -52,7 +56,7 @@ impl Vendor {
     /// Whether it takes calls of this method at all.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::EnsembleData | Self::List | Self::TikTokOne => method == Method::GET,
+            Self::EnsembleData | Self::List | Self::TikTokOne | Self::EchoTik => method == Method::GET,
             Self::TikTok => method == Method::POST,
         }
     }

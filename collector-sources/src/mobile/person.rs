@@ -3,8 +3,9 @@
 use collector_core::creator::CreatorSighting;
 use serde_json::Value;
 
-use super::super::wire::{Part, Stats, Text, User};
-use super::Fields;
+use super::{Stats, User};
+use crate::values::answer::Fields;
+use crate::values::lenient::{Part, Text};
 use crate::values::text::{clipped, country, language, moment};
 use crate::values::{bio, ident};
 
@@ -15,7 +16,7 @@ const LONGEST_NAME: usize = 200;
 const LONGEST_LINK: usize = 2_048;
 
 /// What a user object says, as the side `aspect` of a creator.
-pub(super) fn sighting(
+pub(crate) fn sighting(
     user: &User<'_>,
     stats: Option<&Stats>,
     aspect: &'static str,
@@ -163,7 +164,7 @@ fn channel(base: &str, name: &str) -> Option<Box<str>> {
 }
 
 /// Whether an answer shows a profile at all: somebody, or anything about somebody.
-pub(super) fn says_anything(seen: &CreatorSighting) -> bool {
+pub(crate) fn says_anything(seen: &CreatorSighting) -> bool {
     seen.uid.is_some()
         || seen.sec_uid.is_some()
         || seen.handle.is_some()
@@ -172,7 +173,7 @@ pub(super) fn says_anything(seen: &CreatorSighting) -> bool {
 }
 
 /// Whether the user object has any counter, be it zero.
-pub(super) fn has_counters(user: &User<'_>, stats: &Part<Stats>) -> bool {
+pub(crate) fn has_counters(user: &User<'_>, stats: &Part<Stats>) -> bool {
     let own = [&user.follower_count, &user.following_count, &user.total_favorited, &user.aweme_count];
     let beside = match stats {
         Part::Value(stats) => !stats.follower_count.is_missing() || !stats.heart_count.is_missing(),
