@@ -12,9 +12,9 @@ mod effects;
 #[cfg(feature = "ensembledata")]
 mod ensembledata;
 #[cfg(feature = "http")]
-mod http;
+mod hostile;
 #[cfg(feature = "http")]
-mod scripted;
+mod http;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated;
 #[cfg(all(feature = "echotik", feature = "ensembledata", feature = "simulator"))]
