@@ -367,12 +367,12 @@ impl SimulatorConfig {
     pub fn validate(&self) -> Result<(), SimulatorError> {
         self.validate_population()?;
         self.validate_token()?;
-        for (knob, share) in
-            self.shares()
-                .into_iter()
-                .chain(self.tiktok.shares())
-                .chain(self.echotik.shares())
-                .chain(self.pictures.shares())
+        for (knob, share) in self
+            .shares()
+            .into_iter()
+            .chain(self.tiktok.shares())
+            .chain(self.echotik.shares())
+            .chain(self.pictures.shares())
         {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };

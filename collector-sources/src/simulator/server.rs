@@ -205,7 +205,7 @@ impl Shared {
             match vendor {
                 Vendor::TikTok => answer.body = tiktok::too_fast(false).into(),
                 Vendor::TikTokOne => (answer.status, answer.body) = (200, tiktok::too_fast(true).into()),
-                Vendor::EnsembleData | Vendor::List => {}
+                Vendor::EnsembleData | Vendor::List | Vendor::EchoTik => {}
             }
             self.stats.answered(endpoint, &answer, None);
             return respond(answer, Delivery::Whole, None, in_flight);
