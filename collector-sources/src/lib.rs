@@ -12,6 +12,7 @@
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |
 //! | `values` | `values` | conversions of single values, by name |
+//! | `web` | `web` | creators' pages: TikTok profiles, and any site that is described in a file |
 //! | `full` | | all of them |
 //!
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
@@ -25,5 +26,7 @@ pub mod http;
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
-#[cfg(feature = "values")]
+#[cfg(any(feature = "values", feature = "ensembledata", feature = "tiktok"))]
 pub mod values;
+#[cfg(feature = "web")]
+pub mod web;

@@ -11,9 +11,8 @@ use serde_json::value::RawValue;
 
 use super::wire::{Fault, Text};
 use crate::http::{Secret, status_kind, waiting};
-
-/// Longest part of the vendor's message that is shown.
-const LONGEST_MESSAGE: usize = 200;
+use crate::values::answer::next_midnight;
+use crate::values::text::shortened;
 
 /// What a status says about the tasks of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,10 +178,6 @@ fn timed(error: Error, complaint: &Complaint<'_>, payload: &Payload) -> Error {
     }
 }
 
-fn next_midnight(at: Timestamp) -> Timestamp {
-    Timestamp::from_secs((i64::from(at.day()) + 1) * 86_400)
-}
-
 /// The status that counts: a listed one in the body, else one told by the vendor's sentence, else the answer's own.
 fn effective_status(complaint: &Complaint<'_>, detail: &Detail) -> u16 {
     let code = complaint.code.and_then(|code| u16::try_from(code).ok()).filter(|code| row(*code).is_some());
@@ -231,15 +226,6 @@ impl Detail {
         }
         detail
     }
-}
-
-/// A message from outside, short enough for one line and without control characters.
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Everything is optional, unknown keys are skipped, and a single value of the wrong type costs that value only:
 //! see [`Lenient`]. Keys are declared once per spelling instead of as aliases, because answers may hold both.
 
-mod lenient;
 mod listing;
 mod live;
 mod post;
@@ -13,7 +12,7 @@ mod user;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-pub(super) use lenient::{Count, Lenient, Part, Text};
+pub(super) use crate::values::lenient::{Count, Lenient, Part, Text};
 pub(super) use listing::{Listing, MOST_ROWS};
 pub(super) use live::{LiveData, LiveRow};
 pub(super) use post::{Post, PostId, Statistics};

@@ -6,10 +6,11 @@ use collector_core::creator::{PostSeen, aspect};
 use collector_core::task::Malformed;
 use serde_json::value::RawValue;
 
-use super::super::ident;
 use super::super::wire::{Part, Post, PostId, Remapped, Statistics, Stats, Text};
+use super::Fields;
 use super::row::{Row, RowReader, decode};
-use super::{Fields, person};
+use crate::values::ident;
+use crate::values::text::{clipped, moment};
 
 /// Hashtags kept of one post, and the longest kept, in characters.
 const MOST_HASHTAGS: usize = 50;
@@ -50,7 +51,7 @@ fn figures(id: Box<str>, post: Post<'_>, fields: &mut Fields<'_>) -> PostSeen {
     let caption = fields.text("desc", &post.desc).unwrap_or_default();
     PostSeen {
         id,
-        created_at: fields.copy("create_time", &post.create_time).and_then(person::moment),
+        created_at: fields.copy("create_time", &post.create_time).and_then(moment),
         views: fields.copy("statistics.play_count", &statistics.play_count),
         likes: fields.copy("statistics.digg_count", &statistics.digg_count),
         comments: fields.copy("statistics.comment_count", &statistics.comment_count),
@@ -96,8 +97,7 @@ fn hashtags(in_caption: Vec<Cow<'_, str>>, of_post: Vec<Cow<'_, str>>, caption: 
     };
     let mut hashtags: Vec<Box<str>> = Vec::with_capacity(names.len());
     for name in names {
-        let name =
-            person::clipped(name.trim_start_matches('#'), LONGEST_HASHTAG).to_lowercase().into_boxed_str();
+        let name = clipped(name.trim_start_matches('#'), LONGEST_HASHTAG).to_lowercase().into_boxed_str();
         if !name.is_empty() && hashtags.len() < MOST_HASHTAGS && !hashtags.contains(&name) {
             hashtags.push(name);
         }

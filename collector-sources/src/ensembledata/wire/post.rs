@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::lenient::{self, Count, Flag, Lenient, Part, Text};
 use super::user::User;
+use crate::values::lenient::{self, Count, Flag, Lenient, Part, Text};
 
 /// Hashtags kept of one post.
 const MOST_HASHTAGS: usize = 50;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 
 use super::Slot;
-use super::lenient::{self, Count, Flag, Lenient, Part, Text};
+use crate::values::lenient::{self, Count, Flag, Lenient, Part, Text};
 
 /// The data of a profile answer. When `user` is missing, the data may be the user itself.
 #[derive(Debug, Default, Deserialize)]

@@ -13,16 +13,16 @@ const MASK: &str = "[e-mail]";
 
 /// A text without its e-mail addresses, unless they are to be kept.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Masked {
-    pub(super) text: String,
+pub(crate) struct Masked {
+    pub(crate) text: String,
     /// Whether there is an address.
-    pub(super) has_email: bool,
+    pub(crate) has_email: bool,
     /// The first address, when they are to be kept.
-    pub(super) email: Option<String>,
+    pub(crate) email: Option<String>,
 }
 
 /// Finds e-mail addresses, and masks them unless `keep` is set.
-pub(super) fn mask(text: &str, keep: bool) -> Masked {
+pub(crate) fn mask(text: &str, keep: bool) -> Masked {
     let mut masked = Masked { text: String::with_capacity(text.len()), has_email: false, email: None };
     let mut rest = text;
     while let Some((before, address, after)) = next_address(rest) {
@@ -75,7 +75,7 @@ fn is_domain(name: &str) -> bool {
 }
 
 /// The links in a text, complete with scheme: those that have one, `www.` names, and names with a path.
-pub(super) fn links(text: &str) -> Vec<Box<str>> {
+pub(crate) fn links(text: &str) -> Vec<Box<str>> {
     let mut links: Vec<Box<str>> = Vec::new();
     for word in text.split(|c: char| c.is_whitespace() || !c.is_ascii() || ",;()<>[]{}\"'|".contains(c)) {
         let Some(link) = link(word.trim_end_matches(['.', ',', ':', '!', '?'])) else { continue };
