@@ -33,6 +33,7 @@ use super::query::Query;
 use super::random::hash;
 use super::stats::Stats;
 use super::vendor::Vendor;
+use super::web::{self, PageCall};
 use super::{control, truth};
 
 /// Longer queries are refused; a hundred post ids take two thousand bytes.
@@ -242,6 +243,7 @@ impl Shared {
                 VendorCall { world, config, clock, ledger, query, links, images, number, fails }
                     .answer(call.path)
             }
+            Vendor::Web => PageCall { world, config, query, links, fails }.answer(call.path),
         }
     }
 }
@@ -254,6 +256,7 @@ fn router(shared: Arc<Shared>) -> Router {
         router.route(&format!("/{}/{{*path}}", vendor.name()), any(handler))
     });
     vendors
+        .route("/robots.txt", get(robots))
         .route("/images/{*path}", get(image))
         .route("/stats", get(stats))
         .route("/stats/reset", post(reset_stats))
@@ -275,6 +278,15 @@ async fn image(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
         query: &Query::parse(uri.query().unwrap_or_default()),
     };
     shared.images.answer(call).await
+}
+
+/// Visitors look for it at the root, whatever part of the host they want to see.
+async fn robots(State(shared): State<Arc<Shared>>) -> Response {
+    let endpoint = Endpoint::of(Vendor::Web, "/robots.txt");
+    let in_flight = shared.stats.begin(endpoint);
+    let answer = web::robots(&shared.knobs().config);
+    shared.stats.answered(endpoint, &answer, None);
+    respond(answer, Delivery::Whole, None, in_flight)
 }
 
 async fn serve_vendor(shared: &Shared, vendor: Vendor, request: Request) -> Response {

@@ -323,11 +323,12 @@ mod tests {
 
     use super::*;
 
+    fn page(text: &str) -> Document {
+        Document::parse(text, None).unwrap()
+    }
+
     fn entity(block: &str) -> Option<Entity> {
-        Entity::of(&Document::parse(
-            &format!("<script type='Application/LD+JSON; charset=utf-8'>{block}</script>"),
-            None,
-        ))
+        Entity::of(&page(&format!("<script type='Application/LD+JSON; charset=utf-8'>{block}</script>")))
     }
 
     fn field(block: &str, field: Field) -> Value {
@@ -384,10 +385,9 @@ mod tests {
         ] {
             assert_eq!(field(block, Field::Name), json!("a\nb"), "{block}");
         }
-        let document = Document::parse(
+        let document = page(
             "<script type=application/ld+json>{broken</script>\
              <script type=application/ld+json>{\"@type\":\"Person\",\"name\":\"x\"}</script>",
-            None,
         );
         assert_eq!(Entity::of(&document).unwrap().field(Field::Name), json!("x"));
     }
@@ -411,10 +411,9 @@ mod tests {
         assert_eq!(field(&graph.to_string(), Field::Name), json!("a"));
         let article = json!({ "@type": "Article", "author": { "@type": "Brand", "name": "a" } });
         assert_eq!(field(&article.to_string(), Field::Name), json!("a"));
-        let document = Document::parse(
+        let document = page(
             "<link rel=canonical href='https://x.test/b'><script type=application/ld+json>\
              [{\"@type\":\"Person\",\"name\":\"a\"},{\"@type\":\"Person\",\"name\":\"b\",\"url\":\"https://x.test/b/\"}]</script>",
-            None,
         );
         assert_eq!(Entity::of(&document).unwrap().field(Field::Name), json!("b"));
     }

@@ -66,7 +66,7 @@ impl Reader {
         match &self.pages {
             Pages::Tiktok(_) => tiktok::read(task, &text, address),
             Pages::Site(plan) => {
-                let document = Document::parse(&text, Some(address));
+                let document = Document::parse(&text, Some(address))?;
                 let shown = redact(address);
                 let reading = Reading {
                     reader: self,

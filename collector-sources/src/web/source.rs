@@ -17,7 +17,7 @@ use super::gate::{Gate, redirected};
 use super::parse::{REACHED, Reader};
 use super::plan::Plan;
 use super::request::{self, Pages, kind, param};
-use crate::http::{Http, redact};
+use crate::http::Http;
 
 /// Redirects followed to a page.
 const MOST_HOPS: usize = 5;
@@ -49,6 +49,11 @@ impl Web {
         Ok(Self { name, timeout: config.timeout, http, gate: Gate::new(checked.agent), reader })
     }
 
+    /// The site's host: whatever it asks of its visitors counts for all instances that visit it.
+    pub fn host(&self) -> &str {
+        self.reader.pages.base().host_str().unwrap_or_default()
+    }
+
     /// Fetches a page, and the pages it redirects to, each with the site's leave.
     async fn visit(&self, cx: &Context, address: Url, requests: &mut u64) -> Result<Payload> {
         let mut url = address;
@@ -57,7 +62,7 @@ impl Web {
             *requests += 1;
             let mut payload = self.http.exchange(cx, self.gate.request(url.clone())).await?;
             if hop > 0 {
-                payload.headers.push((REACHED.to_owned(), redact(&url)));
+                payload.headers.push((REACHED.to_owned(), url.to_string()));
             }
             let next = (300..400).contains(&payload.status).then(|| redirected(&url, &payload)).flatten();
             match next.filter(|next| self.reader.pages.owns(next) && !is_login(next.as_str())) {

@@ -60,7 +60,7 @@ pub(super) fn read(task: &Task, text: &str, address: &Url) -> Result<Page<Creato
     let mut seen = sighting(person, shape, &mut malformed);
     let videos =
         Node(&answer.stats_v2).number("videoCount").or_else(|| Node(&answer.stats).number("videoCount"));
-    let exact = || Entity::of(&Document::parse(text, None)).filter(|entity| is_about(entity, &seen));
+    let exact = || Entity::of(&Document::parse(text, None).ok()?).filter(|entity| is_about(entity, &seen));
     let counters = counters(Node(&answer.stats), Node(&answer.stats_v2), exact);
     counters.set(&mut seen, hidden && videos.unwrap_or(0) == 0);
     if hidden {

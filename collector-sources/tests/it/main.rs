@@ -15,3 +15,5 @@ mod scripted;
 mod simulated;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated_lists;
+#[cfg(feature = "web")]
+mod web;
