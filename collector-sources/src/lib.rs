@@ -11,6 +11,7 @@
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |
+//! | `tiktok` | `tiktok` | TikTok's own APIs: Research for approved researchers, TikTok One for partners |
 //! | `values` | `values` | conversions of single values, by name |
 //! | `web` | `web` | creators' pages: TikTok profiles, and any site that is described in a file |
 //! | `full` | | all of them |
@@ -26,6 +27,8 @@ pub mod http;
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+#[cfg(feature = "tiktok")]
+pub mod tiktok;
 #[cfg(any(feature = "values", feature = "ensembledata", feature = "tiktok"))]
 pub mod values;
 #[cfg(feature = "web")]
