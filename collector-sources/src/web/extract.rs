@@ -190,7 +190,7 @@ impl<'a> View<'a> {
 /// What is made of a value in schema.org's or Open Graph's words.
 fn usual(field: Field) -> &'static [Filter] {
     match field {
-        Field::Handle => &[Filter::First, Filter::Handle],
+        Field::Handle => &[Filter::Handle],
         Field::Followers | Field::Following | Field::Likes | Field::Videos => &[Filter::Count],
         Field::CreatedAt => &[Filter::Date],
         Field::Language => &[Filter::Language],

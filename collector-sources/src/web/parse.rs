@@ -109,11 +109,21 @@ impl Reading<'_> {
         }
         let mut seen = CreatorSighting::showing(aspect::PROFILE);
         let mut malformed = Vec::new();
+        let mut missing = 0;
         self.view.fill(&profile.fields, None, &mut seen, |field, taken| {
+            missing += usize::from(matches!(taken, Taken::Nothing(_)));
             malformed.push(Malformed { part: field.place.key.clone(), reason: self.reason(&taken) });
         });
+        let before = seen.clone();
         self.view.fill_standard(&profile.standard, &mut seen, &mut malformed);
-        if seen == CreatorSighting::showing(aspect::PROFILE) {
+        let required = profile.fields.iter().filter(|field| !field.place.optional).count();
+        // Values that stand in the description say nothing about the page.
+        let nothing = if required > 0 {
+            missing == required
+        } else {
+            seen == CreatorSighting::showing(aspect::PROFILE)
+        };
+        if nothing && seen == before {
             return Err(error::challenge(self.text).unwrap_or_else(|| {
                 let message =
                     "nothing of the page's description was found: look at the page, and mend the selectors";

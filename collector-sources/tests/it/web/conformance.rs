@@ -96,4 +96,7 @@ impl SourceHarness for Pages {
     }
 }
 
-collector_core::source_conformance!(Pages::start().await);
+collector_core::source_conformance!(
+    Pages::start().await,
+    without: { Secrets: "pages need no credential, and this source takes none" }
+);

@@ -169,7 +169,10 @@ async fn checking_tries_the_description_on_pages() {
     server.route("/robots.txt", Answer::status(404));
     let web = super::described(CREATORS, server.url());
     let good = "<ol class=creators><li><a class=name href='/creators/mina'>@mina</a><b class=followers>1</b></li></ol>";
-    server.script([Answer::html(good), Answer::html("<dd class=followers>12<p itemprop=alternateName>mina")]);
+    server.script([
+        Answer::html(good),
+        Answer::html("<dd class=followers>12</dd><p itemprop=alternateName>mina"),
+    ]);
     web.check(&Context::detached()).await.unwrap();
     assert_eq!(
         server.seen().iter().map(|seen| seen.path().to_owned()).collect::<Vec<_>>(),
