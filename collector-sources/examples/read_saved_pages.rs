@@ -1,7 +1,8 @@
 //! Reads saved pages of a list with a site's description, and shows what is in them as CSV:
 //!
 //! ```text
-//! cargo run --example read_saved_pages -- examples/configs/sites/ranking.toml ranking FOLDER [EXPECTED.csv]
+//! cargo run -p collector-sources --features full --example read_saved_pages -- \
+//!     examples/configs/sites/ranking.toml ranking FOLDER [EXPECTED.csv]
 //! ```
 //!
 //! Nothing is asked for on the network. With a table of what a person reads in the same pages (columns `page`, `handle`,
