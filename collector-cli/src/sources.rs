@@ -12,6 +12,7 @@ use collector_core::admission::Limits;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::pipeline::SourceOptions;
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
+use collector_sources::web::{Site, Web, WebConfig};
 use serde::Deserialize;
 
 use crate::registry::{Built, Registry, SourceFactory};
@@ -22,6 +23,7 @@ pub(crate) fn builtin() -> Registry {
         .with::<EnsembleDataFactory>("ensembledata")
         .with::<echotik::Factory>("echotik")
         .with::<tiktok::TikTokFactory>("tiktok")
+        .with::<WebFactory>("web")
 }
 
 /// A credential of a source: `{ env = "NAME" }` or `{ file = "PATH" }` in the configuration.
@@ -102,6 +104,57 @@ impl SourceFactory for EnsembleDataFactory {
             options: SourceOptions { limits, ..SourceOptions::default() },
         })
     }
+}
+
+/// The keys of `[sources.web]` besides those every source has.
+#[derive(Debug, Deserialize)]
+struct WebTable {
+    /// How the site's operator can reach whoever runs this: sent with every request.
+    contact: String,
+    /// The site's description; TikTok's profile pages without one.
+    file: Option<ConfigPath>,
+    base_url: Option<String>,
+    timeout: Option<Duration>,
+    max_body: Option<NonZeroUsize>,
+    #[serde(default)]
+    keep_email: bool,
+    ca_file: Option<ConfigPath>,
+}
+
+struct WebFactory;
+
+impl SourceFactory for WebFactory {
+    type Config = WebTable;
+    type Source = Web;
+
+    fn build(name: &str, table: &WebTable) -> Result<Built<Web>> {
+        let defaults = WebConfig::default();
+        let config = WebConfig {
+            name: name.to_owned(),
+            contact: table.contact.clone(),
+            site: table.file.as_ref().map(|path| read_site(path.as_path())).transpose()?,
+            base_url: table.base_url.clone(),
+            timeout: table.timeout.unwrap_or(defaults.timeout),
+            max_body: table.max_body.map_or(defaults.max_body, NonZeroUsize::get),
+            keep_email: table.keep_email,
+            extra_ca: table.ca_file.as_ref().map(|path| read_ca(path.as_path())).transpose()?,
+            ..defaults
+        };
+        let in_flight = usize::try_from(config.in_flight).unwrap_or(usize::MAX);
+        let limits = Limits { in_flight, per_second: Some(config.rate()), burst: Some(1) };
+        let source = Web::new(config)?;
+        let host = Some(source.host().into());
+        Ok(Built { source, options: SourceOptions { host, limits, ..SourceOptions::default() } })
+    }
+}
+
+fn read_site(path: &Path) -> Result<Site> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::ConfigInvalid, "cannot read the site's description")
+            .with("file", path.display())
+            .caused_by(error)
+    })?;
+    Site::from_toml(&text, &path.display().to_string())
 }
 
 fn read_ca(path: &Path) -> Result<String> {

@@ -14,6 +14,7 @@
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |
 //! | `tiktok` | `tiktok` | TikTok's own APIs: Research for approved researchers, TikTok One for partners |
 //! | `values` | `values` | conversions of single values, by name |
+//! | `web` | `web` | creators' pages: TikTok profiles, and any site that is described in a file |
 //! | `full` | | all of them |
 //!
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
@@ -35,3 +36,5 @@ pub mod simulator;
 pub mod tiktok;
 #[cfg(any(feature = "values", feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub mod values;
+#[cfg(feature = "web")]
+pub mod web;

@@ -10,7 +10,7 @@
 
 #[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod answer;
-#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok", feature = "web"))]
 pub(crate) mod bio;
 #[cfg(feature = "values")]
 mod country;
@@ -20,7 +20,7 @@ mod date;
 mod filter;
 #[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod found;
-#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok", feature = "web"))]
 pub(crate) mod ident;
 #[cfg(feature = "values")]
 mod language;

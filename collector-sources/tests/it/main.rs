@@ -23,3 +23,5 @@ mod simulated_echotik;
 mod simulated_lists;
 #[cfg(feature = "tiktok")]
 mod tiktok;
+#[cfg(feature = "web")]
+mod web;
