@@ -1,5 +1,6 @@
 //! The types of source that come with this workspace.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,8 @@ use std::time::Duration;
 use collector_core::admission::Limits;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::pipeline::SourceOptions;
+use collector_core::task::{Payload, Task};
+use collector_sources::declarative::{Declarative, DeclarativeConfig, Unmatched};
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use serde::Deserialize;
 
@@ -15,7 +18,7 @@ use crate::registry::{Built, Registry, SourceFactory};
 
 /// All of them.
 pub(crate) fn builtin() -> Registry {
-    Registry::new().with::<EnsembleDataFactory>("ensembledata")
+    Registry::new().with::<EnsembleDataFactory>("ensembledata").with::<DeclarativeFactory>("http")
 }
 
 /// A credential of a source: `{ env = "NAME" }` or `{ file = "PATH" }` in the configuration.
@@ -96,6 +99,57 @@ impl SourceFactory for EnsembleDataFactory {
             options: SourceOptions { limits, ..SourceOptions::default() },
         })
     }
+}
+
+/// The keys of a source that a file describes, besides those every source has.
+#[derive(Debug, Deserialize)]
+struct DeclarativeTable {
+    file: ConfigPath,
+    #[serde(default)]
+    secrets: BTreeMap<String, Secret>,
+    base_url: Option<String>,
+    #[serde(default)]
+    keep_email: bool,
+    ca_file: Option<ConfigPath>,
+}
+
+struct DeclarativeFactory;
+
+impl SourceFactory for DeclarativeFactory {
+    type Config = DeclarativeTable;
+    type Source = Declarative;
+
+    fn build(name: &str, table: &DeclarativeTable) -> Result<Built<Declarative>> {
+        let (file, text) = read_source_file(table.file.as_path())?;
+        let source = Declarative::new(DeclarativeConfig {
+            name: name.to_owned(),
+            file,
+            text,
+            secrets: table
+                .secrets
+                .iter()
+                .map(|(name, secret)| (name.clone(), secret.expose().into()))
+                .collect(),
+            base_url: table.base_url.clone(),
+            keep_email: table.keep_email,
+            extra_ca: table.ca_file.as_ref().map(|path| read_ca(path.as_path())).transpose()?,
+        })?;
+        Ok(Built { options: source.options(), source })
+    }
+
+    fn unmatched(source: &Declarative, tasks: &[Task], payload: &Payload) -> Vec<String> {
+        source.unmatched(tasks, payload).iter().map(Unmatched::to_string).collect()
+    }
+}
+
+/// The name and the text of a file that describes a source.
+pub(crate) fn read_source_file(path: &Path) -> Result<(String, String)> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::ConfigInvalid, "cannot read the file that describes the source")
+            .with("file", path.display())
+            .caused_by(error)
+    })?;
+    Ok((path.display().to_string(), text))
 }
 
 fn read_ca(path: &Path) -> Result<String> {

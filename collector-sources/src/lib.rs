@@ -7,6 +7,7 @@
 //!
 //! | feature | module | what |
 //! | --- | --- | --- |
+//! | `declarative` | `declarative` | any JSON API, described in a TOML file |
 //! | `ensembledata` | `ensembledata` | EnsembleData's TikTok API: profiles, searches, posts, followers, comments |
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
@@ -17,6 +18,8 @@
 //!
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
 
+#[cfg(feature = "declarative")]
+pub mod declarative;
 pub mod duration;
 #[cfg(feature = "ensembledata")]
 pub mod ensembledata;

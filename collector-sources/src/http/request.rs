@@ -1,5 +1,6 @@
 //! What is sent: a request whose secrets join it only on the way out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub struct Request {
     url: Url,
     headers: HeaderMap,
     body: Option<Bytes>,
-    secret_params: Vec<(&'static str, Secret)>,
+    secret_params: Vec<(Cow<'static, str>, Secret)>,
     timeout: Option<Duration>,
 }
 
@@ -62,8 +63,8 @@ impl Request {
 
     /// Adds a query parameter that is never shown.
     #[must_use]
-    pub fn secret_query(mut self, name: &'static str, value: &Secret) -> Self {
-        self.secret_params.push((name, value.clone()));
+    pub fn secret_query(mut self, name: impl Into<Cow<'static, str>>, value: &Secret) -> Self {
+        self.secret_params.push((name.into(), value.clone()));
         self
     }
 

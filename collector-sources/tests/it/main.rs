@@ -3,6 +3,8 @@
 
 #[cfg(feature = "ensembledata")]
 mod conformance;
+#[cfg(feature = "declarative")]
+mod declarative;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod effects;
 #[cfg(feature = "ensembledata")]
