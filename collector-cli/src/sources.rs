@@ -1,5 +1,8 @@
 //! The types of source that come with this workspace.
 
+mod echotik;
+mod tiktok;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -18,7 +21,11 @@ use crate::registry::{Built, Registry, SourceFactory};
 
 /// All of them.
 pub(crate) fn builtin() -> Registry {
-    Registry::new().with::<EnsembleDataFactory>("ensembledata").with::<DeclarativeFactory>("http")
+    Registry::new()
+        .with::<EnsembleDataFactory>("ensembledata")
+        .with::<echotik::Factory>("echotik")
+        .with::<tiktok::TikTokFactory>("tiktok")
+        .with::<DeclarativeFactory>("http")
 }
 
 /// A credential of a source: `{ env = "NAME" }` or `{ file = "PATH" }` in the configuration.

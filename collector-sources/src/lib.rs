@@ -8,6 +8,7 @@
 //! | feature | module | what |
 //! | --- | --- | --- |
 //! | `declarative` | `declarative` | any JSON API, described in a TOML file |
+//! | `echotik` | `echotik` | EchoTik: its database of creators with what they sell, and the platform in real time |
 //! | `ensembledata` | `ensembledata` | EnsembleData's TikTok API: profiles, searches, posts, followers, comments |
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
@@ -21,15 +22,19 @@
 #[cfg(feature = "declarative")]
 pub mod declarative;
 pub mod duration;
+#[cfg(feature = "echotik")]
+pub mod echotik;
 #[cfg(feature = "ensembledata")]
 pub mod ensembledata;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "echotik", feature = "ensembledata"))]
+mod mobile;
 #[cfg(feature = "sheet")]
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 #[cfg(feature = "tiktok")]
 pub mod tiktok;
-#[cfg(any(feature = "values", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "values", feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub mod values;
