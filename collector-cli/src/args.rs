@@ -116,6 +116,17 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum SourcesCommand {
     /// List the types this command knows and what each needs, and the configured instances with what calls cost
     List(ConfigFile),
+    /// Try a source that a file describes on the answers it brings with it, whole and spoilt; asks nobody
+    Test(TestSource),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestSource {
+    /// The file, or the source's name in the configuration
+    #[arg(value_name = "FILE|NAME")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
 }
 
 #[derive(Debug, Args)]

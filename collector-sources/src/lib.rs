@@ -7,6 +7,7 @@
 //!
 //! | feature | module | what |
 //! | --- | --- | --- |
+//! | `declarative` | `declarative` | any JSON API, described in a TOML file |
 //! | `echotik` | `echotik` | EchoTik: its database of creators with what they sell, and the platform in real time |
 //! | `ensembledata` | `ensembledata` | EnsembleData's TikTok API: profiles, searches, posts, followers, comments |
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
@@ -19,6 +20,8 @@
 //!
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
 
+#[cfg(feature = "declarative")]
+pub mod declarative;
 pub mod duration;
 #[cfg(feature = "echotik")]
 pub mod echotik;

@@ -4,6 +4,7 @@
 
 mod dead;
 mod demo;
+mod described;
 mod found;
 mod harness;
 mod limits;

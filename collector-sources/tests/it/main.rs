@@ -3,6 +3,8 @@
 
 #[cfg(feature = "ensembledata")]
 mod conformance;
+#[cfg(feature = "declarative")]
+mod declarative;
 #[cfg(feature = "echotik")]
 mod echotik;
 #[cfg(feature = "echotik")]
