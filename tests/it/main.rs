@@ -4,5 +4,6 @@ mod crash;
 mod examples;
 mod images;
 mod own_item;
+mod python_sdk;
 mod structure;
 mod support;
