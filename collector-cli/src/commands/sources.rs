@@ -1,9 +1,11 @@
-//! `collector sources list`: what there is to ask, what it needs, and what it costs. Asks nobody.
+//! `collector sources`: what there is to ask, what it needs, and what it costs; and one more. Asks nobody.
+
+mod new;
 
 use std::io::ErrorKind;
 
 use super::Session;
-use crate::args::ConfigFile;
+use crate::args::{ConfigFile, NewSource};
 use crate::compose;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -23,6 +25,10 @@ pub(super) fn list(session: &Session, file: &ConfigFile) -> Result<Exit> {
     let report = SourcesReport { config, types, instances };
     session.output.print(&report, SourcesReport::text)?;
     Ok(exit)
+}
+
+pub(super) fn new(session: &Session, args: &NewSource) -> Result<Exit> {
+    new::execute(session, args)
 }
 
 fn instances(config: &Config) -> Vec<SourceReport> {
