@@ -14,7 +14,7 @@ pub use memory::MemoryStore;
 pub use types::*;
 
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
@@ -82,6 +82,8 @@ impl Lookup for NoLookup {
 ///     members there is no list. `lists` and `list` give them back \[`Lists`\].
 /// 14. `owners` tells whose an identity is, `keys` goes through all records in order, `known` reads many
 ///     \[`Many`\].
+/// 15. Of each day on which a record changed its figures are kept as they were at the last change. Figures that an item
+///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -282,4 +284,10 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>>;
+
+    /// The figures of a living record by day, oldest first: what was measured, and what items brought for other days.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
 }

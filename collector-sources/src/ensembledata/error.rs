@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use collector_core::clock::Timestamp;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::task::{Absence, Payload};
 use serde_json::value::RawValue;
@@ -230,6 +229,8 @@ impl Detail {
 
 #[cfg(test)]
 mod tests {
+    use collector_core::clock::Timestamp;
+
     use super::*;
 
     /// 2026-11-22T14:59:59Z

@@ -2,7 +2,6 @@
 
 mod list;
 mod paging;
-mod person;
 mod post;
 mod posts;
 mod profile;

@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::echotik::EchoTikKnobs;
 use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
+use super::tiktok::TikTokKnobs;
 use super::vendor::Vendor;
 
 /// Longest wait one knob may ask for, so that a slip of the pen does not hang a test for days.
@@ -145,6 +147,11 @@ pub struct SimulatorConfig {
     /// At most 365. Default 0.
     pub stale_days: u32,
 
+    /// TikTok's own APIs: their quotas and their moods. Default: the published quotas, and none of the moods.
+    pub tiktok: TikTokKnobs,
+    /// EchoTik: its account, its moods, and the forms its answers come in. Default: an account without limit, and the
+    /// usual forms.
+    pub echotik: EchoTikKnobs,
     /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,
 }
@@ -199,6 +206,8 @@ impl Default for SimulatorConfig {
             unknown_share: 0.0,
             no_id_share: 0.0,
             stale_days: 0,
+            tiktok: TikTokKnobs::default(),
+            echotik: EchoTikKnobs::default(),
             pictures: PictureKnobs::default(),
         }
     }
@@ -358,7 +367,13 @@ impl SimulatorConfig {
     pub fn validate(&self) -> Result<(), SimulatorError> {
         self.validate_population()?;
         self.validate_token()?;
-        for (knob, share) in self.shares().into_iter().chain(self.pictures.shares()) {
+        for (knob, share) in
+            self.shares()
+                .into_iter()
+                .chain(self.tiktok.shares())
+                .chain(self.echotik.shares())
+                .chain(self.pictures.shares())
+        {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };
             check(knob, share, (0.0..=most).contains(&share), || {

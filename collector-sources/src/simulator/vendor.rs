@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{ensembledata, list};
+use super::{echotik, ensembledata, list, tiktok};
 
 /// A vendor of the simulator; its name is the first part of its paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,17 +14,26 @@ pub enum Vendor {
     EnsembleData,
     /// A plain list of whole creators.
     List,
+    /// TikTok's Research API.
+    TikTok,
+    /// TikTok One.
+    TikTokOne,
+    /// EchoTik: a database of creators with what they sell.
+    EchoTik,
 }
 
 impl Vendor {
     /// Every vendor.
-    pub const ALL: [Self; 2] = [Self::EnsembleData, Self::List];
+    pub const ALL: [Self; 5] = [Self::EnsembleData, Self::List, Self::TikTok, Self::TikTokOne, Self::EchoTik];
 
     /// Its name, which is also the first part of its paths.
     pub const fn name(self) -> &'static str {
         match self {
             Self::EnsembleData => "ensembledata",
             Self::List => "list",
+            Self::TikTok => "tiktok",
+            Self::TikTokOne => "tiktokone",
+            Self::EchoTik => "echotik",
         }
     }
 
@@ -33,6 +42,9 @@ impl Vendor {
         match self {
             Self::EnsembleData => ensembledata::Endpoint::ALL.map(ensembledata::Endpoint::path).to_vec(),
             Self::List => vec![list::CREATORS],
+            Self::TikTok => tiktok::PATHS.to_vec(),
+            Self::TikTokOne => tiktok::one::PATHS.to_vec(),
+            Self::EchoTik => echotik::PATHS.to_vec(),
         }
     }
 
@@ -44,7 +56,8 @@ impl Vendor {
     /// Whether it takes calls of this method at all.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::EnsembleData | Self::List => method == Method::GET,
+            Self::EnsembleData | Self::List | Self::TikTokOne | Self::EchoTik => method == Method::GET,
+            Self::TikTok => method == Method::POST,
         }
     }
 

@@ -8,9 +8,9 @@
 //! Inside, the adapters share what answers are made of: values that may come in another type than documented,
 //! identities, biographies, and bodies that are not what was asked for.
 
-#[cfg(any(feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod answer;
-#[cfg(any(feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod bio;
 #[cfg(feature = "values")]
 mod country;
@@ -18,21 +18,21 @@ mod country;
 mod date;
 #[cfg(feature = "values")]
 mod filter;
-#[cfg(any(feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod found;
-#[cfg(any(feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod ident;
 #[cfg(feature = "values")]
 mod language;
-#[cfg(any(feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod lenient;
-#[cfg(feature = "tiktok")]
+#[cfg(any(feature = "echotik", feature = "tiktok"))]
 pub(crate) mod list;
 #[cfg(feature = "values")]
 mod number;
 #[cfg(feature = "values")]
 mod target;
-#[cfg(any(feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod text;
 
 #[cfg(feature = "values")]

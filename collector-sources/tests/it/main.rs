@@ -3,6 +3,10 @@
 
 #[cfg(feature = "ensembledata")]
 mod conformance;
+#[cfg(feature = "echotik")]
+mod echotik;
+#[cfg(feature = "echotik")]
+mod echotik_conformance;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod effects;
 #[cfg(feature = "ensembledata")]
@@ -13,5 +17,9 @@ mod hostile;
 mod http;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated;
+#[cfg(all(feature = "echotik", feature = "ensembledata", feature = "simulator"))]
+mod simulated_echotik;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated_lists;
+#[cfg(feature = "tiktok")]
+mod tiktok;

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::super::kind::{Kind, Rows};
 use super::super::wire::{Lenient, LiveData, LiveRow, Part, PersonRow, Slot, Stats, Text, User};
-use super::{Fields, person, post};
+use super::{Fields, post};
+use crate::mobile::person;
 
 /// A row that was understood.
 pub(super) struct Row {

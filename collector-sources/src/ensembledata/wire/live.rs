@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::user::User;
+use crate::mobile::User;
 use crate::values::lenient::{Count, Part, Text};
 
 /// A row of a search for lives.

@@ -3,20 +3,20 @@
 use collector_core::creator::CreatorSighting;
 use serde_json::Value;
 
-use super::super::wire::{Part, Stats, Text, User};
-use super::Fields;
+use super::{Stats, User};
+use crate::values::answer::Fields;
+use crate::values::lenient::{Part, Text};
 use crate::values::text::{clipped, country, language, moment};
 use crate::values::{bio, ident};
 
 /// Longest texts kept, in characters; the platform's own limits are far below.
 const LONGEST_NAME: usize = 200;
-const LONGEST_BIO: usize = 5_000;
 
 /// Longest link to a picture kept, in bytes.
 const LONGEST_LINK: usize = 2_048;
 
 /// What a user object says, as the side `aspect` of a creator.
-pub(super) fn sighting(
+pub(crate) fn sighting(
     user: &User<'_>,
     stats: Option<&Stats>,
     aspect: &'static str,
@@ -38,18 +38,11 @@ pub(super) fn sighting(
 
 fn set_texts(seen: &mut CreatorSighting, user: &User<'_>, keep_email: bool, fields: &mut Fields<'_>) {
     if let Some(name) = fields.text("nickname", &user.nickname) {
-        let name = bio::mask(&clipped(name, LONGEST_NAME), keep_email);
-        seen.has_email = name.has_email.then_some(true);
-        seen.email = name.email.map(Into::into);
-        seen.name = Some(name.text.into());
+        bio::set_name(seen, name, keep_email);
     }
     // An empty biography is known to be empty; only a missing one is unknown.
     if let Some(about) = fields.take("signature", &user.signature) {
-        let about = bio::mask(&clipped(about, LONGEST_BIO), keep_email);
-        seen.has_email = (about.has_email || seen.has_email == Some(true)).then_some(true);
-        seen.email = about.email.map(Into::into).or(seen.email.take());
-        seen.links = bio::links(&about.text);
-        seen.bio = Some(about.text.into());
+        bio::set_bio(seen, about, keep_email);
     }
     seen.language = fields.text("language", &user.language).and_then(language);
     seen.country = fields.text("region", &user.region).and_then(country);
@@ -171,7 +164,7 @@ fn channel(base: &str, name: &str) -> Option<Box<str>> {
 }
 
 /// Whether an answer shows a profile at all: somebody, or anything about somebody.
-pub(super) fn says_anything(seen: &CreatorSighting) -> bool {
+pub(crate) fn says_anything(seen: &CreatorSighting) -> bool {
     seen.uid.is_some()
         || seen.sec_uid.is_some()
         || seen.handle.is_some()
@@ -180,7 +173,7 @@ pub(super) fn says_anything(seen: &CreatorSighting) -> bool {
 }
 
 /// Whether the user object has any counter, be it zero.
-pub(super) fn has_counters(user: &User<'_>, stats: &Part<Stats>) -> bool {
+pub(crate) fn has_counters(user: &User<'_>, stats: &Part<Stats>) -> bool {
     let own = [&user.follower_count, &user.following_count, &user.total_favorited, &user.aweme_count];
     let beside = match stats {
         Part::Value(stats) => !stats.follower_count.is_missing() || !stats.heart_count.is_missing(),
