@@ -118,6 +118,8 @@ pub(crate) enum SourcesCommand {
     List(ConfigFile),
     /// Try a source that a file describes on the answers it brings with it, whole and spoilt; asks nobody
     Test(TestSource),
+    /// Write a crate with a source of your own: the command, an adapter, recorded answers, a test against hostile vendors
+    New(NewSource),
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +129,18 @@ pub(crate) struct TestSource {
     pub(crate) source: String,
     #[command(flatten)]
     pub(crate) file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewSource {
+    /// What the source and the crate are called: small letters, digits, - and _
+    pub(crate) name: String,
+    /// The folder to make; by default one of that name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where the collector's sources lie; by default the checkout the command runs in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) collector: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -5,5 +5,6 @@ mod examples;
 mod images;
 mod jobs;
 mod own_item;
+mod python_sdk;
 mod structure;
 mod support;

@@ -1,5 +1,7 @@
-//! `collector sources list`: what there is to ask, what it needs, and what it costs. `collector sources test`: whether a
-//! source that a file describes reads its own answers. Both ask nobody.
+//! `collector sources list`: what there is to ask, what it needs, and what it costs. `test`: whether a source that a file
+//! describes reads its own answers. `new`: one more source. All of them ask nobody.
+
+mod new;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::path::{Path, PathBuf};
 use collector_sources::declarative::{Declarative, DeclarativeConfig};
 
 use super::{Session, read_text};
-use crate::args::{ConfigFile, TestSource};
+use crate::args::{ConfigFile, NewSource, TestSource};
 use crate::compose;
 use crate::config::{Config, not_known};
 use crate::exit::Exit;
@@ -28,6 +30,10 @@ pub(super) fn list(session: &Session, file: &ConfigFile) -> Result<Exit> {
     let report = SourcesReport { config, types, instances };
     session.output.print(&report, SourcesReport::text)?;
     Ok(exit)
+}
+
+pub(super) fn new(session: &Session, args: &NewSource) -> Result<Exit> {
+    new::execute(session, args)
 }
 
 fn instances(config: &Config) -> Vec<SourceReport> {

@@ -9,6 +9,7 @@ mod found;
 mod harness;
 mod limits;
 mod lists;
+mod new_source;
 mod run;
 mod search;
 mod setup;
