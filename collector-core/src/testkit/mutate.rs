@@ -47,16 +47,15 @@ pub fn survive<I: Send + Sync + 'static>(
     Ok(())
 }
 
-/// Reads `body` as the answer to one task of every kind the source has: what a fuzzer calls.
+/// Reads `body` as the answer to each of these calls: what a fuzzer runs. A call is one task, or a batch of them.
 ///
 /// # Panics
 /// When a `parse` panics, or gives another number of outcomes than it was given tasks.
-pub fn fuzz<I: Send + Sync + 'static>(source: &dyn Source<Item = I>, body: &[u8]) {
-    for kind in source.kinds() {
-        let task = Task::new(source.name(), &*kind, "7012345678901234567");
+pub fn fuzz<I: Send + Sync + 'static>(source: &dyn Source<Item = I>, calls: &[Vec<Task>], body: &[u8]) {
+    for tasks in calls {
         for status in [200, 500] {
-            if let Err(violation) = survive(source, std::slice::from_ref(&task), status, body) {
-                panic!("{kind}: {violation}");
+            if let Err(violation) = survive(source, tasks, status, body) {
+                panic!("{tasks:?}: {violation}");
             }
         }
     }

@@ -576,8 +576,13 @@ impl Reader {
             }
         };
         json.end()?;
+        let list =
+            self.items.as_ref().and_then(|(path, _)| path.steps()).is_some_and(|s| s.contains(&Step::Each));
         let items = match (&self.way, self.presence.and_then(|at| seen.get(at))) {
             (_, Some(Seen::Nothing)) => None,
+            // A text without a letter is a list without an item, as a `null` is; any other value is no list.
+            (_, Some(Seen::Scalar(Scalar::Text(text)))) if list && text.is_empty() => Some(true),
+            (_, Some(Seen::Scalar(_))) if list => None,
             (Way::Joined(_), Some(Seen::Null)) => Some(false),
             _ => Some(true),
         };

@@ -1,12 +1,18 @@
 //! An answer as a whole: what its bytes are when they are not what was expected, and what single values of it are worth.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use collector_core::clock::Timestamp;
-use collector_core::error::{Error, ErrorKind};
+use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::task::{Malformed, Payload};
 use serde::Deserialize;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use super::lenient::{Lenient, Part, Text};
+use super::list::List;
+use super::text::clipped;
 
 /// How much of a page of somebody in between is searched for what it is.
 const PAGE_HEAD: usize = 64 << 10;
@@ -62,6 +68,52 @@ pub(crate) fn misshapen(path: &str, expected: &str) -> Error {
         .with("at", path)
 }
 
+/// The `data` of an answer, unread.
+pub(crate) fn data(payload: &Payload) -> Option<&RawValue> {
+    #[derive(Deserialize)]
+    struct Outer<'a> {
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+    let outer: Outer<'_> = serde_json::from_slice(body(payload)).ok()?;
+    Some(outer.data)
+}
+
+/// Whether an object or a list has nothing in it, however deep.
+pub(crate) fn is_hollow(json: &str) -> bool {
+    json.bytes().all(|byte| b"{}[], \t\r\n".contains(&byte))
+}
+
+/// What an object without the member `wanted` has instead: an object or a list with something in it, under a name that
+/// is none of `known`.
+///
+/// Vendors leave out what is empty, so a missing member says that there is nobody. It says nothing when what was wanted
+/// has got another name.
+pub(crate) fn instead_of(wanted: &str, known: &[&str], object: &[u8]) -> Option<Error> {
+    let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(object).ok()?;
+    if members.contains_key(wanted) {
+        return None;
+    }
+    let stranger = |(name, value): &(&Cow<'_, str>, &&RawValue)| {
+        let value = value.get();
+        !known.contains(&name.as_ref()) && value.starts_with(['{', '[']) && !is_hollow(value)
+    };
+    let (name, _) = members.iter().find(stranger)?;
+    Some(misshapen(wanted, "a member of this name").with("found", clipped(name, 40)))
+}
+
+/// A list of the answer's `data` that was left out is empty; one that is called otherwise now is not.
+///
+/// # Errors
+/// `Malformed` when there is another object or list in its place, whose name is none of `known`.
+pub(crate) fn may_be_left_out(list: &List<'_>, name: &str, known: &[&str], payload: &Payload) -> Result<()> {
+    let instead = || instead_of(name, known, data(payload)?.get().as_bytes());
+    match list {
+        List::Missing => instead().map_or(Ok(()), Err),
+        List::Rows(_) | List::Odd(_) => Ok(()),
+    }
+}
+
 fn is_captcha(bytes: &[u8]) -> bool {
     let head = bytes.get(..PAGE_HEAD).unwrap_or(bytes);
     let word = b"captcha";
@@ -106,5 +158,32 @@ impl Fields<'_> {
     pub(crate) fn refuse<T>(&mut self, name: &str, reason: &str) -> Option<T> {
         self.malformed.push(Malformed { part: format!("{}.{name}", self.place), reason: reason.to_owned() });
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_empty_and_what_was_renamed_is_not() {
+        let found =
+            |object: &str| instead_of("rows", &["extra"], object.as_bytes()).map(|error| error.to_string());
+        for empty in [
+            "{}",
+            r#"{"rows":null,"people":[1]}"#,
+            r#"{"rows":[],"people":[1]}"#,
+            r#"{"cursor":7,"extra":{"logid":"1"},"rest":[{}, []]}"#,
+            r#"[1]"#,
+            "{",
+        ] {
+            assert_eq!(found(empty), None, "{empty}");
+        }
+        for renamed in [r#"{"people":[1]}"#, r#"{"cursor":7,"people":{"1":{}}}"#] {
+            let told = found(renamed).unwrap();
+            assert!(told.contains("rows") && told.contains("people"), "{told}");
+        }
+        let long = format!("{{\"{}\":[1]}}", "é".repeat(1_000));
+        assert!(found(&long).unwrap().len() < 300);
     }
 }

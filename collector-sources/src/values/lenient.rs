@@ -116,7 +116,12 @@ impl Scalar<'_> for bool {
         }
     }
     fn unsigned(number: u64) -> Lenient<Self> {
-        Lenient::Value(number != 0)
+        match number {
+            0 => Lenient::Value(false),
+            1 => Lenient::Value(true),
+            // A counter that took the flag's place says nothing about it.
+            _ => Lenient::Odd("a number"),
+        }
     }
     fn signed(_: i64) -> Lenient<Self> {
         Lenient::Odd("a negative number")
@@ -307,7 +312,9 @@ mod tests {
         {
             assert_eq!(serde_json::from_str::<Flag>(json).unwrap().value().copied(), Some(set), "{json}");
         }
-        assert!(matches!(serde_json::from_str::<Flag>("\"maybe\"").unwrap(), Lenient::Odd(_)));
+        for json in ["\"maybe\"", "2", "18446744073709551615", "-1", "1.0"] {
+            assert!(matches!(serde_json::from_str::<Flag>(json).unwrap(), Lenient::Odd(_)), "{json}");
+        }
     }
 
     #[test]

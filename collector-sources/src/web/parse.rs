@@ -142,15 +142,15 @@ impl Reading<'_> {
         let rows: Vec<_> = html.select(&list.rows.selector).take(MOST_ROWS).collect();
         let mut page = Page::answering(1, Digest::default());
         let next = self.next(list, rows.is_empty(), &mut page.malformed)?;
-        if rows.is_empty() && next.is_none() && self.is_first() && !self.says_it_is_empty(list) {
-            return Err(error::challenge(self.text).unwrap_or_else(|| {
-                let message = format!(
-                    "`lists.{}.rows` finds nothing: css `{}` matches no element of the page",
-                    self.task.subject(),
-                    list.rows.text
-                );
-                Error::new(ErrorKind::Malformed, message)
-            }));
+        if rows.is_empty() && self.must_show_somebody() && !self.says_it_is_empty(list) {
+            let part = format!("lists.{}.rows", self.task.subject());
+            let reason = format!("finds nothing: css `{}` matches no element of the page", list.rows.text);
+            if next.is_none() {
+                let nobody = || Error::new(ErrorKind::Malformed, format!("`{part}` {reason}"));
+                return Err(error::challenge(self.text).unwrap_or_else(nobody));
+            }
+            // A page may show nobody and lead on; when each does, it is the selector.
+            page.malformed.push(Malformed { part, reason });
         }
         let mut missing = Missing::new(list, rows.len());
         for (at, row) in rows.into_iter().enumerate() {
@@ -229,8 +229,10 @@ impl Reading<'_> {
         self.plan.profile.as_ref().is_some_and(|profile| profile.url.contains("{handle}"))
     }
 
-    fn is_first(&self) -> bool {
-        self.task.get(param::URL).is_none() && self.task.get(param::PAGE).is_none()
+    /// Whether a page without anybody has to say so: the first, and one that a link led to. Pages that are counted end
+    /// with one that is empty.
+    fn must_show_somebody(&self) -> bool {
+        self.task.get(param::URL).is_some() || self.task.get(param::PAGE).is_none()
     }
 
     fn says_it_is_empty(&self, list: &ListPlan) -> bool {

@@ -66,7 +66,7 @@ pub struct ListPage {
     /// A selector that finds one element for each creator. Required.
     pub rows: String,
     /// A selector that finds something exactly when the list has no creators. Default none: then a first page without
-    /// rows is a page that was not understood.
+    /// rows, or one that a link led to, is a page that was not understood.
     pub empty: Option<String>,
     /// Where in a row the address of the creator's own page stands. Default none: then it is made of the handle.
     pub profile: Option<Extractor>,

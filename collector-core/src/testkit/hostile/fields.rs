@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::case::{Checked, Violation, ensure};
 use super::super::mutate::{junk, others, pointers, replacing, scrambled, survive};
 use super::HostileHarness;
-use super::stage::{Stage, Step, Verdict, describe, verdict};
+use super::stage::{Stage, Step, describe};
 use crate::task::Page;
 
 /// Values of one answer that are spoilt, one at a time.
@@ -157,9 +157,4 @@ pub(super) async fn scrambled_bytes<H: HostileHarness + ?Sized>(harness: &H) -> 
         }
     }
     Ok(())
-}
-
-/// Shared with the cases of transfers: a document that ends too early is no answer.
-pub(super) fn is_no_answer<I>(said: &crate::error::Result<Page<I>>) -> bool {
-    matches!(verdict(said), Verdict::Failed(_))
 }

@@ -5,6 +5,7 @@ use super::super::server::{Answer, Seen};
 use super::stage::{Stage, describe, must_fail, shown};
 use super::{HostileHarness, Token};
 use crate::error::{Disposition, ErrorKind};
+use crate::task::Outcome;
 
 /// Calls within which a source has a new token and uses it.
 const ATTEMPTS: usize = 3;
@@ -44,7 +45,8 @@ async fn renewed<H: HostileHarness + ?Sized>(
         for _ in 0..ATTEMPTS {
             let said = stage.ask_seeing(step, refusing(&first, &ended)).await;
             match &said {
-                Ok(_) if !super::fields::is_no_answer(&said) => {
+                // A task that is put off until there is a new token is not served yet.
+                Ok(page) if page.outcomes.iter().all(is_answered) => {
                     done = true;
                     break;
                 }
@@ -63,6 +65,10 @@ async fn renewed<H: HostileHarness + ?Sized>(
         );
     }
     Ok(())
+}
+
+fn is_answered(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Done | Outcome::Absent(_))
 }
 
 fn refusing(first: &str, ended: &Answer) -> impl Fn(&Seen, Answer) -> Answer + Send + Sync + 'static {

@@ -12,7 +12,7 @@ use super::super::wire::{self, LiveProfile, LiveVideos};
 use super::Reader;
 use crate::mobile::figures::figures;
 use crate::mobile::{Post, person};
-use crate::values::answer::{Fields, misshapen};
+use crate::values::answer::{Fields, instead_of, misshapen};
 use crate::values::found::Found;
 use crate::values::ident;
 use crate::values::lenient::{Lenient, Part};
@@ -20,6 +20,9 @@ use crate::values::list::List;
 
 /// Words with which the platform says that there is nobody, in lower case.
 const NOBODY: [&str; 4] = ["not exist", "doesn't exist", "not found", "no user"];
+
+/// Objects that stand beside a profile.
+const BESIDE: [&str; 2] = ["log_pb", "extra"];
 
 /// What becomes of tasks that were refused with a code nobody has documented: they are asked once more. Then it is an
 /// answer if it reads like one.
@@ -73,6 +76,9 @@ pub(super) fn profile(
         }
         (None, Part::Value(user)) => user,
         (None, Part::Missing) => {
+            if let Some(error) = instead_of("user", &BESIDE, data.get().as_bytes()) {
+                return Err(error);
+            }
             super::all(page, || Outcome::Absent(Absence::NotFound));
             return Ok(());
         }

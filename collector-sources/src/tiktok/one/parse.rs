@@ -16,7 +16,7 @@ use super::error;
 use super::kind::{Kind, param};
 use super::wire::Envelope;
 use crate::http::Secret;
-use crate::values::answer::{body, misshapen, unreadable};
+use crate::values::answer::{body, instead_of, misshapen, unreadable};
 use crate::values::lenient::{Part, Text};
 
 /// What reading depends on besides the answer.
@@ -82,7 +82,11 @@ impl Reader {
         if code.is_some_and(|code| WELL.contains(&code)) && (200..=299).contains(&payload.status) {
             return match envelope.data {
                 Part::Value(data) => Ok(Ok(data)),
-                Part::Missing => Ok(Err(Absence::NotFound)),
+                // Whoever is not there has no data; data under another name are somebody's.
+                Part::Missing => match instead_of("data", &[], body(payload)) {
+                    Some(error) => Err(error),
+                    None => Ok(Err(Absence::NotFound)),
+                },
                 Part::Odd(found) => Err(misshapen("data", "an object").with("found", found)),
             };
         }

@@ -14,7 +14,6 @@ use collector_core::id::Digest;
 use collector_core::task::{Absence, Outcome, Page, Payload, Task};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use super::super::day::Day;
 use super::error::{self, Complaint, Verdict};
@@ -22,7 +21,7 @@ use super::kind::Kind;
 use super::note;
 use super::wire::{Envelope, Fault};
 use crate::http::Secret;
-use crate::values::answer::{body, misshapen, unreadable};
+use crate::values::answer::{body, data, is_hollow, misshapen, unreadable};
 use crate::values::lenient::{Part, Text};
 
 /// Members that change from call to call and say nothing.
@@ -151,13 +150,7 @@ fn day_of(payload: &Payload) -> Day {
 
 /// Whether an answer's data has anything in it: a failure's `data` is `{}`, too.
 fn has_members(payload: &Payload) -> bool {
-    #[derive(Deserialize)]
-    struct Outer<'a> {
-        #[serde(borrow)]
-        data: &'a RawValue,
-    }
-    let outer: Option<Outer<'_>> = serde_json::from_slice(body(payload)).ok();
-    outer.is_some_and(|outer| outer.data.get().bytes().any(|byte| !b"{} \t\r\n".contains(&byte)))
+    data(payload).is_some_and(|data| !is_hollow(data.get()))
 }
 
 fn text<'t>(text: &'t Text<'_>) -> &'t str {

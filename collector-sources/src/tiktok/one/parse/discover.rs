@@ -10,7 +10,7 @@ use super::super::seed;
 use super::super::wire::{Creators, OneCreator, PageInfo};
 use super::creator::sighting;
 use super::{Reader, following, odd, without};
-use crate::values::answer::Fields;
+use crate::values::answer::{Fields, may_be_left_out};
 use crate::values::ident;
 use crate::values::lenient::{Lenient, Part};
 use crate::values::list::List;
@@ -29,6 +29,7 @@ pub(super) fn read(reader: &Reader, task: &Task, payload: &Payload) -> Result<Pa
         Ok(data) => data,
         Err(absence) => return reader.absent(payload, absence),
     };
+    may_be_left_out(&data.creators, "creators", &["page_info"], payload)?;
     let mut page = reader.page(payload)?;
     if let List::Odd(found) = data.creators {
         page.malformed.push(odd("data.creators", found));

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::super::kind::param;
 use super::super::wire::{OnePost, Posts};
 use super::{Reader, following, odd, text};
-use crate::values::answer::Fields;
+use crate::values::answer::{Fields, may_be_left_out};
 use crate::values::ident;
 use crate::values::lenient::{Part, Text};
 use crate::values::list::List;
@@ -24,6 +24,7 @@ pub(super) fn read(reader: &Reader, task: &Task, payload: &Payload) -> Result<Pa
         Ok(data) => data,
         Err(absence) => return reader.absent(payload, absence),
     };
+    may_be_left_out(&data.posts, "posts", &["page_info"], payload)?;
     let mut page = reader.page(payload)?;
     if let List::Odd(found) = data.posts {
         page.malformed.push(odd("data.posts", found));

@@ -11,6 +11,7 @@ use super::super::wire::{People, Person};
 use super::paging::{self, Next};
 use super::videos::odd;
 use super::{Reader, clean, text};
+use crate::values::answer::may_be_left_out;
 use crate::values::lenient::Part;
 use crate::values::list::List;
 use crate::values::{bio, ident};
@@ -27,12 +28,14 @@ pub(super) fn read(
         Err(page) => return Ok(page),
     };
     let mut page = reader.page(payload)?;
-    let (list, name) = match kind {
-        Kind::Followers => (&data.user_followers, "data.user_followers"),
-        _ => (&data.user_following, "data.user_following"),
+    let (list, member) = match kind {
+        Kind::Followers => (&data.user_followers, "user_followers"),
+        _ => (&data.user_following, "user_following"),
     };
+    may_be_left_out(list, member, &[], payload)?;
+    let name = format!("data.{member}");
     if let List::Odd(found) = list {
-        page.malformed.push(odd(name, found));
+        page.malformed.push(odd(&name, found));
     }
     for (index, raw) in list.rows().iter().enumerate() {
         match person(raw, reader.keep_email) {

@@ -17,7 +17,7 @@ use super::super::seed;
 use super::super::wire::{Video, VideoTag, Videos};
 use super::paging::{self, MOST_EMPTY_PAGES, Next};
 use super::{Reader, clean, day_of, text};
-use crate::values::answer::Fields;
+use crate::values::answer::{Fields, may_be_left_out};
 use crate::values::found::Found;
 use crate::values::ident;
 use crate::values::lenient::{Count, Lenient, Part, Text};
@@ -42,6 +42,7 @@ pub(super) fn read(
         Ok(data) => data,
         Err(page) => return Ok(page),
     };
+    may_be_left_out(&data.videos, "videos", &[], payload)?;
     let (window, older) = windows(task, day_of(payload))?;
     let mut page = reader.page(payload)?;
     if let List::Odd(found) = data.videos {

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Fuzzes one source: ./fuzz/run.sh TARGET [flags of libFuzzer]. A stable toolchain and a C++ compiler are all it needs.
+set -eu
+cd "$(dirname "$0")"
+target=$1
+shift
+host=$(rustc -vV | sed -n 's/^host: //p')
+coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
+for part in inline-8bit-counters pc-table trace-compares; do
+    coverage="$coverage -Cllvm-args=-sanitizer-coverage-$part"
+done
+# With `--target`, build scripts and macros are built without these flags: they could not be linked.
+RUSTC_BOOTSTRAP=1 RUSTFLAGS="$coverage -Ccodegen-units=1" cargo build --release --locked --target "$host" --bin "$target"
+mkdir -p "corpus/$target" "artifacts/$target"
+seeds=../collector-sources/tests/fixtures/$target
+[ -d "$seeds" ] || seeds=
+exec "${CARGO_TARGET_DIR:-target}/$host/release/$target" "-artifact_prefix=artifacts/$target/" "$@" "corpus/$target" $seeds
