@@ -16,6 +16,9 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
+/// How long after a port was somebody else's it is tried again.
+const TAKEN: Duration = Duration::from_millis(10);
+
 /// What happens to the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Path {
@@ -151,18 +154,35 @@ async fn accept(mut listener: TcpListener, line: Line) {
     }
 }
 
-/// Keeps the port without listening, which is what refuses.
+/// Keeps the port without listening, which is what refuses. Somebody else may have it for a moment, as the near end of a
+/// connection of theirs: then it refuses all the same, and is taken as soon as it can be.
 async fn refuse_until_open(
     listener: TcpListener,
     path: &mut watch::Receiver<Path>,
 ) -> io::Result<TcpListener> {
     let address = listener.local_addr()?;
     drop(listener);
+    let mut kept = keep(address);
+    loop {
+        tokio::select! {
+            open = async { path.wait_for(|path| *path != Path::Refuse).await.map(drop) } => {
+                open.map_err(io::Error::other)?;
+                if let Ok(listener) = kept.and_then(|socket| socket.listen(1_024)) {
+                    return Ok(listener);
+                }
+                sleep(TAKEN).await;
+                kept = keep(address);
+            }
+            () = sleep(TAKEN), if kept.is_err() => kept = keep(address),
+        }
+    }
+}
+
+fn keep(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    path.wait_for(|path| *path != Path::Refuse).await.map_err(io::Error::other)?;
-    socket.listen(1_024)
+    Ok(socket)
 }
 
 /// Serves one connection until both sides or a cut end it.
