@@ -3,6 +3,7 @@
 mod crash;
 mod examples;
 mod images;
+mod outage;
 mod own_item;
 mod structure;
 mod support;
