@@ -54,7 +54,7 @@ impl TcpProxy {
     /// # Errors
     /// When no port can be had.
     pub async fn to(server: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let listener = listen().await?;
         let address = listener.local_addr()?;
         let (path, cuts, held) = Default::default();
         let accepted = Arc::new(AtomicU64::new(0));
@@ -106,6 +106,18 @@ impl Drop for TcpProxy {
             accepting.abort();
         }
     }
+}
+
+/// Listens below the ports that the system gives to connections by itself: one of those could be the near end of somebody's
+/// connection when it is wanted back after [`Path::Refuse`].
+async fn listen() -> io::Result<TcpListener> {
+    for _ in 0..50 {
+        let port = 20_000 + rand::random::<u16>() % 12_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind(("127.0.0.1", 0)).await
 }
 
 /// What a connection needs to know.
