@@ -240,6 +240,10 @@ fn options(entry: &SourceEntry, built: &Built<AnySource>, run: &RunOptions) -> S
     let keys = &entry.keys;
     let mut options = built.options.clone();
     options.account = Some(entry.account.as_str().into());
+    // What the vendor allows is allowed to the account, whatever it is called here.
+    if let Some(budget) = &mut options.budget {
+        budget.account = entry.account.as_str().into();
+    }
     if let Some(in_flight) = keys.in_flight.or(run.in_flight) {
         options.limits.in_flight = in_flight.get();
     }

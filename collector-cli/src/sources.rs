@@ -1,5 +1,8 @@
 //! The types of source that come with this workspace.
 
+mod echotik;
+mod tiktok;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,10 @@ use crate::registry::{Built, Registry, SourceFactory};
 
 /// All of them.
 pub(crate) fn builtin() -> Registry {
-    Registry::new().with::<EnsembleDataFactory>("ensembledata")
+    Registry::new()
+        .with::<EnsembleDataFactory>("ensembledata")
+        .with::<echotik::Factory>("echotik")
+        .with::<tiktok::TikTokFactory>("tiktok")
 }
 
 /// A credential of a source: `{ env = "NAME" }` or `{ file = "PATH" }` in the configuration.

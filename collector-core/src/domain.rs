@@ -44,6 +44,15 @@ pub struct Lost {
     pub since: Timestamp,
 }
 
+/// The figures of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Day {
+    /// Days since 1970-01-01 in UTC, as [`Timestamp::day`] counts them.
+    pub day: i32,
+    /// The figures, in the order of [`Domain::measures`]; `None` for one that is not known.
+    pub figures: Vec<Option<i64>>,
+}
+
 /// What is collected. `Creators` is ours; [`LastWins`] serves the rest.
 ///
 /// # Contract
@@ -79,4 +88,9 @@ pub trait Domain: Send + Sync + 'static {
 
     /// The day's figures worth keeping as history, in a fixed order; `None` keeps none.
     fn measures(&self, entity: &Self::Entity) -> Option<Vec<Option<i64>>>;
+
+    /// Figures of days gone by that an item brings along, in the order of [`measures`](Self::measures). Most bring none.
+    fn history(&self, _item: &Self::Item) -> Vec<Day> {
+        Vec::new()
+    }
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use crate::admission::{Permits, Rate, SharedRate};
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, Released, Renewed};
@@ -271,6 +271,10 @@ macro_rules! forward {
 
             async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
                 (**self).known(keys).await
+            }
+
+            async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+                (**self).history(key).await
             }
         }
     };

@@ -14,7 +14,7 @@ pub use memory::MemoryStore;
 pub use types::*;
 
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
@@ -92,7 +92,9 @@ pub fn no_such_run(run: RunId) -> Error {
 ///     members there is no list. `lists` and `list` give them back \[`Lists`\].
 /// 14. `owners` tells whose an identity is, `keys` goes through all records in order, `known` reads many
 ///     \[`Many`\].
-/// 15. `waits` keeps why a worker does not get on until it says otherwise, closes or is dead; `counts` tells it
+/// 15. Of each day on which a record changed its figures are kept as they were at the last change. Figures that an item
+///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\].
+/// 16. `waits` keeps why a worker does not get on until it says otherwise, closes or is dead; `counts` tells it
 ///     \[`Waits`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
@@ -300,4 +302,10 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>>;
+
+    /// The figures of a living record by day, oldest first: what was measured, and what items brought for other days.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
 }

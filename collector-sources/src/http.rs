@@ -28,6 +28,7 @@ mod request;
 mod secret;
 mod status;
 mod tls;
+mod token;
 
 use std::fmt;
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub use request::{Request, redact};
 pub use reqwest::header::{HeaderName, HeaderValue};
 pub use secret::Secret;
 pub use status::{retry_after, status_error, status_kind, waiting};
+pub use token::{Bearer, Grant, TokenCache};
 
 /// Headers of an answer that are kept, besides `x-ratelimit-*`. Never cookies or credentials.
 pub const KEPT_HEADERS: [&str; 4] = ["content-type", "date", "retry-after", "units_charged"];

@@ -11,7 +11,7 @@ use super::{
     Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::{ErrorKind, Result};
 use crate::id::{DeadId, Id, IdHash, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
@@ -298,6 +298,10 @@ impl<D: Domain> Store<D> for Capped<D> {
 
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
         self.inner.known(keys).await
+    }
+
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        self.inner.history(key).await
     }
 }
 

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
-use crate::domain::{Domain, Lost, Sighting};
+use crate::domain::{Day, Domain, Lost, Sighting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
 use crate::sink::Facts;
@@ -74,6 +74,8 @@ pub struct EntityChange<D: Domain> {
     pub facts: Facts,
     /// The day's figures; only when `changed`.
     pub measures: Option<Vec<Option<i64>>>,
+    /// Figures of other days that items brought, by day. What was measured on a day itself stands against them.
+    pub history: Vec<Day>,
     /// How many sightings count now.
     pub sightings: usize,
     /// Those of them that are to be written: each replaces the one of its (source, aspect).
@@ -163,11 +165,20 @@ struct Working<I> {
     /// Which of the row's sightings are to be written.
     written: Vec<usize>,
     grown: Option<usize>,
+    history: BTreeMap<i32, Vec<Option<i64>>>,
 }
 
 impl<I> Working<I> {
     fn of(row: EntityRow<I>, is_new: bool) -> Self {
-        Self { row, is_new, touched: is_new, identity_changed: is_new, written: Vec::new(), grown: None }
+        Self {
+            row,
+            is_new,
+            touched: is_new,
+            identity_changed: is_new,
+            written: Vec::new(),
+            grown: None,
+            history: BTreeMap::new(),
+        }
     }
 
     /// Marks the sighting number `at` as one to write.
@@ -304,6 +315,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             target = self.claim_weak(target, id, *hash, sighting.seen_at, call);
         }
         self.keep_strong(target, &ids, strong_hashes, call);
+        self.remember(target, self.domain.history(&sighting.item));
         self.see(target, sighting);
         self.shown.push((target, call));
     }
@@ -365,6 +377,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let ids = std::mem::take(&mut gone.row.ids);
         let lost = std::mem::take(&mut gone.row.lost);
         let facts = std::mem::take(&mut gone.row.facts);
+        let history = std::mem::take(&mut gone.history);
         let sightings = std::mem::take(&mut gone.row.sightings);
         self.joins.insert(loser, winner);
         for id in ids.iter() {
@@ -386,6 +399,9 @@ impl<'d, D: Domain> Ledger<'d, D> {
             }
             for (name, value) in facts {
                 one.row.facts.entry(name).or_insert(value);
+            }
+            for (day, figures) in history {
+                one.history.entry(day).or_insert(figures);
             }
             for lost in lost {
                 if !one.row.lost.iter().any(|known| known.id == lost.id) {
@@ -497,6 +513,15 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     /// Keeps a sighting unless a later one of its (source, aspect) is known; either way, what the older one adds.
+    /// Keeps what an item says about days gone by, also when a newer one has replaced it. Of two items that tell of one
+    /// day, the one added last counts.
+    fn remember(&mut self, key: RecordKey, days: Vec<Day>) {
+        if let Some(known) = self.entities.get_mut(&key).filter(|_| !days.is_empty()) {
+            known.history.extend(days.into_iter().map(|day| (day.day, day.figures)));
+            known.touched = true;
+        }
+    }
+
     fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
@@ -578,7 +603,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> Result<EntityChange<D>> {
-        let Working { row, is_new, identity_changed, written, grown: grew, .. } = known;
+        let Working { row, is_new, identity_changed, written, grown: grew, history, .. } = known;
         let EntityRow { key, version, digest: before, ids, lost, facts, sightings } = row;
         if let Some(call) = grew {
             grown.push((call, ids.clone()));
@@ -600,6 +625,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             measures: if changed { self.domain.measures(&entity) } else { None },
             entity: Arc::new(entity),
             facts,
+            history: history.into_iter().map(|(day, figures)| Day { day, figures }).collect(),
             sightings: count,
             written,
         })

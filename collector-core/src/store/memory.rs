@@ -31,7 +31,7 @@ use super::{
     Settled, Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo, no_such_run,
 };
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
@@ -382,7 +382,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let changes = ledger.close(|| entities.next_key())?;
         let wishes = wishes(&changes);
         let Changes { aliases, entities: changed, joined, links, counts, moved, grown } = changes;
-        entities.keep(aliases, changed, joined);
+        entities.keep(aliases, changed, joined, now.day());
 
         let mut state = self.state().await;
         let state = &mut *state;
@@ -597,6 +597,10 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
         let entities = self.entities().await;
         Ok(keys.iter().filter_map(|key| entities.known(&self.domain, *key)).collect())
+    }
+
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        Ok(self.entities().await.history(key))
     }
 }
 

@@ -36,6 +36,7 @@ mod claims;
 mod clause;
 mod commit;
 mod domain;
+mod history;
 mod identity;
 mod lists;
 mod model;
@@ -165,7 +166,8 @@ macro_rules! __store_cases {
             12 Model model::model "Random sequences agree with a naive model after each step.";
             13 Lists lists::lists "A list is its members in order; who stays keeps the time.";
             14 Many lists::many "Owners, keys and records of many at once.";
-            15 Waits tasks::waits "Why a worker does not get on is told until it does.";
+            15 History history::history "Figures by day: measured ones, and those brought for other days.";
+            16 Waits tasks::waits "Why a worker does not get on is told until it does.";
         }
     };
 }

@@ -3,7 +3,7 @@
 //! Every method of a store is safe to repeat. What others hold or change at the same moment is tried again at once
 //! and all over; a server that is away is waited for, as long as the configuration says.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use collector_core::clock::{Clock, SystemClock, Timestamp};
@@ -34,21 +34,34 @@ pub(super) struct Limits {
 
 /// Since when the server is away, if it is. The log says it once, in the words that the engine has for the other servers.
 #[derive(Debug, Default)]
-pub(super) struct Away(Mutex<Option<Timestamp>>);
+pub(super) struct Away(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    away_since: Option<Timestamp>,
+    answered: Option<Instant>,
+}
 
 impl Away {
-    fn begins(&self, error: &Error) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if since.is_none() {
-            let now = *since.insert(SystemClock.now());
+    /// An attempt that `started` then failed. One that began before the server answered another says nothing new.
+    fn begins(&self, started: Instant, error: &Error) {
+        let mut seen = self.seen();
+        if seen.away_since.is_none() && seen.answered.is_none_or(|answered| answered <= started) {
+            let now = *seen.away_since.insert(SystemClock.now());
             tracing::warn!(part = "store", %error, "waiting: store unreachable since {now}");
         }
     }
 
     fn is_over(&self) {
-        if let Some(since) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let mut seen = self.seen();
+        seen.answered = Some(Instant::now());
+        if let Some(since) = seen.away_since.take() {
             tracing::info!(part = "store", "no longer waiting: store unreachable since {since}");
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,7 +95,7 @@ impl Limits {
                 }
                 Trouble::Away | Trouble::ReadOnly => {
                     distrust(started);
-                    self.away.begins(&error);
+                    self.away.begins(started, &error);
                     let pause = pause_after(attempts + 4, rand::random());
                     (began.elapsed() + pause < self.patience).then_some(pause)
                 }
@@ -141,9 +154,9 @@ mod tests {
         };
         let error = limits.repeat(silent, distrust).await.unwrap_err();
         assert!(error.to_string().contains("does not answer"), "{error}");
-        assert!(limits.away.0.lock().unwrap().is_some(), "it is still away");
+        assert!(limits.away.seen().away_since.is_some(), "it is still away");
         limits.repeat(|| async { Ok(1) }, |_| ()).await.unwrap();
-        assert_eq!(*limits.away.0.lock().unwrap(), None);
+        assert_eq!(limits.away.seen().away_since, None);
         assert!((Duration::from_secs(26)..=Duration::from_secs(33)).contains(&began.elapsed()));
         assert!(tries.get() > 5 && tries.get() == distrusted.get());
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use collector_core::clock::Timestamp;
-use collector_core::domain::Domain;
+use collector_core::domain::{Day, Domain};
 use collector_core::error::Result;
 use collector_core::id::{ClaimNo, DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
@@ -25,7 +25,8 @@ use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
-    budgets, cancel, claim, commit, dead, enqueue, lists, payloads, read, runs, settle, take, tasks, workers,
+    budgets, cancel, claim, commit, dead, enqueue, entities, lists, payloads, read, runs, settle, take,
+    tasks, workers,
 };
 
 /// The store of record in one SQLite file, or on a server. See the [module page](super).
@@ -403,5 +404,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
 
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
         look!(self, tx => lists::known(&tx, &*self.domain, keys))
+    }
+
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        look!(self, tx => entities::history(&tx, key))
     }
 }

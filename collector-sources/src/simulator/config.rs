@@ -6,8 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::echotik::EchoTikKnobs;
 use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
+use super::tiktok::TikTokKnobs;
+use super::vendor::Vendor;
 
 /// Longest wait one knob may ask for, so that a slip of the pen does not hang a test for days.
 const LONGEST_WAIT_MS: u64 = 600_000;
@@ -67,6 +70,8 @@ pub struct SimulatorConfig {
     /// How a 429 says when to come back. Default `seconds`.
     pub retry_after: RetryAfter,
 
+    /// Vendors that answer every call with a 503, never charged. Default none.
+    pub dead: BTreeSet<Vendor>,
     /// Rate of calls that fail with a 500, never charged. Default 0.
     pub error_rate: f64,
     /// How many calls in a row fail when one does; the rate stays the same. Default 1.
@@ -133,8 +138,8 @@ pub struct SimulatorConfig {
     pub renamed_share: f64,
     /// Share of creators whose handle somebody else uses since the lists were made, at most 0.5. Default 0.
     pub reused_share: f64,
-    /// Share of creators whom a vendor does not know: EnsembleData's lists show them and its lookups do not find
-    /// them; of others, the plain list has no row. Default 0.
+    /// Share of creators whom a vendor does not know, others at each vendor: EnsembleData's lists show them and its
+    /// lookups do not find them; of others, the plain list has no row. Default 0.
     pub unknown_share: f64,
     /// Share of creators whose answers carry a handle but no stable id, others at each vendor. Default 0.
     pub no_id_share: f64,
@@ -142,6 +147,11 @@ pub struct SimulatorConfig {
     /// At most 365. Default 0.
     pub stale_days: u32,
 
+    /// TikTok's own APIs: their quotas and their moods. Default: the published quotas, and none of the moods.
+    pub tiktok: TikTokKnobs,
+    /// EchoTik: its account, its moods, and the forms its answers come in. Default: an account without limit, and the
+    /// usual forms.
+    pub echotik: EchoTikKnobs,
     /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,
 }
@@ -161,6 +171,7 @@ impl Default for SimulatorConfig {
             per_second: None,
             burst: None,
             retry_after: RetryAfter::default(),
+            dead: BTreeSet::new(),
             error_rate: 0.0,
             error_burst: 1,
             html_rate: 0.0,
@@ -195,6 +206,8 @@ impl Default for SimulatorConfig {
             unknown_share: 0.0,
             no_id_share: 0.0,
             stale_days: 0,
+            tiktok: TikTokKnobs::default(),
+            echotik: EchoTikKnobs::default(),
             pictures: PictureKnobs::default(),
         }
     }
@@ -354,7 +367,13 @@ impl SimulatorConfig {
     pub fn validate(&self) -> Result<(), SimulatorError> {
         self.validate_population()?;
         self.validate_token()?;
-        for (knob, share) in self.shares().into_iter().chain(self.pictures.shares()) {
+        for (knob, share) in self
+            .shares()
+            .into_iter()
+            .chain(self.tiktok.shares())
+            .chain(self.echotik.shares())
+            .chain(self.pictures.shares())
+        {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };
             check(knob, share, (0.0..=most).contains(&share), || {

@@ -207,7 +207,7 @@ async fn status(fleet: &Fleet, server: Server) -> Result<Status, Failure> {
         // Nothing can be read out of a store that is away: the error itself names it.
         Err(_) if server == Server::Mysql => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            said.contains("mysql")
+            said.contains("database: collector")
                 .then(|| json!({ "part": "store", "problem": "unreachable", "error": said }))
         }
         Err(error) => {

@@ -96,8 +96,20 @@ fn item(random: &mut StdRng) -> CreatorSighting {
         following: maybe(random, number),
         likes: maybe(random, number),
         videos: maybe(random, number),
+        gmv_30d: maybe(random, number),
+        units_30d: maybe(random, number),
+        avg_price: maybe(random, number),
+        currency: maybe(random, text),
+        ec_score: maybe(random, number),
         avatar: maybe(random, text),
         posts: (0..random.random_range(0..5)).map(|_| post(random)).collect(),
+        history: (0..random.random_range(0..3))
+            .map(|_| DayFigures {
+                day: random.random(),
+                followers: maybe(random, number),
+                ..DayFigures::default()
+            })
+            .collect(),
         extra: (0..random.random_range(0..3)).map(|_| (text(random), value(random))).collect(),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::archive::Archive;
 use crate::clock::Timestamp;
-use crate::domain::{Domain, Lost, Sighting};
+use crate::domain::{Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
 use crate::sink::{Change, Facts, Record};
 use crate::store::Known;
@@ -75,9 +75,14 @@ struct Cell<R> {
     lost: Vec<Lost>,
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
     facts: Facts,
+    /// Figures by day, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    days: Days,
     /// Source and aspect by number, time, item.
     rows: Vec<R>,
 }
+
+type Days = Vec<(i32, Vec<Option<i64>>)>;
 
 type Row<I> = (u32, u32, i64, I);
 
@@ -174,7 +179,7 @@ impl<D: Domain> Entities<D> {
     }
 
     fn row(&self, key: RecordKey) -> Option<EntityRow<D::Item>> {
-        let Cell { version, digest, ids, lost, facts, rows } = self.cell(key)?;
+        let Cell { version, digest, ids, lost, facts, rows, days: _ } = self.cell(key)?;
         let sightings = self.unpack(rows);
         let ids = self.unpack_ids(ids);
         Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings })
@@ -198,12 +203,13 @@ impl<D: Domain> Entities<D> {
         aliases: Vec<(IdHash, RecordKey)>,
         changes: Vec<EntityChange<D>>,
         joined: Vec<Joined>,
+        today: i32,
     ) {
         for (hash, key) in aliases {
             self.owners.insert(&hash, key);
         }
         for change in changes {
-            self.put(change);
+            self.put(change, today);
         }
         for joined in joined {
             if let Some(gone) = self.cell::<IgnoredAny>(joined.key) {
@@ -214,9 +220,10 @@ impl<D: Domain> Entities<D> {
         }
     }
 
-    fn put(&mut self, change: EntityChange<D>) {
+    fn put(&mut self, change: EntityChange<D>, today: i32) {
         let before = if change.is_new { None } else { self.cell::<Box<RawValue>>(change.key) };
-        let rows = before.map(|cell| cell.rows).unwrap_or_default();
+        let (rows, mut days) = before.map(|cell| (cell.rows, cell.days)).unwrap_or_default();
+        keep_days(&mut days, change.measures.map(|figures| (today, figures)), change.history);
         self.living += u64::from(change.is_new);
         self.sightings = self.sightings + change.sightings as u64 - rows.len() as u64;
         let mut kept: Vec<Row<&RawValue>> = Vec::with_capacity(change.sightings);
@@ -236,6 +243,7 @@ impl<D: Domain> Entities<D> {
             ids: self.pack_ids(change.ids),
             lost: change.lost,
             facts: change.facts,
+            days,
             rows: kept,
         };
         self.write(change.key, &cell);
@@ -300,5 +308,25 @@ impl<D: Domain> Entities<D> {
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
         let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })
+    }
+
+    /// The figures of a record by day, oldest first.
+    pub(super) fn history(&self, key: RecordKey) -> Vec<Day> {
+        let days = self.cell::<IgnoredAny>(key).map(|cell| cell.days).unwrap_or_default();
+        days.into_iter().map(|(day, figures)| Day { day, figures }).collect()
+    }
+}
+
+/// Writes what was measured today over what was measured earlier today, and fills in days that have nothing.
+fn keep_days(days: &mut Days, measured: Option<(i32, Vec<Option<i64>>)>, brought: Vec<Day>) {
+    let brought = brought.into_iter().map(|Day { day, figures }| (false, day, figures));
+    for (replaces, day, figures) in
+        measured.map(|(day, figures)| (true, day, figures)).into_iter().chain(brought)
+    {
+        match days.binary_search_by_key(&day, |(day, _)| *day) {
+            Ok(at) if replaces => days[at].1 = figures,
+            Ok(_) => {}
+            Err(at) => days.insert(at, (day, figures)),
+        }
     }
 }

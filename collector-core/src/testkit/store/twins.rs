@@ -198,6 +198,10 @@ faults! {
     OwnersOfNobody => Many;
     KeysBeyondMax => Many;
     KnownInKeyOrder => Many;
+    // Daily figures.
+    NewestDayFirst => History;
+    ForgetsOtherDays => History;
+    MeasuresNothing => History;
 }
 
 /// What a case says about a store; `None` when it is content.

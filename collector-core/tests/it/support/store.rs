@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use collector_core::clock::Timestamp;
-use collector_core::domain::Domain;
+use collector_core::domain::{Day, Domain};
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, MemoryLock, Released, Renewed};
@@ -155,4 +155,5 @@ gated! {
     owners(ids: &[Id]) -> Vec<Option<RecordKey>>;
     keys(after: Option<RecordKey>, max: usize) -> Vec<RecordKey>;
     known(keys: &[RecordKey]) -> Vec<Known<D>>;
+    history(key: RecordKey) -> Vec<Day>;
 }

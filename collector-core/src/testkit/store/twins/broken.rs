@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::Fault;
 use super::warped::Warped;
 use crate::clock::Timestamp;
+use crate::domain::Day;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, RunId, TaskId};
 use crate::sink::{Change, Facts, Position};
@@ -569,6 +570,14 @@ impl Store<TestDomain> for Broken {
             known.sort_by_key(|known| known.record.key);
         }
         Ok(known.into_iter().map(straightened).collect())
+    }
+
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        let mut days = self.inner.history(key).await?;
+        if self.is(Fault::NewestDayFirst) {
+            days.reverse();
+        }
+        Ok(days)
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {

@@ -1,22 +1,22 @@
 //! A user object to a sighting.
 
-use collector_core::clock::Timestamp;
 use collector_core::creator::CreatorSighting;
 use serde_json::Value;
 
-use super::super::ident;
-use super::super::wire::{Part, Stats, Text, User};
-use super::{Fields, bio};
+use super::{Stats, User};
+use crate::values::answer::Fields;
+use crate::values::lenient::{Part, Text};
+use crate::values::text::{clipped, country, language, moment};
+use crate::values::{bio, ident};
 
 /// Longest texts kept, in characters; the platform's own limits are far below.
 const LONGEST_NAME: usize = 200;
-const LONGEST_BIO: usize = 5_000;
 
 /// Longest link to a picture kept, in bytes.
 const LONGEST_LINK: usize = 2_048;
 
 /// What a user object says, as the side `aspect` of a creator.
-pub(super) fn sighting(
+pub(crate) fn sighting(
     user: &User<'_>,
     stats: Option<&Stats>,
     aspect: &'static str,
@@ -38,18 +38,11 @@ pub(super) fn sighting(
 
 fn set_texts(seen: &mut CreatorSighting, user: &User<'_>, keep_email: bool, fields: &mut Fields<'_>) {
     if let Some(name) = fields.text("nickname", &user.nickname) {
-        let name = bio::mask(&clipped(name, LONGEST_NAME), keep_email);
-        seen.has_email = name.has_email.then_some(true);
-        seen.email = name.email.map(Into::into);
-        seen.name = Some(name.text.into());
+        bio::set_name(seen, name, keep_email);
     }
     // An empty biography is known to be empty; only a missing one is unknown.
     if let Some(about) = fields.take("signature", &user.signature) {
-        let about = bio::mask(&clipped(about, LONGEST_BIO), keep_email);
-        seen.has_email = (about.has_email || seen.has_email == Some(true)).then_some(true);
-        seen.email = about.email.map(Into::into).or(seen.email.take());
-        seen.links = bio::links(&about.text);
-        seen.bio = Some(about.text.into());
+        bio::set_bio(seen, about, keep_email);
     }
     seen.language = fields.text("language", &user.language).and_then(language);
     seen.country = fields.text("region", &user.region).and_then(country);
@@ -170,42 +163,8 @@ fn channel(base: &str, name: &str) -> Option<Box<str>> {
     (name.len() <= 64 && name.bytes().all(good)).then(|| [base, name].concat().into())
 }
 
-/// ISO 639-1 from a language tag; `un` means unknown here.
-fn language(tag: &str) -> Option<Box<str>> {
-    let language = tag.split(['-', '_']).next()?.to_ascii_lowercase();
-    let known =
-        language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase()) && language != "un";
-    known.then(|| language.into())
-}
-
-/// ISO 3166 from the vendor's code, which also says UK.
-fn country(code: &str) -> Option<Box<str>> {
-    let code = code.trim().to_ascii_uppercase();
-    let known = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-    known.then(|| if code == "UK" { "GB".into() } else { code.into() })
-}
-
-/// A moment in unix seconds or milliseconds; 0 means unknown.
-pub(super) fn moment(number: u64) -> Option<Timestamp> {
-    let number = i64::try_from(number).ok()?;
-    match number {
-        0 => None,
-        // In seconds this would be the year 5138.
-        100_000_000_000.. => Some(Timestamp::from_millis(number)),
-        _ => Some(Timestamp::from_secs(number)),
-    }
-}
-
-/// The first `most` characters.
-pub(super) fn clipped(text: &str, most: usize) -> Box<str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => text.get(..end).unwrap_or_default().into(),
-        None => text.into(),
-    }
-}
-
 /// Whether an answer shows a profile at all: somebody, or anything about somebody.
-pub(super) fn says_anything(seen: &CreatorSighting) -> bool {
+pub(crate) fn says_anything(seen: &CreatorSighting) -> bool {
     seen.uid.is_some()
         || seen.sec_uid.is_some()
         || seen.handle.is_some()
@@ -214,7 +173,7 @@ pub(super) fn says_anything(seen: &CreatorSighting) -> bool {
 }
 
 /// Whether the user object has any counter, be it zero.
-pub(super) fn has_counters(user: &User<'_>, stats: &Part<Stats>) -> bool {
+pub(crate) fn has_counters(user: &User<'_>, stats: &Part<Stats>) -> bool {
     let own = [&user.follower_count, &user.following_count, &user.total_favorited, &user.aweme_count];
     let beside = match stats {
         Part::Value(stats) => !stats.follower_count.is_missing() || !stats.heart_count.is_missing(),
@@ -237,28 +196,5 @@ mod tests {
         assert_eq!(verified(Some(false), &[None, None], None), Some(false));
         assert_eq!(verified(None, &[None, None], Some(0)), Some(false));
         assert_eq!(verified(None, &[None, None], None), None);
-    }
-
-    #[test]
-    fn codes_become_iso() {
-        assert_eq!(country("uk").as_deref(), Some("GB"));
-        assert_eq!(country("KR").as_deref(), Some("KR"));
-        assert_eq!([country("KOR"), country("1A"), country("한국")], [None, None, None]);
-        assert_eq!(language("zh-Hant").as_deref(), Some("zh"));
-        assert_eq!([language("un"), language("한"), language("eng")], [None, None, None]);
-    }
-
-    #[test]
-    fn moments_are_seconds_or_milliseconds() {
-        assert_eq!(moment(0), None);
-        assert_eq!(moment(1_700_000_000), Some(Timestamp::from_secs(1_700_000_000)));
-        assert_eq!(moment(1_700_000_000_000), Some(Timestamp::from_secs(1_700_000_000)));
-        assert_eq!(moment(u64::MAX), None);
-    }
-
-    #[test]
-    fn texts_are_clipped_between_characters() {
-        assert_eq!(&*clipped("뷰티풀", 2), "뷰티");
-        assert_eq!(&*clipped("ab", 2), "ab");
     }
 }

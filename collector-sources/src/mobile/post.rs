@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::lenient::{self, Count, Flag, Lenient, Part, Text};
 use super::user::User;
+use crate::values::lenient::{self, Count, Flag, Lenient, Part, Text};
 
 /// Hashtags kept of one post.
 const MOST_HASHTAGS: usize = 50;
@@ -14,44 +14,44 @@ const MOST_HASHTAGS: usize = 50;
 /// A post.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in super::super) struct Post<'a> {
+pub(crate) struct Post<'a> {
     #[serde(borrow)]
-    pub(in super::super) aweme_id: Text<'a>,
+    pub(crate) aweme_id: Text<'a>,
     /// Searches wrap the post in an object of their own.
-    pub(in super::super) aweme_info: Option<&'a RawValue>,
+    pub(crate) aweme_info: Option<&'a RawValue>,
     /// What a search's card shows; 1 is a post.
     #[serde(rename = "type")]
-    pub(in super::super) card: Count,
-    pub(in super::super) create_time: Count,
-    pub(in super::super) desc: Text<'a>,
-    pub(in super::super) is_top: Flag,
-    pub(in super::super) author: Part<User<'a>>,
-    pub(in super::super) statistics: Part<Statistics>,
-    pub(in super::super) text_extra: Hashtags<'a>,
-    pub(in super::super) cha_list: Hashtags<'a>,
+    pub(crate) card: Count,
+    pub(crate) create_time: Count,
+    pub(crate) desc: Text<'a>,
+    pub(crate) is_top: Flag,
+    pub(crate) author: Part<User<'a>>,
+    pub(crate) statistics: Part<Statistics>,
+    pub(crate) text_extra: Hashtags<'a>,
+    pub(crate) cha_list: Hashtags<'a>,
 }
 
 /// The id of a row that cannot be read as a whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in super::super) struct PostId<'a> {
+pub(crate) struct PostId<'a> {
     #[serde(borrow)]
-    pub(in super::super) aweme_id: Text<'a>,
+    pub(crate) aweme_id: Text<'a>,
 }
 
 /// Figures of a post.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in super::super) struct Statistics {
-    pub(in super::super) play_count: Count,
-    pub(in super::super) digg_count: Count,
-    pub(in super::super) comment_count: Count,
-    pub(in super::super) share_count: Count,
+pub(crate) struct Statistics {
+    pub(crate) play_count: Count,
+    pub(crate) digg_count: Count,
+    pub(crate) comment_count: Count,
+    pub(crate) share_count: Count,
 }
 
 /// Names of hashtags, from either list of a post that has them.
 #[derive(Debug, Default)]
-pub(in super::super) struct Hashtags<'a>(pub(in super::super) Vec<Cow<'a, str>>);
+pub(crate) struct Hashtags<'a>(pub(crate) Vec<Cow<'a, str>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Hashtags<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

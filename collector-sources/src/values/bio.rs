@@ -1,6 +1,9 @@
 //! What a biography tells besides its text: links and an e-mail address.
 
+use collector_core::creator::CreatorSighting;
 use url::Url;
+
+use super::text::clipped;
 
 /// Links kept of one biography.
 const MOST_LINKS: usize = 10;
@@ -13,16 +16,53 @@ const MASK: &str = "[e-mail]";
 
 /// A text without its e-mail addresses, unless they are to be kept.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Masked {
-    pub(super) text: String,
+pub(crate) struct Masked {
+    pub(crate) text: String,
     /// Whether there is an address.
-    pub(super) has_email: bool,
+    pub(crate) has_email: bool,
     /// The first address, when they are to be kept.
-    pub(super) email: Option<String>,
+    pub(crate) email: Option<String>,
+}
+
+/// Longest texts kept, in characters; the platforms' own limits are far below.
+const LONGEST_NAME: usize = 200;
+const LONGEST_BIO: usize = 5_000;
+
+/// Sets the display name, if it says something.
+pub(crate) fn set_name(seen: &mut CreatorSighting, name: &str, keep_email: bool) {
+    if name.trim().is_empty() {
+        return;
+    }
+    let name = mask(&clipped(name, LONGEST_NAME), keep_email);
+    note_email(seen, name.has_email, name.email);
+    seen.name = Some(name.text.into());
+}
+
+/// Sets the biography, and the links in it. An empty one is known to be empty.
+pub(crate) fn set_bio(seen: &mut CreatorSighting, about: &str, keep_email: bool) {
+    let about = mask(&clipped(about, LONGEST_BIO), keep_email);
+    note_email(seen, about.has_email, about.email);
+    seen.links = links(&about.text);
+    seen.bio = Some(about.text.into());
+}
+
+/// Adds a link that stands beside the biography.
+pub(crate) fn add_link(seen: &mut CreatorSighting, text: &str) {
+    let whole =
+        if text.contains("://") { text.trim().to_owned() } else { format!("https://{}", text.trim()) };
+    if let Some(link) = link(&whole).filter(|link| !seen.links.contains(link)) {
+        seen.links.insert(0, link);
+    }
+}
+
+/// The biography's address comes before that of the name.
+fn note_email(seen: &mut CreatorSighting, has_email: bool, email: Option<String>) {
+    seen.has_email = (has_email || seen.has_email == Some(true)).then_some(true);
+    seen.email = email.map(Into::into).or(seen.email.take());
 }
 
 /// Finds e-mail addresses, and masks them unless `keep` is set.
-pub(super) fn mask(text: &str, keep: bool) -> Masked {
+pub(crate) fn mask(text: &str, keep: bool) -> Masked {
     let mut masked = Masked { text: String::with_capacity(text.len()), has_email: false, email: None };
     let mut rest = text;
     while let Some((before, address, after)) = next_address(rest) {
@@ -75,7 +115,7 @@ fn is_domain(name: &str) -> bool {
 }
 
 /// The links in a text, complete with scheme: those that have one, `www.` names, and names with a path.
-pub(super) fn links(text: &str) -> Vec<Box<str>> {
+pub(crate) fn links(text: &str) -> Vec<Box<str>> {
     let mut links: Vec<Box<str>> = Vec::new();
     for word in text.split(|c: char| c.is_whitespace() || !c.is_ascii() || ",;()<>[]{}\"'|".contains(c)) {
         let Some(link) = link(word.trim_end_matches(['.', ',', ':', '!', '?'])) else { continue };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A single value: missing or `null`, readable, or of a type nothing can be made of.
 #[derive(Debug, Default)]
-pub(in super::super) enum Lenient<T> {
+pub(crate) enum Lenient<T> {
     #[default]
     Missing,
     Value(T),
@@ -19,15 +19,15 @@ pub(in super::super) enum Lenient<T> {
 }
 
 /// Text; numbers count as their digits, so that ids above 2^53 survive.
-pub(in super::super) type Text<'a> = Lenient<Cow<'a, str>>;
+pub(crate) type Text<'a> = Lenient<Cow<'a, str>>;
 /// A number that is not negative; text of digits counts as one.
-pub(in super::super) type Count = Lenient<u64>;
+pub(crate) type Count = Lenient<u64>;
 /// A flag: `true`, `1`, `"1"` and `"true"` are set.
-pub(in super::super) type Flag = Lenient<bool>;
+pub(crate) type Flag = Lenient<bool>;
 
 impl<T> Lenient<T> {
     /// The value, if there is a readable one.
-    pub(in super::super) fn value(&self) -> Option<&T> {
+    pub(crate) fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),
             Self::Missing | Self::Odd(_) => None,
@@ -35,7 +35,7 @@ impl<T> Lenient<T> {
     }
 
     /// This if it was sent at all, else the other.
-    pub(in super::super) fn or<'s>(&'s self, other: &'s Self) -> &'s Self {
+    pub(crate) fn or<'s>(&'s self, other: &'s Self) -> &'s Self {
         match self {
             Self::Missing => other,
             sent => sent,
@@ -43,20 +43,20 @@ impl<T> Lenient<T> {
     }
 
     /// Whether nothing was sent.
-    pub(in super::super) fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
 }
 
 impl Lenient<bool> {
     /// Whether the flag was sent and is set.
-    pub(in super::super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         matches!(self, Self::Value(true))
     }
 }
 
 /// What can be made of the scalars of JSON.
-pub(in super::super) trait Scalar<'de>: Sized {
+pub(crate) trait Scalar<'de>: Sized {
     fn text(text: &str) -> Lenient<Self>;
     fn borrowed(text: &'de str) -> Lenient<Self> {
         Self::text(text)
@@ -171,7 +171,7 @@ impl<'de, T: Scalar<'de>> Visitor<'de> for LenientVisitor<T> {
 
 /// An object that is a part of another: missing or `null`, readable, or no object at all.
 #[derive(Debug, Default)]
-pub(in super::super) enum Part<T> {
+pub(crate) enum Part<T> {
     #[default]
     Missing,
     Value(T),
@@ -220,7 +220,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PartVisitor<T> {
 }
 
 /// Hands each element of a list to `take` without keeping the list; anything but a list has no elements.
-pub(super) fn each<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn each<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
     take: impl FnMut(T),
 ) -> Result<(), D::Error> {

@@ -1,7 +1,7 @@
 //! What identifies people and posts here, and what cannot.
 
 /// A handle in its canonical spelling: no `@`, lower case. `None` when no handle looks like this.
-pub(super) fn handle(text: &str) -> Option<String> {
+pub(crate) fn handle(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix('@').unwrap_or(text);
     // The platform allows 24 characters today; older accounts have longer ones.
@@ -11,23 +11,23 @@ pub(super) fn handle(text: &str) -> Option<String> {
 }
 
 /// Whether this looks like a `secUid`: 55 to 76 characters seen, URL-safe base64.
-pub(super) fn is_sec_uid(text: &str) -> bool {
+pub(crate) fn is_sec_uid(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (20..=128).contains(&text.len()) && text.bytes().all(good)
 }
 
 /// Whether this looks like an account's number: 7 to 19 digits seen.
-pub(super) fn is_uid(text: &str) -> bool {
+pub(crate) fn is_uid(text: &str) -> bool {
     is_number(text) && text != "0"
 }
 
 /// Whether this looks like a post's id: 19 digits seen.
-pub(super) fn is_post_id(text: &str) -> bool {
+pub(crate) fn is_post_id(text: &str) -> bool {
     text.len() >= 2 && is_number(text)
 }
 
 /// The id of a post given by it, or by a link to the post. Short links hold none.
-pub(super) fn post(text: &str) -> Option<String> {
+pub(crate) fn post(text: &str) -> Option<String> {
     let text = text.trim();
     let link = text.split_once("tiktok.com/").and_then(|(_, path)| {
         let (_, id) = path.split_once("/video/").or_else(|| path.split_once("/photo/"))?;
@@ -37,7 +37,7 @@ pub(super) fn post(text: &str) -> Option<String> {
 }
 
 /// The words of a search: lower case, single spaces. `None` when there is nothing to search for.
-pub(super) fn keyword(text: &str) -> Option<String> {
+pub(crate) fn keyword(text: &str) -> Option<String> {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let fits = !words.is_empty() && words.chars().count() <= 150;
     (fits && !words.contains(char::is_control)).then_some(words)
@@ -48,7 +48,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A hashtag in its canonical spelling: no `#`, lower case. `None` when it cannot be one.
-pub(super) fn hashtag(text: &str) -> Option<String> {
+pub(crate) fn hashtag(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix('#').unwrap_or(text);
     let bad = |c: char| c.is_whitespace() || c.is_control() || c == '#' || c == '@';
