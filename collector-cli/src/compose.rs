@@ -230,7 +230,7 @@ pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOp
     let Some(entry) = config.sources.get(name) else {
         return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
     };
-    let built = (entry.builder)(name).map_err(|error| error.with("source", name))?;
+    let built = (entry.builder)(name).map_err(|error| error.with("source", name))?.built;
     let options = options(entry, &built, &config.run);
     Ok((built.source, options))
 }

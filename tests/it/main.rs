@@ -3,7 +3,9 @@
 mod crash;
 mod examples;
 mod images;
+mod jobs;
 mod outage;
 mod own_item;
+mod python_sdk;
 mod structure;
 mod support;

@@ -130,6 +130,11 @@ pub struct SimulatorConfig {
     /// Number of creators whose profile comes malformed, spread over the population. Default 0.
     pub broken_profiles: u32,
 
+    /// Shape of the data inside profile pages. Default `mixed`.
+    pub page_shape: PageShape,
+    /// Text of `/robots.txt`. Default: profiles and the ranking are open to everybody.
+    pub robots: Option<String>,
+
     /// The state of the world; each one changes `changed_share` of the creators. At most 1,000. Default 0.
     pub generation: u32,
     /// Share of creators whose counters and biography change with each generation. Default 0.2.
@@ -199,6 +204,8 @@ impl Default for SimulatorConfig {
             broken_posts: BTreeSet::new(),
             missing_posts: BTreeSet::new(),
             broken_profiles: 0,
+            page_shape: PageShape::default(),
+            robots: None,
             generation: 0,
             changed_share: 0.2,
             renamed_share: 0.0,
@@ -286,6 +293,23 @@ pub enum ProfileShape {
     Mobile,
     /// The mobile user directly at `data`.
     Flat,
+}
+
+/// Shape of the data inside profile pages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageShape {
+    /// All of the following: most pages in the newest one.
+    #[default]
+    Mixed,
+    /// `__UNIVERSAL_DATA_FOR_REHYDRATION__` with exact counters, since late 2023.
+    Universal,
+    /// The same without exact counters, whose rounded ones stand beside JSON-LD.
+    Rounded,
+    /// `SIGI_STATE`, 2022 and 2023.
+    Sigi,
+    /// `__NEXT_DATA__`, 2019 to 2021.
+    Next,
 }
 
 /// Where the posts of a hashtag page sit.

@@ -30,6 +30,9 @@
 //! | `/tiktokone/tto/tcm/creator/discover/`, `/public/`, `/public/video/list/`, `/tto/tcm/category/label/` | TikTok One |
 //! | `/echotik/api/v3/echotik/…`, `/echotik/api/v3/realtime/…` | EchoTik: details, lists, rankings, trends, videos, searches, pictures, and the platform in real time |
 //! | `/list/creators?page=1&size=100` | whole creators as flat JSON: `{"items":[…],"next":2}`, at most 1,000 a page |
+//! | `/web/@handle`, `/web/@uid` | profile pages like TikTok's, in their known shapes |
+//! | `/web/ranking?page=1`, `/web/creators/handle` | a ranking site: twenty creators a page, and a page for each |
+//! | `/robots.txt` | what is asked of visitors of these pages |
 //! | `/images/…` | the pictures that links in answers lead to: signed, for a while |
 //! | `GET /stats`, `GET /stats?subjects=true`, `POST /stats/reset` | counts of calls, answers and units |
 //! | `GET /truth?from=0&limit=100&posts=0` | JSON Lines: what is true of each creator, on request with posts |
@@ -80,6 +83,7 @@ mod stats;
 mod tiktok;
 mod truth;
 mod vendor;
+mod web;
 
 #[cfg(test)]
 mod testing;
@@ -87,8 +91,8 @@ mod testing;
 mod wire_tests;
 
 pub use self::config::{
-    AccountState, LastCursor, ListLocation, ProfileShape, RetryAfter, SimulatorConfig, SimulatorError,
-    Truncation, UnknownUser,
+    AccountState, LastCursor, ListLocation, PageShape, ProfileShape, RetryAfter, SimulatorConfig,
+    SimulatorError, Truncation, UnknownUser,
 };
 pub use self::echotik::EchoTikKnobs;
 pub use self::images::PictureKnobs;

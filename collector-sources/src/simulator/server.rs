@@ -36,6 +36,7 @@ use super::stats::Stats;
 use super::tiktok::one::OneCall;
 use super::tiktok::{self, TikTokCall};
 use super::vendor::Vendor;
+use super::web::{self, PageCall};
 use super::{control, truth};
 
 /// Longer queries are refused; a hundred post ids take two thousand bytes.
@@ -205,7 +206,7 @@ impl Shared {
             match vendor {
                 Vendor::TikTok => answer.body = tiktok::too_fast(false).into(),
                 Vendor::TikTokOne => (answer.status, answer.body) = (200, tiktok::too_fast(true).into()),
-                Vendor::EnsembleData | Vendor::List => {}
+                _ => {}
             }
             self.stats.answered(endpoint, &answer, None);
             return respond(answer, Delivery::Whole, None, in_flight);
@@ -265,6 +266,7 @@ impl Shared {
             Vendor::TikTokOne => {
                 OneCall { world, config, query, headers: call.headers, number, fails }.answer(call.path)
             }
+            Vendor::Web => PageCall { world, config, query, links, fails }.answer(call.path),
         }
     }
 }
@@ -277,6 +279,7 @@ fn router(shared: Arc<Shared>) -> Router {
         router.route(&format!("/{}/{{*path}}", vendor.name()), any(handler))
     });
     vendors
+        .route("/robots.txt", get(robots))
         .route("/images/{*path}", get(image))
         .route("/stats", get(stats))
         .route("/stats/reset", post(reset_stats))
@@ -298,6 +301,15 @@ async fn image(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
         query: &Query::parse(uri.query().unwrap_or_default()),
     };
     shared.images.answer(call).await
+}
+
+/// Visitors look for it at the root, whatever part of the host they want to see.
+async fn robots(State(shared): State<Arc<Shared>>) -> Response {
+    let endpoint = Endpoint::of(Vendor::Web, "/robots.txt");
+    let in_flight = shared.stats.begin(endpoint);
+    let answer = web::robots(&shared.knobs().config);
+    shared.stats.answered(endpoint, &answer, None);
+    respond(answer, Delivery::Whole, None, in_flight)
 }
 
 async fn serve_vendor(shared: &Shared, vendor: Vendor, request: Request) -> Response {

@@ -8,9 +8,23 @@
 //! Inside, the adapters share what answers are made of: values that may come in another type than documented,
 //! identities, biographies, and bodies that are not what was asked for.
 
-#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "declarative", feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg_attr(
+    not(any(feature = "echotik", feature = "ensembledata", feature = "tiktok")),
+    allow(dead_code, reason = "a source that a file describes needs a part of it")
+)]
 pub(crate) mod answer;
-#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(
+    feature = "declarative",
+    feature = "echotik",
+    feature = "ensembledata",
+    feature = "tiktok",
+    feature = "web"
+))]
+#[cfg_attr(
+    not(any(feature = "echotik", feature = "ensembledata", feature = "tiktok")),
+    allow(dead_code, reason = "pages and sources that a file describes need a part of it")
+)]
 pub(crate) mod bio;
 #[cfg(feature = "values")]
 mod country;
@@ -20,11 +34,15 @@ mod date;
 mod filter;
 #[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
 pub(crate) mod found;
-#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok", feature = "web"))]
 pub(crate) mod ident;
 #[cfg(feature = "values")]
 mod language;
-#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg(any(feature = "declarative", feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+#[cfg_attr(
+    not(any(feature = "echotik", feature = "ensembledata", feature = "tiktok")),
+    allow(dead_code, reason = "a source that a file describes needs a part of it")
+)]
 pub(crate) mod lenient;
 #[cfg(any(feature = "echotik", feature = "tiktok"))]
 pub(crate) mod list;

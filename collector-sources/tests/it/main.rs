@@ -3,6 +3,8 @@
 
 #[cfg(feature = "ensembledata")]
 mod conformance;
+#[cfg(feature = "declarative")]
+mod declarative;
 #[cfg(feature = "echotik")]
 mod echotik;
 #[cfg(feature = "echotik")]
@@ -23,3 +25,5 @@ mod simulated_echotik;
 mod simulated_lists;
 #[cfg(feature = "tiktok")]
 mod tiktok;
+#[cfg(feature = "web")]
+mod web;
