@@ -15,7 +15,7 @@ pub use types::*;
 
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
 use crate::task::{Cost, Task};
@@ -43,6 +43,15 @@ impl Lookup for NoLookup {
     }
 }
 
+/// What `enqueue` answers for a run that is not there: for stores.
+pub fn no_such_run(run: RunId) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "the run is not in the store: begin it, or look at `runs` for those there are",
+    )
+    .with("run", run)
+}
+
 /// The store of record.
 ///
 /// Every method is one transaction and safe to repeat. Times are handed in, so that a store has no clock.
@@ -56,7 +65,7 @@ impl Lookup for NoLookup {
 ///    for them \[`Cancel`, `CancelShared`\].
 /// 3. `enqueue` answers per task: new, joined (open already, now for this run too) or fresh (answered inside the
 ///    run's window, or by this run, or its target's aspect was sighted inside the window) \[`Enqueue`, `Fresh`,
-///    `FreshByTarget`\].
+///    `FreshByTarget`\]. An unknown run is an error, and nothing is added \[`UnknownRun`\].
 /// 4. `claim` gives each open task to one worker, hydration lanes first as asked, higher priority first, never
 ///    before `not_before`, never beyond a lane's permits; claim numbers grow \[`Claim`, `Priority`, `NotBefore`,
 ///    `ClaimOnce`\].
@@ -75,8 +84,9 @@ impl Lookup for NoLookup {
 ///    sink, always: `wanted = stored + superseded + rejected + pending` \[`Balance`\].
 /// 10. `reserve` never grants beyond a budget, not by 1, and says until when to wait; `settle_cost` corrects it
 ///     \[`Budget`, `BudgetReset`\]. `park` keeps an account out until its time \[`Park`\].
-/// 11. `revive` makes dead letters open tasks again \[`Revive`\]; `discard` forgets them, and the next run may ask
-///     again \[`Discard`\].
+/// 11. `revive` makes dead letters open tasks again \[`Revive`\], and a record that a sink refused is owed to that sink
+///     again, at its present version \[`ReviveRecord`\]; `discard` forgets them, and the next run may ask again
+///     \[`Discard`\].
 /// 12. Everything committed is there after the store is opened again \[`Reopen`, stores that persist\].
 /// 13. `put_list` makes a list exactly these members, in this order; whoever stays on it keeps the time; without
 ///     members there is no list. `lists` and `list` give them back \[`Lists`\].
@@ -84,6 +94,8 @@ impl Lookup for NoLookup {
 ///     \[`Many`\].
 /// 15. Of each day on which a record changed its figures are kept as they were at the last change. Figures that an item
 ///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\].
+/// 16. `waits` keeps why a worker does not get on until it says otherwise, closes or is dead; `counts` tells it
+///     \[`Waits`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -119,7 +131,7 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Adds tasks to a run.
     ///
     /// # Errors
-    /// `Storage`.
+    /// `Storage`, also when there is no such run: see [`no_such_run`].
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>>;
 
     /// Claims open tasks, lane by lane in the order given.
@@ -133,6 +145,12 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat>;
+
+    /// Notes why a worker does not get on, or with `None` that it does.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()>;
 
     /// Returns claimed tasks.
     ///
