@@ -7,6 +7,7 @@
 mod content;
 mod explain;
 mod field;
+mod fill;
 mod handles;
 mod merge;
 mod model;

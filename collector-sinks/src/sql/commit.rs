@@ -1,6 +1,6 @@
 //! One transaction for finished calls: answers, entities, verdicts, follow-ups, outbox.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
 
 use collector_core::clock::Timestamp;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::barred::{self, Barred};
 use super::counters::Counter;
 use super::database::Database;
 use super::enqueue::{Ask, enqueue};
@@ -58,7 +59,11 @@ pub(super) struct Items<I> {
 impl<I: Serialize + DeserializeOwned> Items<I> {
     /// Takes the items out of the calls.
     pub(super) fn of<D: Domain<Item = I>>(calls: &mut [FinishedCall<D>], repeats: bool) -> Result<Self> {
-        let items: Vec<Vec<I>> = calls.iter_mut().map(|call| std::mem::take(&mut call.items)).collect();
+        Self::new(calls.iter_mut().map(|call| std::mem::take(&mut call.items)).collect(), repeats)
+    }
+
+    /// Takes items, by call.
+    pub(super) fn new(items: Vec<Vec<I>>, repeats: bool) -> Result<Self> {
         let again = if repeats { items.iter().map(to_json).collect::<Result<_>>()? } else { Vec::new() };
         Ok(Self { first: Some(items).into(), again })
     }
@@ -78,6 +83,7 @@ pub(super) struct Target<'a> {
     pub(super) handing_over: &'a Mutex<()>,
     pub(super) worker: &'a WorkerId,
     pub(super) lookup: &'a dyn Lookup,
+    pub(super) barred: &'a Barred,
 }
 
 /// Writes finished calls.
@@ -88,7 +94,7 @@ pub(super) async fn commit<'a, D: Domain>(
     items: Vec<Vec<D::Item>>,
     now: Timestamp,
 ) -> Result<Outcome<'a, D::Entity>> {
-    let Target { database, handing_over, worker, lookup } = *target;
+    let Target { database, handing_over, worker, lookup, barred } = *target;
     let need = need(calls, &items);
     // Before the transaction: somebody else may be writing meanwhile.
     let mut ledger = Ledger::new(domain);
@@ -97,9 +103,11 @@ pub(super) async fn commit<'a, D: Domain>(
         ledger.add(&call.source, at, items);
     }
     let mut write = Write::begin(database, need).await?;
+    let out = barred.keep_out(&write.tx, &mut ledger).await?;
+    let cut = barred::cut(calls, &out);
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
-    let payloads = answers(&mut write, calls, &mut committed).await?;
+    let payloads = answers(&mut write, calls, &cut, &mut committed).await?;
     let landed = land(&mut write, worker, calls, &payloads, number, now, &mut committed).await?;
     let mut sides = Sides::load(&write.tx).await?;
     let loaded = entities::load(&write.tx, &mut ledger, &mut sides).await?;
@@ -111,6 +119,7 @@ pub(super) async fn commit<'a, D: Domain>(
     let mask = wish(&mut write, &wishes, owner).await?;
     committed.versions = wishes.len() as u64;
     follow(&mut write, calls, &landed, &changes, lookup, now, &mut committed).await?;
+    barred::forget_tasks(&write.tx, calls, &out).await?;
     let handing_over = handing_over.lock().await;
     write.commit().await?;
     Ok(Outcome { committed, owner, mask, changes: warm(changes), _handing_over: handing_over })
@@ -131,7 +140,7 @@ fn need<D: Domain>(calls: &[FinishedCall<D>], items: &[Vec<D::Item>]) -> Need {
 }
 
 /// The changes as sinks will want them.
-fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
+pub(super) fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
     let changed = changes.entities.into_iter().filter(|change| change.changed);
     let put = changed.map(|change| {
         (change.key.0, Warm { version: change.version, record: Some((change.entity, change.facts)) })
@@ -141,13 +150,20 @@ fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
     put.chain(gone).collect()
 }
 
+/// Deletions as sinks will want them.
+pub(super) fn gone<E>(wishes: &[Wish]) -> Vec<(u64, Warm<E>)> {
+    wishes.iter().map(|wish| (wish.key.0, Warm { version: wish.version, record: None })).collect()
+}
+
 /// Keeps the answers; gives the number of each call's.
 async fn answers<D: Domain>(
     write: &mut Write,
     calls: &[FinishedCall<D>],
+    cut: &HashMap<usize, barred::Rest>,
     committed: &mut Committed,
 ) -> Result<Vec<Option<u64>>> {
-    let answers: Vec<Answer<'_>> = calls.iter().filter_map(answer).collect();
+    let answers: Vec<Answer<'_>> =
+        calls.iter().enumerate().filter_map(|(at, call)| answer(call, cut.get(&at))).collect();
     let mut kept = payloads::keep(write, &answers).await?.into_iter();
     let mut numbers = Vec::with_capacity(calls.len());
     for call in calls {
@@ -158,10 +174,14 @@ async fn answers<D: Domain>(
     Ok(numbers)
 }
 
-fn answer<D: Domain>(call: &FinishedCall<D>) -> Option<Answer<'_>> {
+fn answer<'a, D: Domain>(call: &'a FinishedCall<D>, cut: Option<&'a barred::Rest>) -> Option<Answer<'a>> {
+    let asked = call.tasks.iter().map(|task| &task.claimed.task);
     Some(Answer {
         source: &call.source,
         tasks: call.tasks.iter().map(|task| task.claimed.id).collect(),
+        // Of one that shows somebody erased it is not kept who was asked about.
+        asked: if cut.is_some_and(|cut| cut.asked) { Vec::new() } else { asked.collect() },
+        cut: cut.map(|cut| &cut.body),
         fingerprint: call.fingerprint,
         payload: call.payload.as_ref()?,
         malformed: &call.malformed,
@@ -248,7 +268,7 @@ fn count_items<D: Domain>(
     }
 }
 
-async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Result<u64> {
+pub(super) async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Result<u64> {
     let mut sinks = Sinks::load(&write.tx).await?;
     outbox::owe(&write.tx, &mut sinks, wishes, owner).await?;
     let mask = sinks.mask();

@@ -10,11 +10,11 @@ use collector_core::sink::Change;
 use sea_orm::Value;
 
 use super::database::Database;
-use super::entities;
 use super::owed::{Doubt, Flight, Owed, Parties, Picked};
 use super::session::Session;
 use super::sides::Sides;
 use super::values::{Row, int, ints, text, time};
+use super::{entities, history};
 
 /// Takes changes owed to a sink, in the order of their keys; none for a worker or sink that is not registered.
 ///
@@ -46,6 +46,7 @@ pub(super) async fn take<D: Domain>(
         search.tx.end().await;
         changes.sort_unstable_by_key(Change::key);
     }
+    history::add_trends(database, domain, &mut changes).await?;
     flight.goes_on();
     doubt.clear();
     Ok(changes)

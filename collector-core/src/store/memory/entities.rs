@@ -1,6 +1,6 @@
 //! Entities: what was sighted, compressed, and who owns which identity.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::clock::Timestamp;
 use crate::domain::{Domain, Lost, Sighting};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
 use crate::sink::{Change, Facts, Record};
-use crate::store::Known;
 use crate::store::ledger::{EntityChange, EntityRow, Joined, Ledger};
+use crate::store::{DayFigures, Known};
 use crate::task::Target;
 
 pub(super) struct Entities<D: Domain> {
@@ -42,6 +42,10 @@ impl Owners {
         self.rows.get(&self.hasher.hash_one(id)).map(|key| RecordKey(u64::from(*key)))
     }
 
+    fn remove(&mut self, id: &IdHash) {
+        self.rows.remove(&self.hasher.hash_one(id));
+    }
+
     fn insert(&mut self, id: &IdHash, key: RecordKey) {
         self.rows.insert(self.hasher.hash_one(id), u32::try_from(key.0).unwrap_or(u32::MAX));
     }
@@ -65,6 +69,9 @@ impl Hasher for Hashed {
     }
 }
 
+/// Days of history that are kept, at most.
+const MOST_DAYS: usize = 400;
+
 /// An entity as it is archived, with its sightings as JSON behind it.
 #[derive(Serialize, Deserialize)]
 struct Cell<R> {
@@ -75,11 +82,33 @@ struct Cell<R> {
     lost: Vec<Lost>,
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
     facts: Facts,
+    /// The day of the last change.
+    #[serde(default)]
+    day: i32,
+    /// Its figures on the days before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    past: Vec<DayFigures>,
     /// Source and aspect by number, time, item.
     rows: Vec<R>,
 }
 
 type Row<I> = (u32, u32, i64, I);
+
+/// An entity that was erased.
+pub(super) struct Gone {
+    pub(super) version: u64,
+    pub(super) ids: Ids,
+    pub(super) lost: Vec<Lost>,
+    pub(super) facts: Facts,
+    pub(super) sightings: u64,
+    pub(super) days: u64,
+}
+
+/// A past and the present.
+fn days<D: Domain>(domain: &D, entity: &D::Entity, day: i32, mut past: Vec<DayFigures>) -> Vec<DayFigures> {
+    past.extend(domain.measures(entity).map(|figures| DayFigures { day, figures }));
+    past
+}
 
 /// Strong and weak identities: kind by number, value.
 #[derive(Serialize, Deserialize)]
@@ -169,10 +198,26 @@ impl<D: Domain> Entities<D> {
     }
 
     fn row(&self, key: RecordKey) -> Option<EntityRow<D::Item>> {
-        let Cell { version, digest, ids, lost, facts, rows } = self.cell(key)?;
+        let Cell { version, digest, ids, lost, facts, rows, .. } = self.cell(key)?;
         let sightings = self.unpack(rows);
         let ids = self.unpack_ids(ids);
-        Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings })
+        let origins = Vec::new();
+        Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings, origins })
+    }
+
+    /// Its days, the present one last.
+    pub(super) fn history(&self, domain: &D, key: RecordKey) -> Vec<DayFigures> {
+        let Some((row, cell)) = self.row(key).zip(self.cell::<IgnoredAny>(key)) else { return Vec::new() };
+        let entity = domain.merge_owned(row.sightings, &row.lost);
+        days(domain, &entity, cell.day, cell.past)
+    }
+
+    /// Its facts, with what its history tells.
+    fn facts(&self, domain: &D, key: RecordKey, mut facts: Facts, entity: &D::Entity) -> Facts {
+        if let Some(cell) = self.cell::<IgnoredAny>(key).filter(|cell| !cell.past.is_empty()) {
+            facts.extend(domain.trend(&days(domain, entity, cell.day, cell.past)));
+        }
+        facts
     }
 
     pub(super) fn load(&self, ledger: &mut Ledger<'_, D>) {
@@ -190,15 +235,21 @@ impl<D: Domain> Entities<D> {
 
     pub(super) fn keep(
         &mut self,
+        domain: &D,
         aliases: Vec<(IdHash, RecordKey)>,
         changes: Vec<EntityChange<D>>,
         joined: Vec<Joined>,
-    ) {
+        day: i32,
+    ) -> HashSet<RecordKey> {
+        let mut with_past = HashSet::new();
         for (hash, key) in aliases {
             self.owners.insert(&hash, key);
         }
         for change in changes {
-            self.put(change);
+            let key = change.key;
+            if self.put(domain, change, day) {
+                with_past.insert(key);
+            }
         }
         for joined in joined {
             if let Some(gone) = self.cell::<IgnoredAny>(joined.key) {
@@ -207,11 +258,18 @@ impl<D: Domain> Entities<D> {
                 self.sightings -= gone.rows.len() as u64;
             }
         }
+        with_past
     }
 
-    fn put(&mut self, change: EntityChange<D>) {
+    /// Writes an entity; tells whether it has a past.
+    fn put(&mut self, domain: &D, change: EntityChange<D>, day: i32) -> bool {
         let before = if change.is_new { None } else { self.cell::<Box<RawValue>>(change.key) };
-        let rows = before.map(|cell| cell.rows).unwrap_or_default();
+        let (last, mut past, rows) =
+            before.map_or((day, Vec::new(), Vec::new()), |cell| (cell.day, cell.past, cell.rows));
+        if change.changed && last < day {
+            past = self.history(domain, change.key);
+            past.drain(..past.len().saturating_sub(MOST_DAYS));
+        }
         self.living += u64::from(change.is_new);
         self.sightings = self.sightings + change.sightings as u64 - rows.len() as u64;
         let mut kept: Vec<Row<&RawValue>> = Vec::with_capacity(change.sightings);
@@ -231,9 +289,29 @@ impl<D: Domain> Entities<D> {
             ids: self.pack_ids(change.ids),
             lost: change.lost,
             facts: change.facts,
+            day: if change.changed { day } else { last },
+            past,
             rows: kept,
         };
         self.write(change.key, &cell);
+        !cell.past.is_empty()
+    }
+
+    /// Forgets an entity; gives the version of its deletion, its identities, facts, sightings and days.
+    pub(super) fn erase(&mut self, key: RecordKey) -> Option<Gone> {
+        let cell = self.cell::<IgnoredAny>(key)?;
+        self.archive.remove(key);
+        self.living -= 1;
+        self.sightings -= cell.rows.len() as u64;
+        let (sightings, days) = (cell.rows.len() as u64, cell.past.len() as u64 + 1);
+        let ids = self.unpack_ids(cell.ids);
+        let lost = cell.lost;
+        for id in ids.iter().chain(lost.iter().map(|lost| &lost.id)) {
+            if self.owners.get(&id.hash()) == Some(key) {
+                self.owners.remove(&id.hash());
+            }
+        }
+        Some(Gone { version: cell.version + 1, ids, lost, facts: cell.facts, sightings, days })
     }
 
     /// Adds what a sink reported; gives the new version when that changed something.
@@ -254,7 +332,8 @@ impl<D: Domain> Entities<D> {
         match self.row(key) {
             Some(row) => {
                 let entity = Arc::new(domain.merge_owned(row.sightings, &row.lost));
-                Change::Put(Record { key, version, entity, facts: row.facts })
+                let facts = self.facts(domain, key, row.facts, &entity);
+                Change::Put(Record { key, version, entity, facts })
             }
             None => Change::Delete { key, version },
         }
@@ -293,7 +372,8 @@ impl<D: Domain> Entities<D> {
     pub(super) fn known(&self, domain: &D, key: RecordKey) -> Option<Known<D>> {
         let row = self.row(key)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
-        let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
+        let facts = self.facts(domain, key, row.facts, &entity);
+        let record = Record { key: row.key, version: row.version, entity, facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })
     }
 }

@@ -13,9 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, RunId, TaskId};
 use crate::sink::{Change, Facts, Position};
 use crate::store::{
-    Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Fate, FinishedCall, GiveBack,
-    Heartbeat, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, NoLookup, Opened, Parked,
-    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId, WorkerInfo,
+    Begun, Budget, Claimed, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fate, Fill,
+    FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
+    MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
+    StoredPayload, Verdict, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -609,5 +610,56 @@ impl Store<TestDomain> for Broken {
             }
         }
         Ok(kept)
+    }
+
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>> {
+        self.inner.answers(source, after, max).await
+    }
+
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        answers: Vec<ReadAgain<TestDomain>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        let warped = |one: ReadAgain<TestDomain>| {
+            let ReadAgain { payload, source, at, items } = one;
+            ReadAgain::<Warped> { payload, source, at, items }
+        };
+        self.inner.read_again(worker, answers.into_iter().map(warped).collect(), note, now).await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        self.inner.note(name).await
+    }
+
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
+        self.inner.put_note(name, text).await
+    }
+
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()> {
+        self.inner.add_fills(fills).await
+    }
+
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
+        self.inner.fills(since).await
+    }
+
+    async fn forget_fills(&self, source: &str) -> Result<()> {
+        self.inner.forget_fills(source).await
+    }
+
+    async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
+        self.inner.history(key).await
+    }
+
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+        self.inner.erase(worker, ids, now).await
     }
 }
