@@ -11,6 +11,7 @@
 //! | `http` | `http` | the client the adapters share, for adapters of your own |
 //! | `sheet` | `sheet` | lists of people in XLSX, CSV, JSON Lines and plain text |
 //! | `simulator` | `simulator` | a server that speaks the vendors' wire formats over a made-up population |
+//! | `values` | `values` | conversions of single values, by name |
 //! | `full` | | all of them |
 //!
 //! The crate installs nothing process-wide, reads no environment and no files, and spawns nothing but the simulator.
@@ -24,3 +25,5 @@ pub mod http;
 pub mod sheet;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+#[cfg(feature = "values")]
+pub mod values;

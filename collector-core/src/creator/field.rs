@@ -232,6 +232,16 @@ fields! {
         Likes likes: Number "likes", days(7);
         /// Posts published.
         Videos videos: Number "posts", days(7);
+        /// What was sold through the account in the last 30 days, by the source's estimate.
+        Gmv30d gmv_30d: Number "hundredths of `currency`", days(30);
+        /// Pieces sold through the account in the last 30 days, by the source's estimate.
+        Units30d units_30d: Number "pieces", days(30);
+        /// Average price of what the account sells.
+        AvgPrice avg_price: Number "hundredths of `currency`", days(30);
+        /// ISO 4217 currency of the amounts.
+        Currency currency: Text "", days(30);
+        /// How well the account sells, on the source's own scale.
+        EcScore ec_score: Number "hundredths of a point", days(30);
         /// Link to the avatar, as signed by the source: works for hours to days.
         Avatar avatar: Text "", days(1);
     }

@@ -140,6 +140,21 @@ pub struct Creator {
     /// Posts published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub videos: Option<u64>,
+    /// Sold in the last 30 days, in hundredths of [`currency`](Self::currency).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gmv_30d: Option<u64>,
+    /// Pieces sold in the last 30 days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units_30d: Option<u64>,
+    /// Average price, in hundredths of [`currency`](Self::currency).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avg_price: Option<u64>,
+    /// ISO 4217 currency of the amounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Box<str>>,
+    /// How well the account sells, in hundredths of a point of the source's scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ec_score: Option<u64>,
     /// Figures over the latest posts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posts: Option<PostStats>,

@@ -84,6 +84,11 @@ fn full() -> CreatorSighting {
         following: Some(0),
         likes: Some(u64::MAX),
         videos: Some(17),
+        gmv_30d: Some(1_234_500),
+        units_30d: Some(321),
+        avg_price: Some(1_999),
+        currency: Some("USD".into()),
+        ec_score: Some(450),
         avatar: Some("https://p16.example/a.jpeg?x-expires=1&x-signature=s".into()),
         posts: vec![PostSeen {
             id: "73".into(),

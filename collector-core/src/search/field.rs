@@ -118,6 +118,8 @@ search_fields! {
     Country "country" ["region"], Keyword, true, Read::Texts(|c, put| one(&c.country, put));
     /// ISO 639-1 language.
     Language "language" ["lang"], Keyword, true, Read::Texts(|c, put| one(&c.language, put));
+    /// ISO 4217 currency of the amounts.
+    Currency "currency" [], Keyword, true, Read::Texts(|c, put| one(&c.currency, put));
     /// Categories in the source's words.
     Category "category" ["cat", "categories"], Keyword, true, Read::Texts(|c, put| many(&c.categories, put));
     /// `business`, `personal` … in the source's words.
@@ -146,6 +148,14 @@ search_fields! {
     Likes "likes" [], Number, false, Read::Number(|c| count(c.likes));
     /// Posts published.
     Videos "videos" [], Number, false, Read::Number(|c| count(c.videos));
+    /// Sold in the last 30 days, in hundredths of the currency.
+    Gmv30d "gmv_30d" ["gmv"], Number, false, Read::Number(|c| count(c.gmv_30d));
+    /// Pieces sold in the last 30 days.
+    Units30d "units_30d" ["units"], Number, false, Read::Number(|c| count(c.units_30d));
+    /// Average price of what is sold, in hundredths of the currency.
+    AvgPrice "avg_price" ["price"], Number, false, Read::Number(|c| count(c.avg_price));
+    /// How well the account sells, in hundredths of a point of the source's scale.
+    EcScore "ec_score" [], Number, false, Read::Number(|c| count(c.ec_score));
     /// Posts behind the averages.
     PostsSeen "posts_seen" [], Number, false, Read::Number(|c| c.posts.as_ref().map(|p| i64::from(p.seen)));
     /// Average views of the latest posts.

@@ -2,87 +2,38 @@
 
 use bytes::Bytes;
 
-/// The endpoints that count in the statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endpoint {
-    UserInfo,
-    UserInfoFromSecUid,
-    HashtagPosts,
-    PostMultiInfo,
-    UserPosts,
-    UserPostsFromSecUid,
-    UserSearch,
-    UserFollowers,
-    UserFollowings,
-    UserLikedPosts,
-    HashtagRecent,
-    KeywordSearch,
-    KeywordFull,
-    PostInfo,
-    PostComments,
-    MusicPosts,
-    LiveSearch,
-    UsedUnits,
-    History,
-    ListCreators,
-    /// Any other path under a vendor's prefix.
-    Unknown,
+use super::vendor::Vendor;
+
+/// What a call asks of a vendor, as it counts in the statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Endpoint {
+    pub(super) vendor: Vendor,
+    /// The path below the vendor's prefix, placeholders for what varies; [`UNKNOWN`](Self::UNKNOWN) for any other.
+    pub(super) path: &'static str,
 }
 
 impl Endpoint {
-    pub(super) const ALL: [Self; 21] = [
-        Self::UserInfo,
-        Self::UserInfoFromSecUid,
-        Self::HashtagPosts,
-        Self::PostMultiInfo,
-        Self::UserPosts,
-        Self::UserPostsFromSecUid,
-        Self::UserSearch,
-        Self::UserFollowers,
-        Self::UserFollowings,
-        Self::UserLikedPosts,
-        Self::HashtagRecent,
-        Self::KeywordSearch,
-        Self::KeywordFull,
-        Self::PostInfo,
-        Self::PostComments,
-        Self::MusicPosts,
-        Self::LiveSearch,
-        Self::UsedUnits,
-        Self::History,
-        Self::ListCreators,
-        Self::Unknown,
-    ];
+    /// The path of whatever a vendor does not know.
+    pub(super) const UNKNOWN: &'static str = "/unknown";
 
-    /// The path below the vendor's prefix, which is also the name in the statistics.
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::UserInfo => "/tt/user/info",
-            Self::UserInfoFromSecUid => "/tt/user/info-from-secuid",
-            Self::HashtagPosts => "/tt/hashtag/posts",
-            Self::PostMultiInfo => "/tt/post/multi-info",
-            Self::UserPosts => "/tt/user/posts",
-            Self::UserPostsFromSecUid => "/tt/user/posts-from-secuid",
-            Self::UserSearch => "/tt/user/search",
-            Self::UserFollowers => "/tt/user/followers",
-            Self::UserFollowings => "/tt/user/followings",
-            Self::UserLikedPosts => "/tt/user/liked-posts",
-            Self::HashtagRecent => "/tt/hashtag/recent-posts",
-            Self::KeywordSearch => "/tt/keyword/search",
-            Self::KeywordFull => "/tt/keyword/full-search",
-            Self::PostInfo => "/tt/post/info",
-            Self::PostComments => "/tt/post/comments",
-            Self::MusicPosts => "/tt/music/posts",
-            Self::LiveSearch => "/tt/live/search",
-            Self::UsedUnits => "/customer/get-used-units",
-            Self::History => "/customer/get-history",
-            Self::ListCreators => "/list/creators",
-            Self::Unknown => "unknown",
-        }
+    pub(super) fn of(vendor: Vendor, path: &str) -> Self {
+        Self { vendor, path: vendor.endpoint(path).unwrap_or(Self::UNKNOWN) }
     }
 
-    pub(super) fn of_path(path: &str) -> Self {
-        Self::ALL.into_iter().find(|endpoint| endpoint.path() == path).unwrap_or(Self::Unknown)
+    /// Every endpoint of every vendor.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Vendor::ALL.into_iter().flat_map(|vendor| {
+            let known = vendor.endpoints().into_iter().chain([Self::UNKNOWN]);
+            known.map(move |path| Self { vendor, path })
+        })
+    }
+
+    /// The name in the statistics: the path, below the vendor's prefix except for the first vendor there was.
+    pub(super) fn name(self) -> String {
+        match self.vendor {
+            Vendor::EnsembleData => self.path.to_owned(),
+            other => format!("/{}{}", other.name(), self.path),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
+use super::vendor::Vendor;
 
 /// Longest wait one knob may ask for, so that a slip of the pen does not hang a test for days.
 const LONGEST_WAIT_MS: u64 = 600_000;
@@ -67,6 +68,8 @@ pub struct SimulatorConfig {
     /// How a 429 says when to come back. Default `seconds`.
     pub retry_after: RetryAfter,
 
+    /// Vendors that answer every call with a 503, never charged. Default none.
+    pub dead: BTreeSet<Vendor>,
     /// Rate of calls that fail with a 500, never charged. Default 0.
     pub error_rate: f64,
     /// How many calls in a row fail when one does; the rate stays the same. Default 1.
@@ -133,8 +136,8 @@ pub struct SimulatorConfig {
     pub renamed_share: f64,
     /// Share of creators whose handle somebody else uses since the lists were made, at most 0.5. Default 0.
     pub reused_share: f64,
-    /// Share of creators whom a vendor does not know: EnsembleData's lists show them and its lookups do not find
-    /// them; of others, the plain list has no row. Default 0.
+    /// Share of creators whom a vendor does not know, others at each vendor: EnsembleData's lists show them and its
+    /// lookups do not find them; of others, the plain list has no row. Default 0.
     pub unknown_share: f64,
     /// Share of creators whose answers carry a handle but no stable id, others at each vendor. Default 0.
     pub no_id_share: f64,
@@ -161,6 +164,7 @@ impl Default for SimulatorConfig {
             per_second: None,
             burst: None,
             retry_after: RetryAfter::default(),
+            dead: BTreeSet::new(),
             error_rate: 0.0,
             error_burst: 1,
             html_rate: 0.0,

@@ -6,6 +6,7 @@
 use super::config::SimulatorConfig;
 use super::population::{Creator, Era, Population, purpose};
 use super::random::{hash, unit};
+use super::vendor::Vendor;
 
 /// The shares in force, taken from the knobs.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -114,24 +115,26 @@ impl World<'_> {
         }
     }
 
-    /// Whether the vendor can still answer about a creator.
-    pub(super) fn known(&self, index: u32) -> bool {
-        !self.drawn(purpose::UNKNOWN, u64::from(index), self.effects.unknown_share)
+    /// Whether a vendor knows a creator: EnsembleData's lookups, the plain list, the others altogether.
+    pub(super) fn knows(&self, vendor: Vendor, index: u32) -> bool {
+        // The list was there before vendors had salts.
+        let (purpose, salt) = if vendor == Vendor::List {
+            (purpose::NOT_IN_LIST, 0)
+        } else {
+            (purpose::UNKNOWN, vendor.salt())
+        };
+        !self.drawn(purpose, u64::from(index) | salt, self.effects.unknown_share)
     }
 
-    /// Whether answers about a creator carry the stable ids.
-    pub(super) fn has_ids(&self, index: u32) -> bool {
-        !self.drawn(purpose::NO_ID, u64::from(index), self.effects.no_id_share)
-    }
-
-    /// Whether the plain list has a row of a creator.
-    pub(super) fn in_list(&self, index: u32) -> bool {
-        !self.drawn(purpose::NOT_IN_LIST, u64::from(index), self.effects.unknown_share)
-    }
-
-    /// Whether the plain list's row of a creator carries the stable id.
-    pub(super) fn row_has_id(&self, index: u32) -> bool {
-        !self.drawn(purpose::NO_ID_IN_LIST, u64::from(index), self.effects.no_id_share)
+    /// Whether a vendor's answers about a creator carry the stable ids.
+    pub(super) fn shows_ids(&self, vendor: Vendor, index: u32) -> bool {
+        // The list was there before vendors had salts.
+        let (purpose, salt) = if vendor == Vendor::List {
+            (purpose::NO_ID_IN_LIST, 0)
+        } else {
+            (purpose::NO_ID, vendor.salt())
+        };
+        !self.drawn(purpose, u64::from(index) | salt, self.effects.no_id_share)
     }
 
     /// Whether a creator's profile answer is malformed; exactly as many are as the knob says.
@@ -202,8 +205,8 @@ mod tests {
             let born = world.population.creator(index);
             world.present(index) == born
                 && world.owner(&born.handle) == Some(index)
-                && world.known(index)
-                && world.has_ids(index)
+                && world.knows(Vendor::EnsembleData, index)
+                && world.shows_ids(Vendor::EnsembleData, index)
                 && !world.broken(index)
         };
         assert_eq!(count(&effects, untouched), EVERYBODY as usize);
@@ -244,8 +247,8 @@ mod tests {
     #[test]
     fn unknown_and_without_ids_meet_their_shares() {
         let effects = Effects { unknown_share: 0.08, no_id_share: 0.1, ..Effects::default() };
-        let unknown = count(&effects, |world, index| !world.known(index));
-        let without = count(&effects, |world, index| !world.has_ids(index));
+        let unknown = count(&effects, |world, index| !world.knows(Vendor::EnsembleData, index));
+        let without = count(&effects, |world, index| !world.shows_ids(Vendor::EnsembleData, index));
         assert!((700..900).contains(&unknown), "{unknown}");
         assert!((900..1_100).contains(&without), "{without}");
     }
@@ -253,11 +256,17 @@ mod tests {
     #[test]
     fn the_plain_list_lacks_others_and_can_be_a_generation_behind() {
         let effects = Effects { unknown_share: 0.08, no_id_share: 0.1, ..Effects::default() };
-        let missing = count(&effects, |world, index| !world.in_list(index));
+        let missing = count(&effects, |world, index| !world.knows(Vendor::List, index));
         assert!((700..900).contains(&missing), "{missing}");
-        let both = count(&effects, |world, index| !world.in_list(index) && !world.known(index));
+        let both = count(&effects, |world, index| {
+            !world.knows(Vendor::List, index) && !world.knows(Vendor::EnsembleData, index)
+        });
         assert!(both < 120, "{both} are known to nobody");
-        assert!(count(&effects, |world, index| world.row_has_id(index) != world.has_ids(index)) > 1_000);
+        assert!(
+            count(&effects, |world, index| world.shows_ids(Vendor::List, index)
+                != world.shows_ids(Vendor::EnsembleData, index))
+                > 1_000
+        );
         let behind = Effects { generation: 1, changed_share: 0.2, stale: true, ..Effects::default() };
         let lags = |world: &World<'_>, index| world.row(index) == world.population.creator(index);
         assert_eq!(count(&behind, lags), EVERYBODY as usize);

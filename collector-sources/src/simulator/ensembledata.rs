@@ -5,6 +5,7 @@
 
 mod comment;
 mod constants;
+mod endpoint;
 mod feeds;
 mod live;
 mod parameters;
@@ -18,8 +19,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+pub(super) use self::endpoint::Endpoint;
 use self::user::{Counters, Scene};
-use super::answer::{Answer, Endpoint};
+use super::answer::Answer;
 use super::clock::{Clock, Ledger, date_of};
 use super::config::{AccountState, LastCursor, ListLocation, ProfileShape, SimulatorConfig, UnknownUser};
 use super::effects::World;
@@ -30,6 +32,7 @@ use super::population::Creator;
 use super::posts::find_post;
 use super::query::Query;
 use super::random::mix;
+use super::vendor::Vendor;
 
 /// Posts on one page of a hashtag's list.
 const PAGE: u32 = 20;
@@ -61,7 +64,10 @@ pub(super) struct VendorCall<'a> {
 
 impl VendorCall<'_> {
     /// Checks the call in the vendor's order and does its work.
-    pub(super) fn answer(&self, endpoint: Endpoint) -> Answer {
+    pub(super) fn answer(&self, path: &str) -> Answer {
+        let Some(endpoint) = Endpoint::of_path(path) else {
+            return Answer::detail(404, "Not Found");
+        };
         if let Some(refused) = self.refuse(endpoint) {
             return refused;
         }
@@ -85,14 +91,10 @@ impl VendorCall<'_> {
             Endpoint::PostComments => self.charge(Self::post_comments),
             Endpoint::MusicPosts => self.charge(Self::music_posts),
             Endpoint::LiveSearch => self.charge(Self::live_search),
-            Endpoint::ListCreators | Endpoint::Unknown => Answer::detail(404, "Not Found"),
         }
     }
 
     fn refuse(&self, endpoint: Endpoint) -> Option<Answer> {
-        if matches!(endpoint, Endpoint::ListCreators | Endpoint::Unknown) {
-            return Some(Answer::detail(404, "Not Found"));
-        }
         if let Some(problems) = parameters::problems(endpoint, self.query) {
             return Some(Answer::json(422, json!({ "detail": problems }).to_string()));
         }
@@ -152,7 +154,7 @@ impl VendorCall<'_> {
 
     fn user_info(&self) -> Answer {
         let asked = self.query.get("username").unwrap_or_default();
-        let owner = self.world.owner(asked).filter(|index| self.world.known(*index));
+        let owner = self.world.owner(asked).filter(|index| self.world.knows(Vendor::EnsembleData, *index));
         let answer = match owner {
             Some(index) => self.profile(index, self.config.profile_shape),
             None => self.nobody(asked, self.config.profile_shape),
@@ -162,7 +164,11 @@ impl VendorCall<'_> {
 
     fn user_info_from_sec_uid(&self) -> Answer {
         let asked = self.query.get("secUid").unwrap_or_default();
-        let owner = self.world.population.find_sec_uid(asked).filter(|index| self.world.known(*index));
+        let owner = self
+            .world
+            .population
+            .find_sec_uid(asked)
+            .filter(|index| self.world.knows(Vendor::EnsembleData, *index));
         let answer = match owner {
             Some(index) => self.profile(index, ProfileShape::Mobile),
             None => self.nobody(asked, ProfileShape::Mobile),
@@ -318,7 +324,9 @@ impl VendorCall<'_> {
             return false;
         }
         let found = id.parse().ok().and_then(|id| find_post(self.world.population, id));
-        let Some((index, position)) = found.filter(|(index, _)| self.world.known(*index)) else {
+        let Some((index, position)) =
+            found.filter(|(index, _)| self.world.knows(Vendor::EnsembleData, *index))
+        else {
             return false;
         };
         if self.config.broken_posts.contains(id) {
@@ -360,7 +368,7 @@ impl VendorCall<'_> {
         Scene {
             creator,
             counters,
-            has_ids: self.world.has_ids(creator.index),
+            has_ids: self.world.shows_ids(Vendor::EnsembleData, creator.index),
             dated: false,
             links: &self.links,
             now: self.clock.now(),

@@ -4,6 +4,7 @@ use super::effects::World;
 use super::population::purpose;
 use super::posts::LATEST_POST;
 use super::random::hash;
+use super::vendor::Vendor;
 
 /// Followers of one creator that lists can show.
 const FOLLOWERS: u32 = 250;
@@ -77,7 +78,11 @@ impl World<'_> {
             creator.handle.contains(&words) || creator.name.to_lowercase().contains(&words)
         };
         let examined = (0..EXAMINED.min(everybody)).map(|step| (start + step) % everybody);
-        examined.filter(|index| self.known(*index)).filter(called).take(MOST_FOUND).collect()
+        examined
+            .filter(|index| self.knows(Vendor::EnsembleData, *index))
+            .filter(called)
+            .take(MOST_FOUND)
+            .collect()
     }
 
     fn neighbours(&self, index: u32, most: u32) -> Vec<u32> {

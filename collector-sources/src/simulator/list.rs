@@ -15,6 +15,10 @@ use super::effects::World;
 use super::json::Json;
 use super::links::Links;
 use super::query::Query;
+use super::vendor::Vendor;
+
+/// The path of the list.
+pub(super) const CREATORS: &str = "/creators";
 
 const DEFAULT_SIZE: u32 = 100;
 const MAX_SIZE: u32 = 1_000;
@@ -54,7 +58,10 @@ pub(super) struct ListCall<'a> {
 }
 
 impl ListCall<'_> {
-    pub(super) fn answer(&self, pages: &Pages) -> Answer {
+    pub(super) fn answer(&self, path: &str, pages: &Pages) -> Answer {
+        if path != CREATORS {
+            return Answer::detail(404, "Not Found");
+        }
         let (page, size) =
             match (self.number("page", 1, u32::MAX), self.number("size", DEFAULT_SIZE, MAX_SIZE)) {
                 (Ok(page), Ok(size)) => (page, size),
@@ -87,7 +94,7 @@ impl ListCall<'_> {
         let to = from.saturating_add(size).min(everybody);
         let mut json = Json::with_capacity((to - from) as usize * ROW_BYTES + 32);
         json.open('{').key("items").open('[');
-        for index in (from..to).filter(|index| self.world.in_list(*index)) {
+        for index in (from..to).filter(|index| self.world.knows(Vendor::List, *index)) {
             self.row(&mut json, index);
         }
         json.close(']');
@@ -101,7 +108,7 @@ impl ListCall<'_> {
     fn row(&self, json: &mut Json, index: u32) {
         let creator = self.world.row(index);
         json.open('{');
-        if self.world.row_has_id(index) {
+        if self.world.shows_ids(Vendor::List, index) {
             json.id("id", creator.uid);
         }
         json.text("handle", &creator.handle)

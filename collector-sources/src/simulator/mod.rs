@@ -74,6 +74,7 @@ mod random;
 mod server;
 mod stats;
 mod truth;
+mod vendor;
 
 #[cfg(test)]
 mod testing;
@@ -85,5 +86,6 @@ pub use self::config::{
     Truncation, UnknownUser,
 };
 pub use self::images::PictureKnobs;
-pub use self::population::{Creator, MAX_CREATORS, Population};
+pub use self::population::{Commerce, Creator, MAX_CREATORS, Population};
 pub use self::server::{Running, Simulator};
+pub use self::vendor::Vendor;

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::names::{HANDLE_HEADS, HANDLE_TAILS, HASHTAGS, Locale};
 use super::random::{Dice, Scramble, hash};
 
@@ -61,6 +63,7 @@ pub(super) mod purpose {
     pub(in super::super) const SOUND: u64 = 19;
     pub(in super::super) const NOT_IN_LIST: u64 = 20;
     pub(in super::super) const NO_ID_IN_LIST: u64 = 21;
+    pub(in super::super) const COMMERCE: u64 = 22;
 }
 
 /// Which of a creator's two possible handles: the one everybody knew first, or the one taken after a change.
@@ -112,6 +115,20 @@ pub struct Creator {
     pub hashtags: [u32; 2],
     /// When the account was opened, unix seconds.
     pub created_at: u64,
+}
+
+/// What a creator with a shop sold in the last 30 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Commerce {
+    /// Turnover in US cents.
+    pub gmv_30d: u64,
+    /// Pieces sold.
+    pub units_30d: u64,
+    /// Average price in US cents.
+    pub avg_price: u64,
+    /// How well the account sells, 0 to 500 hundredths of a point.
+    pub ec_score: u64,
 }
 
 /// A made-up population of creators; equal arguments give an equal population.
@@ -199,6 +216,16 @@ impl Population {
             created_at: self.created_at(index),
             handle,
         }
+    }
+
+    /// What a creator sells; nothing without a shop.
+    pub fn commerce(&self, creator: &Creator) -> Option<Commerce> {
+        creator.has_shop.then(|| {
+            let mut dice = Dice::new(self.seed, purpose::COMMERCE, u64::from(creator.index));
+            let units_30d = 1 + dice.below(2 + creator.followers / 200);
+            let avg_price = 199 + dice.below(9_800);
+            Commerce { gmv_30d: units_30d * avg_price, units_30d, avg_price, ec_score: dice.below(501) }
+        })
     }
 
     /// Finds the creator with a numeric id.

@@ -1,12 +1,13 @@
 //! The server: takes calls, lets limits, faults and latency have their way, and answers.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt as _;
@@ -31,12 +32,13 @@ use super::population::{Population, purpose};
 use super::query::Query;
 use super::random::hash;
 use super::stats::Stats;
+use super::vendor::Vendor;
 use super::{control, truth};
 
 /// Longer queries are refused; a hundred post ids take two thousand bytes.
 const MAX_QUERY_BYTES: usize = 8 << 10;
 
-/// Longer bodies are refused; knobs are the only bodies there are.
+/// Longer bodies are refused: knobs, and what clients post.
 const MAX_BODY_BYTES: usize = 256 << 10;
 
 /// How long a stop waits for calls on their way.
@@ -125,19 +127,35 @@ impl Knobs {
     }
 }
 
+/// What a vendor keeps about its clients.
+#[derive(Debug, Default)]
+struct Desk {
+    bucket: Bucket,
+    ledger: Ledger,
+}
+
+/// One call as it came in.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) method: &'a Method,
+    /// The path below the vendor's prefix.
+    pub(super) path: &'a str,
+    pub(super) query: Query,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
 /// Everything the handlers share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) population: Population,
     knobs: RwLock<Arc<Knobs>>,
     clock: Clock,
-    ledger: Ledger,
     stats: Arc<Stats>,
     images: Arc<Images>,
     pages: Pages,
     /// One per vendor: each limits its own clients.
-    ensembledata_bucket: Bucket,
-    list_bucket: Bucket,
+    desks: BTreeMap<Vendor, Desk>,
     /// Calls that passed the rate limit.
     calls: AtomicU64,
     links_begin: String,
@@ -149,12 +167,10 @@ impl Shared {
             population: Population::with_hashtags(config.seed, config.creators, config.hashtag_count()),
             knobs: RwLock::new(Knobs::new(config, 0)),
             clock: Clock::default(),
-            ledger: Ledger::default(),
             stats: Arc::default(),
             images: Arc::default(),
             pages: Pages::default(),
-            ensembledata_bucket: Bucket::default(),
-            list_bucket: Bucket::default(),
+            desks: Vendor::ALL.into_iter().map(|vendor| (vendor, Desk::default())).collect(),
             calls: AtomicU64::new(0),
             links_begin,
         }
@@ -170,22 +186,24 @@ impl Shared {
         Ok(Arc::clone(&knobs))
     }
 
-    fn bucket(&self, endpoint: Endpoint) -> &Bucket {
-        if endpoint == Endpoint::ListCreators { &self.list_bucket } else { &self.ensembledata_bucket }
-    }
-
     /// Takes one call through limit, faults and latency to its answer.
-    async fn call(&self, endpoint: Endpoint, query: &str) -> Response {
+    async fn call(&self, vendor: Vendor, desk: &Desk, call: &Call<'_>) -> Response {
+        let endpoint = Endpoint::of(vendor, call.path);
         let mut in_flight = self.stats.begin(endpoint);
         let knobs = self.knobs();
-        if let Err(wait) = self.bucket(endpoint).take(knobs.limit) {
+        if knobs.config.dead.contains(&vendor) {
+            let answer = Answer::detail(503, "Service Unavailable");
+            self.stats.answered(endpoint, &answer, None);
+            return respond(answer, Delivery::Whole, None, in_flight);
+        }
+        if let Err(wait) = desk.bucket.take(knobs.limit) {
             let answer = too_many(wait, knobs.config.retry_after);
             self.stats.answered(endpoint, &answer, None);
             return respond(answer, Delivery::Whole, None, in_flight);
         }
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let drawn = Fault::draw(&knobs.config, number);
-        let mut answer = self.work(endpoint, query, &knobs, number, drawn);
+        let mut answer = self.work(vendor, desk, call, &knobs, number, drawn);
         in_flight.asks_for(&answer.subjects);
         // A call that is refused for its parameters never gets as far as failing inside.
         let fault = drawn.filter(|fault| *fault != Fault::Error || answer.status == 500);
@@ -201,8 +219,9 @@ impl Shared {
 
     fn work(
         &self,
-        endpoint: Endpoint,
-        query: &str,
+        vendor: Vendor,
+        desk: &Desk,
+        call: &Call<'_>,
         knobs: &Knobs,
         number: u64,
         fault: Option<Fault>,
@@ -210,29 +229,31 @@ impl Shared {
         if let Some(page) = fault.and_then(Fault::page_before_work) {
             return page;
         }
-        if query.len() > MAX_QUERY_BYTES {
-            return Answer::detail(414, "Request-URI Too Long");
-        }
         let (now, seed) = (self.clock.now(), self.population.seed());
-        let query = &Query::parse(query);
         let world = World { population: &self.population, effects: &knobs.effects };
-        let config = &knobs.config;
+        let (config, query) = (&knobs.config, &call.query);
         let links = Links::new(&self.links_begin, now, seed, number);
         let fails = fault == Some(Fault::Error);
-        if endpoint == Endpoint::ListCreators {
-            ListCall { world, config, query, links, now, epoch: knobs.epoch, fails }.answer(&self.pages)
-        } else {
-            let (clock, ledger) = (&self.clock, &self.ledger);
-            VendorCall { world, config, clock, ledger, query, links, images: &self.images, number, fails }
-                .answer(endpoint)
+        match vendor {
+            Vendor::List => ListCall { world, config, query, links, now, epoch: knobs.epoch, fails }
+                .answer(call.path, &self.pages),
+            Vendor::EnsembleData => {
+                let (clock, ledger, images) = (&self.clock, &desk.ledger, &*self.images);
+                VendorCall { world, config, clock, ledger, query, links, images, number, fails }
+                    .answer(call.path)
+            }
         }
     }
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/ensembledata/{*path}", any(ensembledata))
-        .route("/list/creators", any(list))
+    let vendors = Vendor::ALL.into_iter().fold(Router::new(), |router, vendor| {
+        let handler = move |State(shared): State<Arc<Shared>>, request: Request| async move {
+            serve_vendor(&shared, vendor, request).await
+        };
+        router.route(&format!("/{}/{{*path}}", vendor.name()), any(handler))
+    });
+    vendors
         .route("/images/{*path}", get(image))
         .route("/stats", get(stats))
         .route("/stats/reset", post(reset_stats))
@@ -242,11 +263,6 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/control/clock", post(advance_clock))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(shared)
-}
-
-async fn ensembledata(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
-    let path = uri.path().strip_prefix("/ensembledata").unwrap_or_default();
-    vendor(&shared, Endpoint::of_path(path), &method, &uri).await
 }
 
 async fn image(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
@@ -261,15 +277,27 @@ async fn image(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     shared.images.answer(call).await
 }
 
-async fn list(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
-    vendor(&shared, Endpoint::ListCreators, &method, &uri).await
-}
-
-async fn vendor(shared: &Shared, endpoint: Endpoint, method: &Method, uri: &Uri) -> Response {
-    if method != Method::GET {
+async fn serve_vendor(shared: &Shared, vendor: Vendor, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let raw = parts.uri.query().unwrap_or_default();
+    let Some(desk) = shared.desks.get(&vendor).filter(|_| vendor.takes(&parts.method)) else {
         return plain(Answer::detail(405, "Method Not Allowed"));
+    };
+    if raw.len() > MAX_QUERY_BYTES {
+        return plain(Answer::detail(414, "Request-URI Too Long"));
     }
-    shared.call(endpoint, uri.query().unwrap_or_default()).await
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
+        return plain(Answer::detail(413, "Content Too Large"));
+    };
+    let prefix = vendor.name().len() + 1;
+    let call = Call {
+        method: &parts.method,
+        path: parts.uri.path().get(prefix..).unwrap_or_default(),
+        query: Query::parse(raw),
+        headers: &parts.headers,
+        body: &body,
+    };
+    shared.call(vendor, desk, &call).await
 }
 
 async fn stats(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
@@ -281,14 +309,12 @@ async fn stats(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
         report["subjects"]["/images"] = shared.images.subjects();
     }
     let knobs = shared.knobs();
-    let level = |bucket: &Bucket| {
-        knobs.limit.map(|limit| {
-            let (tokens, wait) = bucket.level(limit);
+    for (vendor, desk) in &shared.desks {
+        report["bucket"][vendor.name()] = json!(knobs.limit.map(|limit| {
+            let (tokens, wait) = desk.bucket.level(limit);
             json!({ "tokens": tokens, "next_token_ms": wait.as_millis() as u64 })
-        })
-    };
-    report["bucket"] =
-        json!({ "ensembledata": level(&shared.ensembledata_bucket), "list": level(&shared.list_bucket) });
+        }));
+    }
     plain(Answer::json(200, report.to_string()))
 }
 

@@ -31,7 +31,7 @@ struct Tally {
     /// Complete answers that delivered something asked for.
     subjects_distinct: usize,
     subjects_untracked: u64,
-    endpoints: [EndpointTally; Endpoint::ALL.len()],
+    endpoints: BTreeMap<Endpoint, EndpointTally>,
 }
 
 #[derive(Debug, Default)]
@@ -57,13 +57,14 @@ impl InFlight {
     /// Notes what is asked for; a subject that another call asks for at this moment is in flight twice.
     pub(super) fn asks_for(&mut self, subjects: &[String]) {
         let mut tally = self.stats.lock();
-        for subject in subjects {
-            let asked = &mut tally.endpoints[self.endpoint as usize].asked;
+        let asked = &mut tally.endpoint(self.endpoint).asked;
+        let twice = subjects.iter().filter(|subject| {
             let calls = asked.entry(subject.as_str().into()).or_insert(0);
             *calls += 1;
-            let twice = *calls > 1;
-            tally.in_flight_twice += u64::from(twice);
-        }
+            *calls > 1
+        });
+        let twice = twice.count() as u64;
+        tally.in_flight_twice += twice;
         self.subjects.extend_from_slice(subjects);
     }
 }
@@ -72,7 +73,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut tally = self.stats.lock();
         tally.in_flight = tally.in_flight.saturating_sub(1);
-        let asked = &mut tally.endpoints[self.endpoint as usize].asked;
+        let asked = &mut tally.endpoint(self.endpoint).asked;
         for subject in &self.subjects {
             if let Some(calls) = asked.get_mut(subject.as_str()) {
                 *calls -= 1;
@@ -90,7 +91,7 @@ impl Stats {
         let now = wall_millis();
         let mut tally = self.lock();
         tally.calls += 1;
-        tally.endpoints[endpoint as usize].calls += 1;
+        tally.endpoint(endpoint).calls += 1;
         tally.in_flight += 1;
         tally.max_in_flight = tally.max_in_flight.max(tally.in_flight);
         tally.first_call_ms.get_or_insert(now);
@@ -102,7 +103,7 @@ impl Stats {
     pub(super) fn answered(&self, endpoint: Endpoint, answer: &Answer, fault: Option<Fault>) {
         let mut tally = self.lock();
         *tally.statuses.entry(answer.status).or_default() += 1;
-        tally.endpoints[endpoint as usize].units += answer.units;
+        tally.endpoint(endpoint).units += answer.units;
         if let Some(fault) = fault {
             *tally.faults.entry(fault).or_default() += 1;
         }
@@ -118,8 +119,8 @@ impl Stats {
         let mut tally = self.lock();
         let in_flight = tally.in_flight;
         let mut fresh = Tally { in_flight, max_in_flight: in_flight, ..Tally::default() };
-        for (new, old) in fresh.endpoints.iter_mut().zip(&mut tally.endpoints) {
-            new.asked = std::mem::take(&mut old.asked);
+        for (endpoint, old) in &mut tally.endpoints {
+            fresh.endpoint(*endpoint).asked = std::mem::take(&mut old.asked);
         }
         *tally = fresh;
     }
@@ -127,15 +128,13 @@ impl Stats {
     /// The counters as JSON, on request with every subject.
     pub(super) fn report(&self, with_subjects: bool) -> Value {
         let tally = self.lock();
+        let none = EndpointTally::default();
         let named = || {
-            Endpoint::ALL
-                .into_iter()
-                .zip(&tally.endpoints)
-                .map(|(endpoint, counts)| (endpoint.path(), counts))
+            Endpoint::all().map(|endpoint| (endpoint.name(), tally.endpoints.get(&endpoint).unwrap_or(&none)))
         };
         let endpoints: serde_json::Map<_, _> =
-            named().map(|(path, counts)| (path.to_owned(), counts.report())).collect();
-        let sum = |count: fn(&EndpointTally) -> u64| tally.endpoints.iter().map(count).sum::<u64>();
+            named().map(|(name, counts)| (name, counts.report())).collect();
+        let sum = |count: fn(&EndpointTally) -> u64| tally.endpoints.values().map(count).sum::<u64>();
         let statuses: serde_json::Map<_, _> =
             tally.statuses.iter().map(|(status, count)| (status.to_string(), json!(count))).collect();
         let faults: serde_json::Map<_, _> =
@@ -160,7 +159,7 @@ impl Stats {
         if with_subjects {
             let subjects: serde_json::Map<_, _> = named()
                 .filter(|(_, counts)| !counts.subjects.is_empty())
-                .map(|(path, counts)| (path.to_owned(), json!(counts.subjects)))
+                .map(|(name, counts)| (name, json!(counts.subjects)))
                 .collect();
             report["subjects"] = Value::Object(subjects);
         }
@@ -173,13 +172,18 @@ impl Stats {
 }
 
 impl Tally {
+    fn endpoint(&mut self, endpoint: Endpoint) -> &mut EndpointTally {
+        self.endpoints.entry(endpoint).or_default()
+    }
+
     fn deliver(&mut self, endpoint: Endpoint, subject: &str) {
-        let counts = &mut self.endpoints[endpoint as usize];
+        let room = self.subjects_distinct < MAX_SUBJECTS;
+        let counts = self.endpoint(endpoint);
         counts.answered += 1;
         if let Some(times) = counts.subjects.get_mut(subject) {
             *times = times.saturating_add(1);
             counts.bought_again += 1;
-        } else if self.subjects_distinct < MAX_SUBJECTS {
+        } else if room {
             counts.subjects.insert(subject.into(), 1);
             self.subjects_distinct += 1;
         } else {
@@ -202,7 +206,11 @@ impl EndpointTally {
 
 #[cfg(test)]
 mod tests {
+    use super::super::vendor::Vendor;
     use super::*;
+
+    const USER_INFO: Endpoint = Endpoint { vendor: Vendor::EnsembleData, path: "/tt/user/info" };
+    const HASHTAG_POSTS: Endpoint = Endpoint { vendor: Vendor::EnsembleData, path: "/tt/hashtag/posts" };
 
     fn profile(subject: &str) -> Answer {
         Answer::json(200, "{}").charged(1, vec![subject.to_owned()])
@@ -212,10 +220,10 @@ mod tests {
     fn extra_answers_per_subject_are_counted() {
         let stats = Arc::new(Stats::default());
         for subject in ["a", "b", "a", "a"] {
-            stats.answered(Endpoint::UserInfo, &profile(subject), None);
+            stats.answered(USER_INFO, &profile(subject), None);
         }
         // The same word at another endpoint is another subject.
-        stats.answered(Endpoint::HashtagPosts, &profile("a"), None);
+        stats.answered(HASHTAG_POSTS, &profile("a"), None);
         let report = stats.report(true);
         assert_eq!(report["bought_more_than_once"], 2);
         assert_eq!(report["units_charged"], 5);
@@ -227,8 +235,8 @@ mod tests {
     #[test]
     fn a_cut_answer_is_charged_but_delivers_nothing() {
         let stats = Stats::default();
-        stats.answered(Endpoint::UserInfo, &profile("a"), Some(Fault::Truncated));
-        stats.answered(Endpoint::UserInfo, &profile("a"), None);
+        stats.answered(USER_INFO, &profile("a"), Some(Fault::Truncated));
+        stats.answered(USER_INFO, &profile("a"), None);
         let report = stats.report(false);
         assert_eq!(report["units_charged"], 2);
         assert_eq!(report["bought_more_than_once"], 0);
@@ -238,7 +246,7 @@ mod tests {
     #[test]
     fn calls_in_flight_are_watched_and_survive_a_reset() {
         let stats = Arc::new(Stats::default());
-        let (first, second) = (stats.begin(Endpoint::UserInfo), stats.begin(Endpoint::UserInfo));
+        let (first, second) = (stats.begin(USER_INFO), stats.begin(USER_INFO));
         drop(first);
         let report = stats.report(false);
         assert_eq!((&report["in_flight"], &report["max_in_flight"]), (&json!(1), &json!(2)));
@@ -257,14 +265,14 @@ mod tests {
             call.asks_for(&[subject.to_owned()]);
             call
         };
-        let first = begin(Endpoint::UserInfo, "a");
-        let others = [begin(Endpoint::UserInfo, "b"), begin(Endpoint::HashtagPosts, "a")];
+        let first = begin(USER_INFO, "a");
+        let others = [begin(USER_INFO, "b"), begin(HASHTAG_POSTS, "a")];
         assert_eq!(stats.report(false)["in_flight_twice"], 0);
         stats.reset();
-        let second = begin(Endpoint::UserInfo, "a");
+        let second = begin(USER_INFO, "a");
         assert_eq!(stats.report(false)["in_flight_twice"], 1);
         drop((first, second, others));
-        drop(begin(Endpoint::UserInfo, "a"));
+        drop(begin(USER_INFO, "a"));
         assert_eq!(stats.report(false)["in_flight_twice"], 1, "one after the other is not at once");
     }
 }

@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::effects::World;
-use super::population::{Creator, Population};
+use super::population::{Commerce, Creator, Population};
 use super::query::Query;
 use super::server::{Knobs, Shared};
+use super::vendor::Vendor;
 
 const DEFAULT_LIMIT: u32 = 100;
 
@@ -36,6 +37,9 @@ struct Truth<'a> {
     has_ids: bool,
     in_list: bool,
     row_has_id: bool,
+    /// The vendors that know the creator, and those of them whose answers carry the stable ids.
+    known_by: Vec<Vendor>,
+    ids_at: Vec<Vendor>,
     broken_profile: bool,
     changes: u64,
     name: &'a str,
@@ -50,6 +54,8 @@ struct Truth<'a> {
     verified: bool,
     private: bool,
     has_shop: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commerce: Option<Commerce>,
     avatar_uri: &'a str,
     hashtags: [&'a str; 2],
     created_at: u64,
@@ -125,10 +131,12 @@ fn truth<'a>(world: &World<'a>, creator: &'a Creator, posts: u32) -> Truth<'a> {
         first_handle: population.handle(creator.index, super::population::Era::First),
         renamed: world.renamed(creator.index),
         first_handle_taken_by: world.taken_by(creator.index).map(|by| population.creator(by).uid.to_string()),
-        known: world.known(creator.index),
-        has_ids: world.has_ids(creator.index),
-        in_list: world.in_list(creator.index),
-        row_has_id: world.row_has_id(creator.index),
+        known: world.knows(Vendor::EnsembleData, creator.index),
+        has_ids: world.shows_ids(Vendor::EnsembleData, creator.index),
+        in_list: world.knows(Vendor::List, creator.index),
+        row_has_id: world.shows_ids(Vendor::List, creator.index),
+        known_by: vendors(|vendor| world.knows(vendor, creator.index)),
+        ids_at: vendors(|vendor| world.shows_ids(vendor, creator.index)),
         broken_profile: world.broken(creator.index),
         changes: world.changes(creator.index),
         name: &creator.name,
@@ -143,11 +151,16 @@ fn truth<'a>(world: &World<'a>, creator: &'a Creator, posts: u32) -> Truth<'a> {
         verified: creator.verified,
         private: creator.private,
         has_shop: creator.has_shop,
+        commerce: population.commerce(creator),
         avatar_uri: &creator.avatar_uri,
         hashtags: creator.hashtags.map(|number| population.hashtag(number)),
         created_at: creator.created_at,
         posts: (0..posts.min(creator.videos)).map(|index| true_post(world, creator, index)).collect(),
     }
+}
+
+fn vendors(is: impl Fn(Vendor) -> bool) -> Vec<Vendor> {
+    Vendor::ALL.into_iter().filter(|vendor| is(*vendor)).collect()
 }
 
 fn true_post<'a>(world: &World<'a>, creator: &Creator, index: u32) -> TruePost<'a> {

@@ -6,6 +6,7 @@ use super::super::graph::{list_position, tied_at};
 use super::super::json::Json;
 use super::super::population::Creator;
 use super::super::posts::{find_post, posted_at};
+use super::super::vendor::Vendor;
 use super::user::Counters;
 use super::{POST_BYTES, VendorCall, parameters, post};
 
@@ -31,13 +32,17 @@ struct OwnPosts {
 impl VendorCall<'_> {
     pub(super) fn user_posts(&self) -> Answer {
         let asked = self.query.get("username").unwrap_or_default();
-        let owner = self.world.owner(asked).filter(|index| self.world.known(*index));
+        let owner = self.world.owner(asked).filter(|index| self.world.knows(Vendor::EnsembleData, *index));
         self.own_posts(&asked.to_ascii_lowercase(), owner, 1)
     }
 
     pub(super) fn user_posts_from_sec_uid(&self) -> Answer {
         let asked = self.query.get("secUid").unwrap_or_default();
-        let owner = self.world.population.find_sec_uid(asked).filter(|index| self.world.known(*index));
+        let owner = self
+            .world
+            .population
+            .find_sec_uid(asked)
+            .filter(|index| self.world.knows(Vendor::EnsembleData, *index));
         self.own_posts(asked, owner, 0)
     }
 
@@ -104,7 +109,11 @@ impl VendorCall<'_> {
         let asked = self.query.get("secUid").unwrap_or_default();
         let sent = self.number("cursor");
         let subjects = vec![format!("{asked}#{sent}")];
-        let owner = self.world.population.find_sec_uid(asked).filter(|index| self.world.known(*index));
+        let owner = self
+            .world
+            .population
+            .find_sec_uid(asked)
+            .filter(|index| self.world.knows(Vendor::EnsembleData, *index));
         let Some(index) = owner else { return self.data("null".to_owned()).charged(1, subjects) };
         let liked = self.world.liked(index);
         let from = list_position(sent / 1_000);
@@ -153,7 +162,8 @@ impl VendorCall<'_> {
         };
         let mut json = Json::with_capacity(POST_BYTES);
         json.open('{').key("data").open('[');
-        let found = find_post(self.world.population, id).filter(|(index, _)| self.world.known(*index));
+        let found = find_post(self.world.population, id)
+            .filter(|(index, _)| self.world.knows(Vendor::EnsembleData, *index));
         if let Some((index, position)) = found {
             self.post(&mut json, &self.world.present(index), position, self.flag("new_version"));
         }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::answer::Endpoint;
 use super::super::query::Query;
+use super::Endpoint;
 
 /// What a parameter has to look like.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +120,6 @@ fn parameters(endpoint: Endpoint) -> &'static [Parameter] {
         Endpoint::LiveSearch => LIVES,
         Endpoint::UsedUnits => USED_UNITS,
         Endpoint::History => HISTORY,
-        Endpoint::ListCreators | Endpoint::Unknown => &[],
     }
 }
 

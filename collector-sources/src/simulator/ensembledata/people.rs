@@ -6,6 +6,7 @@ use super::super::json::Json;
 use super::super::population::push_base64;
 use super::super::posts::find_post;
 use super::super::random::mix;
+use super::super::vendor::Vendor;
 use super::user::{Counters, Scene};
 use super::{VendorCall, comment};
 
@@ -52,7 +53,11 @@ impl VendorCall<'_> {
         let asked = self.query.get("secUid").unwrap_or_default();
         let sent = self.number("cursor");
         let subjects = vec![format!("{asked}#{sent}")];
-        let owner = self.world.population.find_sec_uid(asked).filter(|index| self.world.known(*index));
+        let owner = self
+            .world
+            .population
+            .find_sec_uid(asked)
+            .filter(|index| self.world.knows(Vendor::EnsembleData, *index));
         let Some(index) = owner else { return self.data("null".to_owned()).charged(1, subjects) };
         let people = everybody(self, index);
         // Only one of the two lists needs its second cursor; without it the list starts over.
@@ -90,7 +95,8 @@ impl VendorCall<'_> {
         let sent = self.number("cursor");
         let subjects = vec![format!("{asked}#{sent}")];
         let found = asked.parse().ok().and_then(|id| find_post(self.world.population, id));
-        let Some((index, _)) = found.filter(|(index, _)| self.world.known(*index)) else {
+        let Some((index, _)) = found.filter(|(index, _)| self.world.knows(Vendor::EnsembleData, *index))
+        else {
             return self.data("null".to_owned()).charged(1, subjects);
         };
         let writers = self.world.commenters(index);
