@@ -5,6 +5,7 @@ use collector_core::domain::Domain;
 use collector_core::error::Result;
 use collector_core::sink::Facts;
 use collector_core::store::Store;
+use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
 use super::ImagesSink;
