@@ -89,10 +89,10 @@ impl Lookup for NoLookup {
 /// 16. `add_fills` adds up how answers were filled, by source, kind and day; `fills` gives it back, `forget_fills`
 ///     forgets it for a source \[`Fills`\].
 /// 17. `history` gives a record's figures by day, the last of each day \[`History`\]. What they tell
-///     ([`Domain::trend`]) is among a record's facts wherever it is read or handed to a sink \[`Trend`\].
+///     ([`Domain::trend`]) is among a record's facts wherever it is read or handed to a sink.
 /// 18. `erase` leaves no trace of somebody: neither record nor sightings, history, answers, tasks, letters or places on
 ///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
-///     out before anything is kept \[`StaysErased`\].
+///     out before anything is kept. Somebody else may have the handle.
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.

@@ -64,7 +64,12 @@ async fn whole(store: &AnyStore, asked: Ids) -> Result<Ids> {
 }
 
 /// Files that a deletion does not reach by itself.
-async fn elsewhere(session: &Session, config: &Config, erased: &Erased, report: &mut EraseReport) -> Result<()> {
+async fn elsewhere(
+    session: &Session,
+    config: &Config,
+    erased: &Erased,
+    report: &mut EraseReport,
+) -> Result<()> {
     if let Some(place @ JsonlPlace::File(_)) = &config.jsonl {
         report.lines = collector_sinks::jsonl::erase(place.as_path(), &erased.records).await?;
     }

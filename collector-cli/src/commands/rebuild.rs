@@ -40,7 +40,8 @@ pub(super) async fn execute(session: &Session, args: &Rebuild) -> Result<Exit> {
         let read = read_again(session, &config, &store, args).await;
         report.parse = Some(read.map_err(|error| {
             if error.kind() == ErrorKind::Cancelled {
-                Failure::partial("stopped; what was read again is kept").advise("go on: the same command once more")
+                Failure::partial("stopped; what was read again is kept")
+                    .advise("go on: the same command once more")
             } else {
                 error.into()
             }
@@ -92,8 +93,10 @@ pub(super) async fn index(session: &Session, config: &Config) -> Result<u64> {
     let path = match &config.search {
         Some(SearchPlace::Tantivy(path)) => path,
         Some(SearchPlace::Server(_)) => {
-            return Err(Failure::usage("--search makes an index in a folder anew, and this one is on a server")
-                .advise("delete the server's index: the next run is owed everything and fills a new one"));
+            return Err(Failure::usage(
+                "--search makes an index in a folder anew, and this one is on a server",
+            )
+            .advise("delete the server's index: the next run is owed everything and fills a new one"));
         }
         None => {
             return Err(Failure::usage("--search: there is no [search] in the configuration")

@@ -137,14 +137,16 @@ impl EraseReport {
             ("lines of the change log", self.lines),
             ("pictures", self.pictures),
         ];
-        let rows: Rows = counts.into_iter().map(|(what, count)| vec![what.to_owned(), number(count)]).collect();
+        let rows: Rows =
+            counts.into_iter().map(|(what, count)| vec![what.to_owned(), number(count)]).collect();
         finish(format!("erased, and kept out from now on\n{}", aligned(2, &rows)), &self.reasons, self.took_s)
     }
 }
 
 fn deliver(delivered: Delivered, pending: &mut BTreeMap<String, u64>, reasons: &mut Vec<String>) {
     for (sink, count) in delivered.pending.iter().filter(|(_, count)| **count > 0) {
-        let why = delivered.problem.as_deref().unwrap_or("the sink does not take it; the next run offers it again");
+        let why =
+            delivered.problem.as_deref().unwrap_or("the sink does not take it; the next run offers it again");
         reasons.push(format!("pending {}: {sink} ({why})", number(*count)));
     }
     *pending = delivered.pending;

@@ -30,6 +30,7 @@
 //! # fn main() {}
 //! ```
 
+mod again;
 mod budgets;
 mod cancelling;
 mod claims;
@@ -163,6 +164,11 @@ macro_rules! __store_cases {
             12 Model model::model "Random sequences agree with a naive model after each step.";
             13 Lists lists::lists "A list is its members in order; who stays keeps the time.";
             14 Many lists::many "Owners, keys and records of many at once.";
+            15 ReadAgain again::read_again "What a kept answer says again replaces what it said.";
+            15 Notes again::notes "Notes are kept until they are replaced or taken away.";
+            16 Fills again::fills "Fills add up by source, kind and day.";
+            17 History again::history "The last figures of each day.";
+            18 Erase again::erase "Nothing is left of somebody who was erased, nor comes back.";
         }
     };
 }

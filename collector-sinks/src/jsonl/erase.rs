@@ -30,13 +30,16 @@ pub async fn erase(path: &Path, keys: &[RecordKey]) -> Result<u64> {
     let lock = FileLock::acquire(path).await?;
     let (file, keys) = (path.to_owned(), keys.to_vec());
     let work = move || {
-        let done = blank(&file, &keys).map_err(|error| storage(&file, "cannot write to the change log", error));
+        let done =
+            blank(&file, &keys).map_err(|error| storage(&file, "cannot write to the change log", error));
         drop(lock);
         done
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(panic) => Err(Error::new(ErrorKind::Unexpected, "the change log cannot be read").caused_by(panic)),
+        Err(panic) => {
+            Err(Error::new(ErrorKind::Unexpected, "the change log cannot be read").caused_by(panic))
+        }
     }
 }
 

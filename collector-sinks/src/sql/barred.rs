@@ -13,6 +13,7 @@ use collector_core::error::Result;
 use collector_core::id::{Digest, IdHash, Ids};
 use collector_core::store::FinishedCall;
 use collector_core::store::ledger::{Bar, KeptOut, Ledger};
+use collector_core::task::Task;
 
 use super::notes;
 use super::session::Session;
@@ -62,12 +63,28 @@ impl Barred {
         if known.note == note {
             return Ok(known);
         }
+        if note.is_none() {
+            return Ok(Arc::default());
+        }
         let mut bars = HashMap::new();
         for row in tx.rows("SELECT hash, kinds FROM @barred", vec![]).await? {
             let kinds: Vec<String> = row.json(1)?;
             bars.insert(row.hash(0)?, Bar(kinds.into_iter().map(Arc::from).collect()));
         }
-        Ok(Arc::new(Known { note, bars }))
+        let known = Arc::new(Known { note, bars });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&known);
+        Ok(known)
+    }
+
+    /// Which of these tasks may be asked: none that is about somebody who was erased.
+    pub(super) async fn wanted<'t>(
+        &self,
+        tx: &Session,
+        tasks: impl Iterator<Item = &'t Task>,
+    ) -> Result<Vec<bool>> {
+        let known = self.known(tx).await?;
+        let theirs = |task: &Task| task.target().is_some_and(|target| known.get(&target.id.hash()).is_some());
+        Ok(tasks.map(|task| !theirs(task)).collect())
     }
 
     /// Leaves out of a ledger whoever was erased; what more it tells about them is kept out, too.
@@ -77,7 +94,6 @@ impl Barred {
         ledger: &mut Ledger<'_, D>,
     ) -> Result<Vec<KeptOut>> {
         let known = self.known(tx).await?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&known);
         if known.bars.is_empty() {
             return Ok(Vec::new());
         }

@@ -118,7 +118,9 @@ pub(super) async fn commit<'a, D: Domain>(
     let owner = workers::acting(&mut write, worker, now).await?;
     let mask = wish(&mut write, &wishes, owner).await?;
     committed.versions = wishes.len() as u64;
-    follow(&mut write, calls, &landed, &changes, lookup, now, &mut committed).await?;
+    let asks = asks(calls, &landed, &changes, lookup);
+    let wanted = barred.wanted(&write.tx, asks.1.iter().map(|ask| &ask.task)).await?;
+    follow(&mut write, asks, &wanted, now, &mut committed).await?;
     barred::forget_tasks(&write.tx, calls, &out).await?;
     let handing_over = handing_over.lock().await;
     write.commit().await?;
@@ -276,16 +278,13 @@ pub(super) async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Resu
     Ok(mask)
 }
 
-/// Adds what follows from the answers, and whom to ask about what they showed.
-async fn follow<D: Domain>(
-    write: &mut Write,
+/// What follows from the answers, and how many of it; then whom to ask about what they showed.
+fn asks<D: Domain>(
     calls: &[FinishedCall<D>],
     landed: &[Landed],
     changes: &Changes<D>,
     lookup: &dyn Lookup,
-    now: Timestamp,
-    committed: &mut Committed,
-) -> Result<()> {
+) -> (usize, Vec<Ask>) {
     let mut asks = Vec::new();
     for (call, landed) in calls.iter().zip(landed).filter(|(_, landed)| landed.current) {
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0) + 1;
@@ -306,6 +305,20 @@ async fn follow<D: Domain>(
             asks.extend(tasks.into_iter().map(|task| Ask { run: landed.run, depth: 0, again: false, task }));
         }
     }
+    (followed, asks)
+}
+
+/// Adds what follows, but nothing about somebody who was erased.
+async fn follow(
+    write: &mut Write,
+    (followed, asks): (usize, Vec<Ask>),
+    wanted: &[bool],
+    now: Timestamp,
+    committed: &mut Committed,
+) -> Result<()> {
+    let dropped = wanted.iter().take(followed).filter(|wanted| !**wanted).count();
+    let followed = followed - dropped;
+    let asks = asks.into_iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(ask, _)| ask).collect();
     let answers = enqueue(write, asks, now).await?;
     let new = answers.iter().take(followed).filter(|answer| **answer == Enqueued::New).count();
     committed.enqueued = new as u64;

@@ -218,10 +218,16 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         let need = Need { tasks: tasks.len(), ..Need::default() };
         let add = || async {
             let mut write = Write::begin(&self.database, need).await?;
+            let wanted = self.barred.wanted(&write.tx, tasks.iter()).await?;
             let ask = |task: &Task| Ask { run, depth: 0, again: false, task: task.clone() };
-            let answers = enqueue::enqueue(&mut write, tasks.iter().map(ask).collect(), now).await?;
+            let asks = tasks.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(task, _)| ask(task));
+            let answers = enqueue::enqueue(&mut write, asks.collect(), now).await?;
             write.commit().await?;
-            Ok(answers)
+            let mut answers = answers.into_iter();
+            let answer = |wanted: &bool| if *wanted { answers.next() } else { None };
+            // Of somebody who was erased there is nothing to ask.
+            let told = wanted.iter().map(answer).map(|answer| answer.unwrap_or(Enqueued::Fresh));
+            Ok(told.collect())
         };
         self.database.call(add).await
     }

@@ -194,6 +194,13 @@ faults! {
     OwnersOfNobody => Many;
     KeysBeyondMax => Many;
     KnownInKeyOrder => Many;
+    // Reading again, counting, erasing.
+    ReadsInWords => ReadAgain, Notes;
+    AnswersWithoutTasks => ReadAgain;
+    ForgetsNotes => Notes;
+    FillsOfOneDay => Fills;
+    YoungestDayFirst => History;
+    ErasesInWords => Erase;
 }
 
 /// What a case says about a store; `None` when it is content.

@@ -618,7 +618,11 @@ impl Store<TestDomain> for Broken {
         after: Option<PayloadId>,
         max: usize,
     ) -> Result<Vec<KeptAnswer>> {
-        self.inner.answers(source, after, max).await
+        let mut answers = self.inner.answers(source, after, max).await?;
+        if self.is(Fault::AnswersWithoutTasks) {
+            answers.iter_mut().for_each(|answer| answer.tasks.clear());
+        }
+        Ok(answers)
     }
 
     async fn read_again(
@@ -628,6 +632,9 @@ impl Store<TestDomain> for Broken {
         note: Option<(&str, &str)>,
         now: Timestamp,
     ) -> Result<Committed> {
+        if self.is(Fault::ReadsInWords) {
+            return Ok(Committed::default());
+        }
         let warped = |one: ReadAgain<TestDomain>| {
             let ReadAgain { payload, source, at, items } = one;
             ReadAgain::<Warped> { payload, source, at, items }
@@ -636,7 +643,7 @@ impl Store<TestDomain> for Broken {
     }
 
     async fn note(&self, name: &str) -> Result<Option<String>> {
-        self.inner.note(name).await
+        Ok(self.inner.note(name).await?.filter(|_| !self.is(Fault::ForgetsNotes)))
     }
 
     async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
@@ -648,7 +655,11 @@ impl Store<TestDomain> for Broken {
     }
 
     async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
-        self.inner.fills(since).await
+        let mut fills = self.inner.fills(since).await?;
+        if self.is(Fault::FillsOfOneDay) {
+            fills.truncate(1);
+        }
+        Ok(fills)
     }
 
     async fn forget_fills(&self, source: &str) -> Result<()> {
@@ -656,10 +667,17 @@ impl Store<TestDomain> for Broken {
     }
 
     async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
-        self.inner.history(key).await
+        let mut days = self.inner.history(key).await?;
+        if self.is(Fault::YoungestDayFirst) {
+            days.reverse();
+        }
+        Ok(days)
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+        if self.is(Fault::ErasesInWords) {
+            return Ok(Erased::default());
+        }
         self.inner.erase(worker, ids, now).await
     }
 }
