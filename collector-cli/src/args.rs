@@ -124,6 +124,31 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum SourcesCommand {
     /// List the types this command knows and what each needs, and the configured instances with what calls cost
     List(ConfigFile),
+    /// Try a source that a file describes on the answers it brings with it, whole and spoilt; asks nobody
+    Test(TestSource),
+    /// Write a crate with a source of your own: the command, an adapter, recorded answers, a test against hostile vendors
+    New(NewSource),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestSource {
+    /// The file, or the source's name in the configuration
+    #[arg(value_name = "FILE|NAME")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewSource {
+    /// What the source and the crate are called: small letters, digits, - and _
+    pub(crate) name: String,
+    /// The folder to make; by default one of that name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where the collector's sources lie; by default the checkout the command runs in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) collector: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,8 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
         Command::Run(args) => run::execute(&session, args).await,
         Command::Try(args) => try_source::execute(&session, &args).await,
         Command::Sources(SourcesCommand::List(file)) => sources::list(&session, &file),
+        Command::Sources(SourcesCommand::Test(args)) => sources::test(&session, &args),
+        Command::Sources(SourcesCommand::New(args)) => sources::new(&session, &args),
         Command::Show(args) => show::execute(&session, &args).await,
         Command::Search(args) => search::execute(&session, &args).await,
         Command::Status(choice) => status::execute(&session, &choice).await,

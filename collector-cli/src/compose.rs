@@ -230,7 +230,7 @@ pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOp
     let Some(entry) = config.sources.get(name) else {
         return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
     };
-    let built = (entry.builder)(name).map_err(|error| error.with("source", name))?;
+    let built = (entry.builder)(name).map_err(|error| error.with("source", name))?.built;
     let options = options(entry, &built, &config.run);
     Ok((built.source, options))
 }
@@ -240,6 +240,10 @@ fn options(entry: &SourceEntry, built: &Built<AnySource>, run: &RunOptions) -> S
     let keys = &entry.keys;
     let mut options = built.options.clone();
     options.account = Some(entry.account.as_str().into());
+    // What the vendor allows is allowed to the account, whatever it is called here.
+    if let Some(budget) = &mut options.budget {
+        budget.account = entry.account.as_str().into();
+    }
     if let Some(in_flight) = keys.in_flight.or(run.in_flight) {
         options.limits.in_flight = in_flight.get();
     }

@@ -10,6 +10,7 @@ use collector_core::creator::CreatorSighting;
 use collector_core::error::Result;
 use collector_core::pipeline::SourceOptions;
 use collector_core::source::Source;
+use collector_core::task::{Payload, Task};
 use serde::de::DeserializeOwned;
 
 use crate::config::{Node, not_known};
@@ -35,6 +36,12 @@ pub trait SourceFactory: 'static {
     /// # Errors
     /// `ConfigInvalid` naming the key and what it accepts.
     fn build(name: &str, config: &Self::Config) -> Result<Built<Self::Source>>;
+
+    /// What of the source's description finds nothing in an answer, as sentences; for `collector try`. None for
+    /// adapters whose mapping is code.
+    fn unmatched(_source: &Self::Source, _tasks: &[Task], _payload: &Payload) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A source, and how it may be used.
@@ -46,8 +53,17 @@ pub struct Built<S> {
     pub options: SourceOptions,
 }
 
+/// Says what of a source's description finds nothing in an answer.
+pub(crate) type Unmatched = Box<dyn Fn(&[Task], &Payload) -> Vec<String> + Send + Sync>;
+
+/// A source without its type.
+pub(crate) struct Made {
+    pub(crate) built: Built<AnySource>,
+    pub(crate) unmatched: Unmatched,
+}
+
 /// Builds an instance under a name.
-pub(crate) type SourceBuilder = Box<dyn Fn(&str) -> Result<Built<AnySource>> + Send + Sync>;
+pub(crate) type SourceBuilder = Box<dyn Fn(&str) -> Result<Made> + Send + Sync>;
 
 /// The types of source this command knows, by name. A value that is passed around; nothing is global.
 #[derive(Default)]
@@ -111,8 +127,11 @@ impl<F: SourceFactory> ErasedFactory for Erased<F> {
         let config: F::Config = node.read()?;
         Some(Box::new(move |name| {
             let built = F::build(name, &config)?;
-            let source: AnySource = Arc::new(built.source);
-            Ok(Built { source, options: built.options })
+            let source = Arc::new(built.source);
+            let asked = Arc::clone(&source);
+            let unmatched: Unmatched = Box::new(move |tasks, payload| F::unmatched(&asked, tasks, payload));
+            let source: AnySource = source;
+            Ok(Made { built: Built { source, options: built.options }, unmatched })
         }))
     }
 

@@ -14,6 +14,7 @@ mod search;
 mod show;
 mod sources;
 mod status;
+mod test_source;
 mod text;
 mod transfer;
 mod tried;
@@ -30,6 +31,7 @@ pub use search::SearchReport;
 pub use show::ShowReport;
 pub use sources::{KindReport, SourceReport, SourcesReport, TypeReport};
 pub use status::{ParkedAccount, StatusReport};
+pub use test_source::TestReport;
 pub use transfer::{TransferPictures, TransferReport, TransferTable};
 pub use tried::{TryAnswer, TryReport};
 

@@ -86,6 +86,26 @@ pub struct PostSeen {
     pub pinned: bool,
 }
 
+/// What a creator had on one day. A figure that is `None` was not said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DayFigures {
+    /// Days since 1970-01-01 in UTC, as [`Timestamp::day`] counts them.
+    pub day: i32,
+    /// Followers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followers: Option<u64>,
+    /// Accounts followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub following: Option<u64>,
+    /// Likes received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likes: Option<u64>,
+    /// Posts published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub videos: Option<u64>,
+}
+
 /// What one source said about one creator. A field that is `None` was not said: unknown is not a value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -176,6 +196,9 @@ pub struct CreatorSighting {
     /// Posts shown with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub posts: Vec<PostSeen>,
+    /// Figures of other days. They fill in the daily history, and say nothing about now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<DayFigures>,
     /// What we do not model, typed as the vendor has it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<Box<str>, serde_json::Value>,

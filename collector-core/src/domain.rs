@@ -11,7 +11,6 @@ pub use last_wins::{Keyed, LastWins};
 use crate::clock::Timestamp;
 use crate::id::{Digest, Id, Ids, Name};
 use crate::sink::Facts;
-use crate::store::DayFigures;
 
 /// What an item tells about itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +43,15 @@ pub struct Lost {
     pub id: Id,
     /// The last moment at which it may have been theirs: from then on it is not.
     pub since: Timestamp,
+}
+
+/// The figures of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Day {
+    /// Days since 1970-01-01 in UTC, as [`Timestamp::day`] counts them.
+    pub day: i32,
+    /// The figures, in the order of [`Domain::measures`]; `None` for one that is not known.
+    pub figures: Vec<Option<i64>>,
 }
 
 /// What is collected. `Creators` is ours; [`LastWins`] serves the rest.
@@ -89,9 +97,9 @@ pub trait Domain: Send + Sync + 'static {
     /// The day's figures worth keeping as history, in a fixed order; `None` keeps none.
     fn measures(&self, entity: &Self::Entity) -> Option<Vec<Option<i64>>>;
 
-    /// What a thing's history tells, as facts of its record: how it grew. The oldest day comes first, and the last one
-    /// is the present. By default nothing.
-    fn trend(&self, _history: &[DayFigures]) -> Facts {
+    /// What a thing's [history](Self::history) tells, as facts of its record: how it grew. The oldest day comes first.
+    /// By default nothing.
+    fn trend(&self, _history: &[Day]) -> Facts {
         Facts::new()
     }
 
@@ -104,5 +112,10 @@ pub trait Domain: Send + Sync + 'static {
     /// known is how a format that has changed shows.
     fn filled(&self, _item: &Self::Item) -> u64 {
         0
+    }
+
+    /// Figures of days gone by that an item brings along, in the order of [`measures`](Self::measures). Most bring none.
+    fn history(&self, _item: &Self::Item) -> Vec<Day> {
+        Vec::new()
     }
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use crate::admission::{Permits, Rate, SharedRate};
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, Released, Renewed};
@@ -20,9 +20,9 @@ use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};
 use crate::source::{CallSpec, Source};
 use crate::store::{
-    Begun, Budget, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fill, FinishedCall,
-    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -308,12 +308,12 @@ macro_rules! forward {
                 (**self).forget_fills(source).await
             }
 
-            async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
-                (**self).history(key).await
-            }
-
             async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
                 (**self).erase(worker, ids, now).await
+            }
+
+            async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+                (**self).history(key).await
             }
         }
     };

@@ -14,7 +14,7 @@ pub use memory::MemoryStore;
 pub use types::*;
 
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
@@ -82,14 +82,15 @@ impl Lookup for NoLookup {
 ///     members there is no list. `lists` and `list` give them back \[`Lists`\].
 /// 14. `owners` tells whose an identity is, `keys` goes through all records in order, `known` reads many
 ///     \[`Many`\].
-/// 15. `answers` goes through the answers that are kept, with what had been asked. `read_again` writes what one says
+/// 15. Of each day on which a record changed its figures are kept as they were at the last change. Figures that an item
+///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\]. What the days tell
+///     ([`Domain::trend`]) is among a record's facts wherever it is read or handed to a sink.
+/// 16. `answers` goes through the answers that are kept, with what had been asked. `read_again` writes what one says
 ///     when it is read again as if it had come when it came: it asks nobody, answers no task, and an entity of which
 ///     it tells nothing new keeps its version \[`ReadAgain`\]. `put_note` keeps a text until it is replaced; one that
 ///     is handed to `read_again` is kept with it or not at all \[`Notes`\].
-/// 16. `add_fills` adds up how answers were filled, by source, kind and day; `fills` gives it back, `forget_fills`
+/// 17. `add_fills` adds up how answers were filled, by source, kind and day; `fills` gives it back, `forget_fills`
 ///     forgets it for a source \[`Fills`\].
-/// 17. `history` gives a record's figures by day, the last of each day \[`History`\]. What they tell
-///     ([`Domain::trend`]) is among a record's facts wherever it is read or handed to a sink.
 /// 18. `erase` leaves no trace of somebody: neither record nor sightings, history, answers, tasks, letters or places on
 ///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
 ///     out before anything is kept. Somebody else may have the handle.
@@ -348,11 +349,11 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn forget_fills(&self, source: &str) -> Result<()>;
 
-    /// A record's figures by day, the oldest first.
+    /// The figures of a living record by day, oldest first: what was measured, and what items brought for other days.
     ///
     /// # Errors
     /// `Storage`.
-    async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>>;
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
 
     /// Takes everything about whoever these identities mean out of the store, and keeps them out from now on.
     ///

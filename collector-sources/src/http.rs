@@ -28,6 +28,7 @@ mod request;
 mod secret;
 mod status;
 mod tls;
+mod token;
 
 use std::fmt;
 use std::time::Duration;
@@ -45,12 +46,16 @@ pub use request::{Request, redact};
 pub use reqwest::header::{HeaderName, HeaderValue};
 pub use secret::Secret;
 pub use status::{retry_after, status_error, status_kind, waiting};
+pub use token::{Bearer, Grant, TokenCache};
 
 /// Headers of an answer that are kept, besides `x-ratelimit-*`. Never cookies or credentials.
 pub const KEPT_HEADERS: [&str; 4] = ["content-type", "date", "retry-after", "units_charged"];
 
 /// Longer header values are not kept: none of those we know comes near.
 const LONGEST_HEADER: usize = 256;
+
+/// The same for headers that a source asks for: links are long.
+const LONGEST_ASKED: usize = 8 << 10;
 
 /// Redirects followed within one host before the last one is taken as the answer.
 const MOST_REDIRECTS: usize = 3;
@@ -68,6 +73,10 @@ pub struct HttpOptions {
     pub max_body: usize,
     /// Certificates in PEM format of authorities to trust besides the machine's own. Default none.
     pub extra_ca: Option<Vec<u8>>,
+    /// Headers of answers that are kept besides [`KEPT_HEADERS`]; they may be up to 8 KiB long. Default none.
+    pub keep_headers: Vec<HeaderName>,
+    /// Whether redirects within one host are followed; else each is an answer. Default on.
+    pub follow_redirects: bool,
 }
 
 impl Default for HttpOptions {
@@ -78,6 +87,8 @@ impl Default for HttpOptions {
             timeout: Duration::from_secs(60),
             max_body: 32 << 20,
             extra_ca: None,
+            keep_headers: Vec::new(),
+            follow_redirects: true,
         }
     }
 }
@@ -88,6 +99,7 @@ pub struct Http {
     client: Client,
     max_body: usize,
     timeout: Duration,
+    keep_headers: Vec<HeaderName>,
     untrusting: Option<String>,
 }
 
@@ -103,7 +115,7 @@ impl Http {
             .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.idle_timeout)
-            .redirect(Policy::custom(redirect))
+            .redirect(if options.follow_redirects { Policy::custom(redirect) } else { Policy::none() })
             // A referrer would carry the query, and with it the credential.
             .referer(false)
             .retry(reqwest::retry::never())
@@ -112,7 +124,13 @@ impl Http {
             .map_err(|cause| {
                 Error::new(ErrorKind::ConfigInvalid, "no HTTP client").caused_by(cause.without_url())
             })?;
-        Ok(Self { client, max_body: options.max_body, timeout: options.timeout, untrusting: tls.untrusting })
+        Ok(Self {
+            client,
+            max_body: options.max_body,
+            timeout: options.timeout,
+            keep_headers: options.keep_headers.clone(),
+            untrusting: tls.untrusting,
+        })
     }
 
     /// Sends `request` once and gives back the complete answer, whatever its status.
@@ -128,13 +146,13 @@ impl Http {
 
     async fn send(&self, cx: &Context, request: Request) -> Result<Payload> {
         self.require_trust(request.url())?;
-        let started = cx.clock().monotonic();
+        let (started, cut_at) = (cx.clock().monotonic(), request.body_cut_at());
         let mut response = self.client.execute(request.build(self.timeout)).await.map_err(transport)?;
         let mut permit = BytePermit::default();
-        let body = self.read_body(cx, &mut response, &mut permit).await?;
+        let body = self.read_body(cx, &mut response, &mut permit, cut_at).await?;
         let mut payload = Payload::new(body, cx.now());
         payload.status = response.status().as_u16();
-        payload.headers = kept(response.headers());
+        payload.headers = kept(response.headers(), &self.keep_headers);
         payload.took = cx.clock().monotonic().saturating_duration_since(started);
         payload.permit = permit;
         Ok(payload)
@@ -156,10 +174,22 @@ impl Http {
         cx: &Context,
         response: &mut Response,
         permit: &mut BytePermit,
+        cut_at: Option<usize>,
     ) -> Result<Bytes> {
-        self.require_room(response.content_length().unwrap_or(0))?;
+        if cut_at.is_none() {
+            self.require_room(response.content_length().unwrap_or(0))?;
+        }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            if let Some(most) = cut_at {
+                let room = most.saturating_sub(body.len()).min(chunk.len());
+                cx.byte_budget().grow(permit, room).await;
+                body.extend_from_slice(chunk.get(..room).unwrap_or_default());
+                if body.len() >= most {
+                    break;
+                }
+                continue;
+            }
             self.require_room(body.len() as u64 + chunk.len() as u64)?;
             cx.byte_budget().grow(permit, chunk.len()).await;
             body.extend_from_slice(&chunk);
@@ -204,11 +234,15 @@ fn transport(error: reqwest::Error) -> Error {
     }
 }
 
-fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+fn kept(headers: &HeaderMap, besides: &[HeaderName]) -> Vec<(String, String)> {
     let keep = |name: &str| KEPT_HEADERS.contains(&name) || name.starts_with("x-ratelimit-");
+    let fits = |name: &HeaderName, length: usize| match besides.contains(name) {
+        true => length <= LONGEST_ASKED,
+        false => keep(name.as_str()) && length <= LONGEST_HEADER,
+    };
     headers
         .iter()
-        .filter(|(name, value)| keep(name.as_str()) && value.len() <= LONGEST_HEADER)
+        .filter(|(name, value)| fits(name, value.len()))
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect()
 }
@@ -272,9 +306,13 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         headers.insert("date", HeaderValue::from_str(&"x".repeat(LONGEST_HEADER + 1)).unwrap());
-        let mut names: Vec<_> = kept(&headers).into_iter().map(|(name, _)| name).collect();
+        let mut names: Vec<_> = kept(&headers, &[]).into_iter().map(|(name, _)| name).collect();
         names.sort();
         assert_eq!(names, ["content-type", "units_charged", "x-ratelimit-remaining"]);
+        let asked = HeaderName::from_static("link");
+        headers.insert(asked.clone(), HeaderValue::from_str(&"x".repeat(LONGEST_HEADER + 1)).unwrap());
+        assert!(kept(&headers, &[asked]).iter().any(|(name, _)| name == "link"));
+        assert!(!kept(&headers, &[]).iter().any(|(name, _)| name == "link"));
     }
 
     #[test]

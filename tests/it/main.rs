@@ -4,6 +4,8 @@ mod again;
 mod crash;
 mod examples;
 mod images;
+mod jobs;
 mod own_item;
+mod python_sdk;
 mod structure;
 mod support;

@@ -59,6 +59,24 @@ pub enum SinkKind {
     Jsonl,
 }
 
+/// Who reads the plain list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListSource {
+    /// A source written for it.
+    Roster,
+    /// A file that describes it: `examples/configs/sources/roster.toml`.
+    Declarative,
+}
+
+impl ListSource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Roster => "roster",
+            Self::Declarative => "declarative",
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Workload {
     /// Profiles, one call each.

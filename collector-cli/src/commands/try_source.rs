@@ -14,7 +14,7 @@ use collector_core::trace::trace;
 
 use super::Session;
 use crate::args::Try;
-use crate::config::not_known;
+use crate::config::{Config, not_known};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::registry::AnySource;
@@ -41,11 +41,22 @@ pub(super) async fn execute(session: &Session, args: &Try) -> Result<Exit> {
     let spec = source.call(task.kind());
     let mut report = TryReport::new(&task, &spec, log.requests());
     let exit = match payload {
-        Ok(payload) => read(&source, &task, &payload, &mut report),
+        Ok(payload) => {
+            let exit = read(&source, &task, &payload, &mut report);
+            report.unmatched = unmatched(&config, &args.source, &task, &payload)?;
+            exit
+        }
         Err(error) => report.failed(&error),
     };
     session.output.print(&report, TryReport::text)?;
     Ok(exit)
+}
+
+/// What of the source's file finds nothing in the answer.
+fn unmatched(config: &Config, name: &str, task: &Task, payload: &Payload) -> Result<Vec<String>> {
+    let Some(entry) = config.sources.get(name) else { return Ok(Vec::new()) };
+    let made = (entry.builder)(name)?;
+    Ok((made.unmatched)(std::slice::from_ref(task), payload))
 }
 
 /// What is asked for.

@@ -47,6 +47,9 @@ pub struct TryReport {
     pub follow_ups: Vec<String>,
     /// Parts of the answer that could not be understood.
     pub malformed: Vec<Malformed>,
+    /// Paths of the source's file that lead nowhere in the answer, with what they were tried on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<String>,
     /// Where each field came from, and what nobody maps.
     pub trace: Option<Trace>,
     /// Why nothing could be traced.
@@ -96,6 +99,7 @@ impl TryReport {
             items: 0,
             follow_ups: Vec::new(),
             malformed: Vec::new(),
+            unmatched: Vec::new(),
             trace: None,
             untraced: None,
             stayed_empty: Vec::new(),
@@ -174,6 +178,7 @@ impl TryReport {
         rows.extend(more(self.follow_ups.len()).map(|more| row("", more)));
         let malformed = |part: &Malformed| format!("{}: {}", plain(&part.part), plain(&part.reason));
         rows.extend(self.malformed.iter().map(|part| row("malformed", malformed(part))));
+        rows.extend(self.unmatched.iter().map(|lost| row("no match", plain(lost))));
         rows.extend(self.untraced.iter().map(|why| row("not traced", plain(why))));
         rows
     }

@@ -4,10 +4,12 @@
 
 mod dead;
 mod demo;
+mod described;
 mod found;
 mod harness;
 mod limits;
 mod lists;
+mod new_source;
 mod run;
 mod search;
 mod setup;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::{CreatorSighting, Field, PostSeen};
+use crate::domain::Day;
 use crate::sink::Facts;
-use crate::store::DayFigures;
 
 /// Of posts, by their names in a sighting's JSON.
 const POSTS: [&str; 7] = [
@@ -61,16 +61,15 @@ const SPANS: [(&str, i32, i32); 3] = [("growth_7d", 7, 7), ("growth_30d", 30, 15
 /// Where in a day's figures the followers are.
 const FOLLOWERS: usize = 0;
 
-/// How followers grew until the last day on which they were seen to change, as shares: 0.05 is 5 %.
+/// How followers grew until the last day of which their number is known, as shares: 0.05 is 5 %.
 ///
 /// Compared is the latest figure from at least so many days before. One that is much older would tell of another
 /// time, so then growth is not known.
-pub(super) fn growth(history: &[DayFigures]) -> Facts {
+pub(super) fn growth(history: &[Day]) -> Facts {
     let mut facts = Facts::new();
-    let followers = |day: &DayFigures| day.figures.get(FOLLOWERS).copied().flatten();
-    let Some((last, now)) = history.last().and_then(|last| Some((last.day, followers(last)?))) else {
-        return facts;
-    };
+    let followers = |day: &Day| day.figures.get(FOLLOWERS).copied().flatten();
+    let known = |day: &Day| Some((day.day, followers(day)?));
+    let Some((last, now)) = history.iter().rev().find_map(known) else { return facts };
     for (name, days, slack) in SPANS {
         let (newest, oldest) = (last - days, last - days - slack);
         let earlier = history.iter().rev().filter(|day| (oldest..=newest).contains(&day.day));
@@ -92,11 +91,8 @@ pub(crate) fn growth_in(facts: &Facts, name: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn days(figures: &[(i32, i64)]) -> Vec<DayFigures> {
-        figures
-            .iter()
-            .map(|(day, count)| DayFigures { day: *day, figures: vec![Some(*count), None] })
-            .collect()
+    fn days(figures: &[(i32, i64)]) -> Vec<Day> {
+        figures.iter().map(|(day, count)| Day { day: *day, figures: vec![Some(*count), None] }).collect()
     }
 
     #[test]

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use super::content;
 use super::handles::{LostHandles, canonical_handle};
-use super::{Creator, CreatorSighting, Extra, Field, SourceAsOf, aspect, fill, posts};
+use super::{Creator, CreatorSighting, DayFigures, Extra, Field, SourceAsOf, aspect, fill, posts};
 use crate::clock::Timestamp;
-use crate::domain::{About, Domain, Lost, Sighting};
+use crate::domain::{About, Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Id, Ids, Name};
 use crate::sink::Facts;
-use crate::store::DayFigures;
 
 /// The domain of creators of one platform.
 ///
@@ -155,7 +154,7 @@ impl Domain for Creators {
         posts::mend(&again.posts, &mut newer.posts)
     }
 
-    fn trend(&self, history: &[DayFigures]) -> Facts {
+    fn trend(&self, history: &[Day]) -> Facts {
         fill::growth(history)
     }
 
@@ -184,9 +183,21 @@ impl Domain for Creators {
     }
 
     fn measures(&self, entity: &Creator) -> Option<Vec<Option<i64>>> {
-        let counts = [entity.followers, entity.following, entity.likes, entity.videos];
-        Some(counts.map(|count| count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))).into())
+        Some(figures([entity.followers, entity.following, entity.likes, entity.videos]))
     }
+
+    fn history(&self, item: &CreatorSighting) -> Vec<Day> {
+        let day = |one: &DayFigures| Day {
+            day: one.day,
+            figures: figures([one.followers, one.following, one.likes, one.videos]),
+        };
+        item.history.iter().map(day).collect()
+    }
+}
+
+/// A day's figures in the order they are kept in.
+fn figures(counts: [Option<u64>; 4]) -> Vec<Option<i64>> {
+    counts.map(|count| count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))).into()
 }
 
 /// An identity that says somebody. Empty and zero are what vendors write for "unknown": as identities they would

@@ -100,6 +100,7 @@ fn full() -> CreatorSighting {
             hashtags: texts(["kbeauty"]),
             pinned: false,
         }],
+        history: vec![DayFigures { day: 20_600, followers: Some(12_000), ..DayFigures::default() }],
         extra: [("ec_score".into(), serde_json::json!({"score": 0.1, "of": [1, null, "x"]}))].into(),
     }
 }

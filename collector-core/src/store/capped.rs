@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fill, FinishedCall,
-    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::error::{ErrorKind, Result};
 use crate::id::{DeadId, Id, IdHash, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
@@ -335,12 +335,12 @@ impl<D: Domain> Store<D> for Capped<D> {
         self.inner.forget_fills(source).await
     }
 
-    async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
-        self.inner.history(key).await
-    }
-
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
         self.inner.erase(worker, ids, now).await
+    }
+
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        self.inner.history(key).await
     }
 }
 

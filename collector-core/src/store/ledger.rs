@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
-use crate::domain::{Domain, Lost, Sighting};
+use crate::domain::{Day, Domain, Lost, Sighting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, Id, IdHash, Ids, Name, PayloadId, RecordKey};
 use crate::sink::Facts;
@@ -112,6 +112,8 @@ pub struct EntityChange<D: Domain> {
     pub facts: Facts,
     /// The day's figures; only when `changed`.
     pub measures: Option<Vec<Option<i64>>>,
+    /// Figures of other days that items brought, by day. What was measured on a day itself stands against them.
+    pub history: Vec<Day>,
     /// How many sightings count now.
     pub sightings: usize,
     /// Those of them that are to be written: each replaces the one of its (source, aspect).
@@ -219,12 +221,21 @@ struct Working<I> {
     /// The call that each of the row's sightings came in; those left out were known before.
     calls: Vec<Option<usize>>,
     grown: Option<usize>,
+    history: BTreeMap<i32, Vec<Option<i64>>>,
 }
 
 impl<I> Working<I> {
     fn of(row: EntityRow<I>, is_new: bool) -> Self {
-        let (written, calls) = (Vec::new(), Vec::new());
-        Self { row, is_new, touched: is_new, identity_changed: is_new, written, calls, grown: None }
+        Self {
+            row,
+            is_new,
+            touched: is_new,
+            identity_changed: is_new,
+            written: Vec::new(),
+            calls: Vec::new(),
+            grown: None,
+            history: BTreeMap::new(),
+        }
     }
 
     /// Notes where sighting number `at` came from.
@@ -415,6 +426,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             target = self.claim_weak(target, id, *hash, sighting.seen_at, call);
         }
         self.keep_strong(target, &ids, strong_hashes, call);
+        self.remember(target, self.domain.history(&sighting.item));
         let origin = self.again.get(call).and_then(Option::as_deref).map(|kept| kept.payload);
         self.see(target, sighting, Came { call: Some(call), origin, again: origin.is_some(), dated });
         self.shown.push((target, call));
@@ -496,6 +508,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let ids = std::mem::take(&mut gone.row.ids);
         let lost = std::mem::take(&mut gone.row.lost);
         let facts = std::mem::take(&mut gone.row.facts);
+        let history = std::mem::take(&mut gone.history);
         let sightings = std::mem::take(&mut gone.row.sightings);
         let (calls, origins) = (std::mem::take(&mut gone.calls), std::mem::take(&mut gone.row.origins));
         self.joins.insert(loser, winner);
@@ -519,6 +532,9 @@ impl<'d, D: Domain> Ledger<'d, D> {
             }
             for (name, value) in facts {
                 one.row.facts.entry(name).or_insert(value);
+            }
+            for (day, figures) in history {
+                one.history.entry(day).or_insert(figures);
             }
             for lost in lost {
                 if !one.row.lost.iter().any(|known| known.id == lost.id) {
@@ -629,6 +645,15 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
     }
 
+    /// Keeps what an item says about days gone by, also when a newer one has replaced it. Of two items that tell of one
+    /// day, the one added last counts.
+    fn remember(&mut self, key: RecordKey, days: Vec<Day>) {
+        if let Some(known) = self.entities.get_mut(&key).filter(|_| !days.is_empty()) {
+            known.history.extend(days.into_iter().map(|day| (day.day, day.figures)));
+            known.touched = true;
+        }
+    }
+
     /// Keeps a sighting unless a later one of its (source, aspect) is known; either way, what the older one adds. One
     /// that was read `again` replaces what its own answer said before, and no later answer of the same date.
     fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>, came: Came) {
@@ -721,7 +746,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> Result<EntityChange<D>> {
-        let Working { row, is_new, identity_changed, written, calls, grown: grew, .. } = known;
+        let Working { row, is_new, identity_changed, written, calls, grown: grew, history, .. } = known;
         let EntityRow { key, version, digest: before, ids, lost, facts, sightings, origins } = row;
         if let Some(call) = grew {
             grown.push((call, ids.clone()));
@@ -747,6 +772,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             measures: if changed { self.domain.measures(&entity) } else { None },
             entity: Arc::new(entity),
             facts,
+            history: history.into_iter().map(|(day, figures)| Day { day, figures }).collect(),
             sightings: count,
             written,
         })

@@ -28,13 +28,13 @@ use self::runs::Runs;
 use self::tasks::Tasks;
 use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fate, Fill,
-    FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened,
-    Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall,
+    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId,
     WorkerInfo,
 };
 use crate::clock::Timestamp;
-use crate::domain::Domain;
+use crate::domain::{Day, Domain};
 use crate::erase::{Cut, Traces, is_about};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
@@ -383,7 +383,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
         let Changes { aliases, entities: changed, joined, links, counts, moved, grown } = changes;
-        let with_past = entities.keep(&self.domain, aliases, changed, joined, now.day());
+        let with_past = entities.keep(aliases, changed, joined, now.day());
         cool::<D>(&mut wishes, &with_past);
 
         state.commits += 1;
@@ -617,7 +617,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
         let Changes { aliases, entities: changed, joined, links, counts, .. } = changes;
-        let with_past = entities.keep(&self.domain, aliases, changed, joined, now.day());
+        let with_past = entities.keep(aliases, changed, joined, now.day());
         cool::<D>(&mut wishes, &with_past);
         state.commits += 1;
         let mut done = Committed { versions: wishes.len() as u64, ..Committed::default() };
@@ -671,8 +671,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         Ok(())
     }
 
-    async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
-        Ok(self.entities().await.history(&self.domain, key))
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        Ok(self.entities().await.history(key))
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

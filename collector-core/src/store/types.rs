@@ -576,16 +576,6 @@ impl Fill {
     }
 }
 
-/// A thing's figures on one day: those of its last change that day, in the order of
-/// [`Domain::measures`](crate::domain::Domain::measures).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DayFigures {
-    /// Days since the epoch, in UTC.
-    pub day: i32,
-    /// The figures.
-    pub figures: Vec<Option<i64>>,
-}
-
 /// What was taken out of a store about somebody.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Erased {

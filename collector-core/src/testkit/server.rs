@@ -6,9 +6,10 @@ mod answer;
 mod request;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,9 @@ pub use request::Seen;
 
 use answer::Delivery;
 
+/// What the beginning of an answer that is reset later may take to arrive.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// A scripted server; it ends when it is dropped.
 #[derive(Debug)]
 pub struct ScriptServer {
@@ -29,12 +33,22 @@ pub struct ScriptServer {
     accepting: AbortHandle,
 }
 
-#[derive(Debug, Default)]
+/// Says what a request is answered with.
+type Responder = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
+
+#[derive(Default)]
 struct State {
     script: Mutex<VecDeque<Answer>>,
+    responder: Mutex<Option<Responder>>,
     routes: Mutex<BTreeMap<String, Answer>>,
     seen: Mutex<Vec<Seen>>,
     count: watch::Sender<usize>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("unused", &lock(&self.script).len()).finish_non_exhaustive()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,7 +74,19 @@ impl ScriptServer {
 
     /// Answers the next requests like this, one after the other; forgets what was scripted and seen before.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+        *lock(&self.state.responder) = None;
         *lock(&self.state.script) = answers.into_iter().collect();
+        self.forget_seen();
+    }
+
+    /// Answers every request by what it asks for, until the next [`script`](Self::script); forgets what was seen
+    /// before.
+    pub fn respond(&self, responder: impl Fn(&Seen) -> Answer + Send + Sync + 'static) {
+        *lock(&self.state.responder) = Some(Arc::new(responder));
+        self.forget_seen();
+    }
+
+    fn forget_seen(&self) {
         lock(&self.state.seen).clear();
         self.state.count.send_replace(0);
     }
@@ -99,7 +125,11 @@ impl State {
         if let Some(answer) = lock(&self.routes).get(seen.path()) {
             return answer.clone();
         }
-        let answer = lock(&self.script).pop_front();
+        let responder = lock(&self.responder).clone();
+        let answer = match responder {
+            Some(responder) => Some(responder(&seen)),
+            None => lock(&self.script).pop_front(),
+        };
         lock(&self.seen).push(seen);
         self.count.send_modify(|count| *count += 1);
         answer.unwrap_or_else(|| Answer::status(500).body("no answer is scripted for this request"))
@@ -121,35 +151,46 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 }
 
 async fn serve(mut stream: TcpStream, state: Arc<State>) -> io::Result<()> {
+    // Pieces are to arrive as pieces.
+    stream.set_nodelay(true)?;
     let Some(seen) = request::read(&mut stream).await? else { return Ok(()) };
     let answer = state.answer(seen);
     match answer.delivery {
         Delivery::Hang => std::future::pending().await,
         Delivery::Reset => stream.set_zero_linger(),
+        Delivery::Closed => stream.shutdown().await,
         Delivery::Whole => {
             stream.write_all(&answer.bytes()).await?;
             stream.shutdown().await
         }
         Delivery::Cut(after) => {
-            let end = answer.head_len() + after.min(answer.body.len());
-            stream.write_all(answer.bytes().get(..end).unwrap_or_default()).await?;
+            stream.write_all(&answer.bytes_until(after)).await?;
             stream.shutdown().await
         }
-        Delivery::Drip(every) => drip(&mut stream, &answer, every).await,
+        Delivery::Stall(after) => {
+            stream.write_all(&answer.bytes_until(after)).await?;
+            std::future::pending().await
+        }
+        Delivery::ResetAfter(after) => {
+            stream.write_all(&answer.bytes_until(after)).await?;
+            // A reset throws away what has not been read: the beginning is to arrive.
+            sleep(SETTLE).await;
+            stream.set_zero_linger()
+        }
+        Delivery::Pieces(bytes, every) => pieces(&mut stream, &answer, bytes, every).await,
     }
 }
 
-async fn drip(
+async fn pieces(
     stream: &mut (impl AsyncWrite + Unpin),
     answer: &Answer,
-    every: std::time::Duration,
+    bytes: usize,
+    every: Duration,
 ) -> io::Result<()> {
-    let bytes = answer.bytes();
-    let (head, body) = bytes.split_at(answer.head_len());
-    stream.write_all(head).await?;
-    for byte in body {
+    stream.write_all(&answer.bytes_until(0)).await?;
+    for piece in answer.body.chunks(bytes) {
         sleep(every).await;
-        stream.write_all(std::slice::from_ref(byte)).await?;
+        stream.write_all(piece).await?;
         stream.flush().await?;
     }
     stream.shutdown().await

@@ -37,6 +37,7 @@ mod claims;
 mod clause;
 mod commit;
 mod domain;
+mod history;
 mod identity;
 mod lists;
 mod model;
@@ -164,10 +165,10 @@ macro_rules! __store_cases {
             12 Model model::model "Random sequences agree with a naive model after each step.";
             13 Lists lists::lists "A list is its members in order; who stays keeps the time.";
             14 Many lists::many "Owners, keys and records of many at once.";
-            15 ReadAgain again::read_again "What a kept answer says again replaces what it said.";
-            15 Notes again::notes "Notes are kept until they are replaced or taken away.";
-            16 Fills again::fills "Fills add up by source, kind and day.";
-            17 History again::history "The last figures of each day.";
+            15 History history::history "Figures by day: measured ones, and those brought for other days.";
+            16 ReadAgain again::read_again "What a kept answer says again replaces what it said.";
+            16 Notes again::notes "Notes are kept until they are replaced or taken away.";
+            17 Fills again::fills "Fills add up by source, kind and day.";
             18 Erase again::erase "Nothing is left of somebody who was erased, nor comes back.";
         }
     };

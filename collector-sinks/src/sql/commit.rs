@@ -7,7 +7,7 @@ use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
 use collector_core::error::Result;
 use collector_core::id::{RecordKey, RunId};
-use collector_core::store::ledger::{Changes, Ledger};
+use collector_core::store::ledger::{Changes, EntityChange, Ledger};
 use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
 
 use serde::Serialize;
@@ -36,8 +36,8 @@ pub(super) struct Outcome<'a, E> {
     pub(super) owner: u64,
     /// The sinks that are owed, as bits.
     pub(super) mask: u64,
-    /// The changes, by key.
-    pub(super) changes: Vec<(u64, Warm<E>)>,
+    /// The changes, by key; `None` for one that is to be read back.
+    pub(super) changes: Vec<(u64, Option<Warm<E>>)>,
     /// Until it is dropped, no later commit becomes durable.
     pub(super) _handing_over: MutexGuard<'a, ()>,
 }
@@ -141,20 +141,23 @@ fn need<D: Domain>(calls: &[FinishedCall<D>], items: &[Vec<D::Item>]) -> Need {
     }
 }
 
-/// The changes as sinks will want them.
-pub(super) fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
+/// The changes as sinks will want them. What days tell that came along is not at hand.
+pub(super) fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Option<Warm<D::Entity>>)> {
     let changed = changes.entities.into_iter().filter(|change| change.changed);
     let put = changed.map(|change| {
-        (change.key.0, Warm { version: change.version, record: Some((change.entity, change.facts)) })
+        let EntityChange { key, version, entity, facts, history, .. } = change;
+        (key.0, history.is_empty().then_some(Warm { version, record: Some((entity, facts)) }))
     });
-    let gone =
-        changes.joined.iter().map(|joined| (joined.key.0, Warm { version: joined.version, record: None }));
+    let gone = changes
+        .joined
+        .iter()
+        .map(|joined| (joined.key.0, Some(Warm { version: joined.version, record: None })));
     put.chain(gone).collect()
 }
 
 /// Deletions as sinks will want them.
-pub(super) fn gone<E>(wishes: &[Wish]) -> Vec<(u64, Warm<E>)> {
-    wishes.iter().map(|wish| (wish.key.0, Warm { version: wish.version, record: None })).collect()
+pub(super) fn gone<E>(wishes: &[Wish]) -> Vec<(u64, Option<Warm<E>>)> {
+    wishes.iter().map(|wish| (wish.key.0, Some(Warm { version: wish.version, record: None }))).collect()
 }
 
 /// Keeps the answers; gives the number of each call's.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use collector_core::clock::Timestamp;
-use collector_core::domain::{Domain, Sighting};
+use collector_core::domain::{Day, Domain, Sighting};
 use collector_core::error::Result;
 use collector_core::id::{Digest, IdHash, PayloadId, RecordKey};
 use collector_core::sink::Record;
@@ -45,6 +45,9 @@ const HISTORY: Insert = Insert {
     key: &["entity", "day"],
     update: &["figures"],
 };
+
+/// What was measured on a day itself, or brought before, stands.
+const OTHER_DAYS: Insert = Insert { update: &[], ..HISTORY };
 
 const LINK: Insert = Insert {
     table: "payload_entity",
@@ -168,7 +171,10 @@ pub(super) async fn save<D: Domain>(
             tx.insert(&SIGHTING, written).await?;
             tx.run_in("DELETE FROM @sighting WHERE entity IN (?*)", &[], &gone).await
         },
-        async { tx.insert(&HISTORY, history_rows(changes, now)?).await },
+        async {
+            tx.insert(&HISTORY, history_rows(changes, now)?).await?;
+            tx.insert(&OTHER_DAYS, other_days(changes)?).await
+        },
         async { tx.insert(&LINK, link_rows(changes, payloads)).await },
     )?;
     aliases::settle(write, changes.aliases.len()).await?;
@@ -228,6 +234,19 @@ fn history_rows<D: Domain>(changes: &Changes<D>, now: Timestamp) -> Result<Vec<[
     let day = i64::from(now.day());
     let measured = changes.entities.iter().filter_map(|change| Some((change.key, change.measures.as_ref()?)));
     measured.map(|(key, figures)| Ok([int(key.0), signed(day), json(figures)?])).collect()
+}
+
+fn other_days<D: Domain>(changes: &Changes<D>) -> Result<Vec<[Value; 3]>> {
+    let days = changes.entities.iter().flat_map(|change| change.history.iter().map(|day| (change.key, day)));
+    days.map(|(key, day)| Ok([int(key.0), signed(i64::from(day.day)), json(&day.figures)?])).collect()
+}
+
+/// The figures of a record by day, oldest first.
+pub(super) async fn history(tx: &Session, key: RecordKey) -> Result<Vec<Day>> {
+    let query = "SELECT h.day, h.figures FROM @history h JOIN @entity e ON e.id = h.entity \
+                 WHERE h.entity = ? AND e.merged_into IS NULL ORDER BY h.day";
+    let days = tx.rows(query, vec![int(key.0)]).await?;
+    days.iter().map(|row| Ok(Day { day: row.small(0)?, figures: row.json(1)? })).collect()
 }
 
 fn link_rows<D: Domain>(changes: &Changes<D>, payloads: &[Option<u64>]) -> Vec<[Value; 2]> {

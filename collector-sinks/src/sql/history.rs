@@ -1,26 +1,25 @@
-//! The days of a thing, and what they tell.
+//! What the days of a thing tell.
 
 use std::collections::HashMap;
 
-use collector_core::domain::Domain;
+use collector_core::domain::{Day, Domain};
 use collector_core::error::Result;
-use collector_core::id::RecordKey;
-use collector_core::sink::{Change, Facts};
-use collector_core::store::{DayFigures, Known};
+use collector_core::sink::{Change, Record};
+use collector_core::store::Known;
 
 use super::database::Database;
 use super::session::Session;
 use super::values::{from_json, ints};
 
 /// The days of some entities, the oldest first.
-async fn of(tx: &Session, keys: &[u64]) -> Result<HashMap<u64, Vec<DayFigures>>> {
+async fn of(tx: &Session, keys: &[u64]) -> Result<HashMap<u64, Vec<Day>>> {
     let columns = ["entity", "day", "figures"];
     let from = "FROM @history WHERE entity IN (?*)";
     let rows: Vec<(u64, i64, String)> = tx.packed_in(&columns, from, &ints(keys.iter().copied())).await?;
-    let mut days: HashMap<u64, Vec<DayFigures>> = HashMap::new();
+    let mut days: HashMap<u64, Vec<Day>> = HashMap::new();
     for (key, day, figures) in rows {
         let day = i32::try_from(day).unwrap_or(i32::MAX);
-        days.entry(key).or_default().push(DayFigures { day, figures: from_json(&figures)? });
+        days.entry(key).or_default().push(Day { day, figures: from_json(&figures)? });
     }
     for days in days.values_mut() {
         days.sort_by_key(|day| day.day);
@@ -30,49 +29,48 @@ async fn of(tx: &Session, keys: &[u64]) -> Result<HashMap<u64, Vec<DayFigures>>>
     Ok(days)
 }
 
-/// The days of one.
-pub(super) async fn days(tx: &Session, key: RecordKey) -> Result<Vec<DayFigures>> {
-    Ok(of(tx, &[key.0]).await?.remove(&key.0).unwrap_or_default())
-}
-
-/// What days tell; one alone tells nothing.
-fn trend<D: Domain>(domain: &D, days: Option<&Vec<DayFigures>>) -> Facts {
-    days.filter(|days| days.len() > 1).map(|days| domain.trend(days)).unwrap_or_default()
-}
-
-/// Adds to changes what their days tell. A record's first version has no past.
-pub(super) async fn add_trends<D: Domain>(
-    database: &Database,
+/// Adds to records what their days tell; one day alone tells nothing.
+async fn add<'a, D: Domain>(
+    tx: &Session,
     domain: &D,
-    changes: &mut [Change<D::Entity>],
+    records: impl Iterator<Item = &'a mut Record<D::Entity>>,
 ) -> Result<()> {
-    let old = |change: &&Change<D::Entity>| matches!(change, Change::Put(record) if record.version > 1);
-    let keys: Vec<u64> = changes.iter().filter(old).map(|change| change.key().0).collect();
-    if keys.is_empty() {
+    let records: Vec<_> = records.collect();
+    if records.is_empty() {
         return Ok(());
     }
-    let tx = database.read().await?;
-    let days = of(&tx, &keys).await;
-    tx.end().await;
-    let days = days?;
-    for change in changes {
-        if let Change::Put(record) = change {
-            record.facts.extend(trend(domain, days.get(&record.key.0)));
+    let keys: Vec<u64> = records.iter().map(|record| record.key.0).collect();
+    let days = of(tx, &keys).await?;
+    for record in records {
+        if let Some(days) = days.get(&record.key.0).filter(|days| days.len() > 1) {
+            record.facts.extend(domain.trend(days));
         }
     }
     Ok(())
 }
 
-/// The same for everything that is known.
+/// Adds their trends to records.
 pub(super) async fn add_to_known<D: Domain>(tx: &Session, domain: &D, known: &mut [Known<D>]) -> Result<()> {
-    let old = known.iter().filter(|known| known.record.version > 1);
-    let keys: Vec<u64> = old.map(|known| known.record.key.0).collect();
-    if keys.is_empty() {
+    add(tx, domain, known.iter_mut().map(|known| &mut known.record)).await
+}
+
+/// Adds their trends to changes that were at hand. A first version has none there: one that brought days with it is
+/// not kept at hand.
+pub(super) async fn add_to_changes<D: Domain>(
+    database: &Database,
+    domain: &D,
+    changes: &mut [Change<D::Entity>],
+) -> Result<()> {
+    let old = |change: &Change<D::Entity>| matches!(change, Change::Put(record) if record.version > 1);
+    if !changes.iter().any(old) {
         return Ok(());
     }
-    let days = of(tx, &keys).await?;
-    for known in known {
-        known.record.facts.extend(trend(domain, days.get(&known.record.key.0)));
-    }
-    Ok(())
+    let tx = database.read().await?;
+    let records = changes.iter_mut().filter_map(|change| match change {
+        Change::Put(record) if record.version > 1 => Some(record),
+        _ => None,
+    });
+    let added = add(&tx, domain, records).await;
+    tx.end().await;
+    added
 }

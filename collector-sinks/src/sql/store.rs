@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use collector_core::clock::Timestamp;
-use collector_core::domain::Domain;
+use collector_core::domain::{Day, Domain};
 use collector_core::error::Result;
 use collector_core::id::{ClaimNo, DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fill, FinishedCall,
-    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup, Opened,
-    Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId,
-    WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
@@ -28,7 +27,7 @@ use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
-    again, budgets, cancel, claim, commit, dead, enqueue, erase, fills, history, lists, notes, payloads,
+    again, budgets, cancel, claim, commit, dead, enqueue, entities, erase, fills, lists, notes, payloads,
     read, runs, settle, take, tasks, workers,
 };
 
@@ -148,7 +147,7 @@ impl<D: Domain> SqlStore<D> {
     /// Hands a transaction's changes over to whoever takes them.
     fn hand_over(&self, outcome: &commit::Outcome<'_, D::Entity>) {
         for (key, change) in &outcome.changes {
-            self.owed.add(outcome.owner, outcome.mask, *key, Some(change));
+            self.owed.add(outcome.owner, outcome.mask, *key, change.as_ref());
         }
     }
 
@@ -520,8 +519,8 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         self.database.call(forget).await
     }
 
-    async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
-        look!(self, tx => history::days(&tx, key))
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        look!(self, tx => entities::history(&tx, key))
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -33,6 +33,7 @@ pub(super) async fn take<D: Domain>(
     let mut changes = std::mem::take(&mut picked.changes);
     let keys = changes.iter().map(|change| change.key().0).collect();
     let mut flight = Flight::of(owed, Some(parties), keys);
+    history::add_to_changes(database, domain, &mut changes).await?;
     let more = max - changes.len();
     let others = database.is_shared() && !changes.is_empty();
     if others || picked.due || !picked.cold.is_empty() || (picked.scan_from.is_some() && more > 0) {
@@ -46,7 +47,6 @@ pub(super) async fn take<D: Domain>(
         search.tx.end().await;
         changes.sort_unstable_by_key(Change::key);
     }
-    history::add_trends(database, domain, &mut changes).await?;
     flight.goes_on();
     doubt.clear();
     Ok(changes)
@@ -210,8 +210,9 @@ impl Search {
         let rows = entities::rows::<D>(&self.tx, living, &mut sides).await?;
         let gone = found.into_iter().filter(|found| found.is_gone);
         let gone = gone.map(|found| Change::Delete { key: RecordKey(found.key), version: found.version });
-        let living = rows.into_iter().map(|row| Change::Put(entities::known(domain, row).record));
-        Ok(living.chain(gone).collect())
+        let mut known: Vec<_> = rows.into_iter().map(|row| entities::known(domain, row)).collect();
+        history::add_to_known(&self.tx, domain, &mut known).await?;
+        Ok(known.into_iter().map(|known| Change::Put(known.record)).chain(gone).collect())
     }
 }
 

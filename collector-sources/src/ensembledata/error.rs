@@ -4,16 +4,14 @@
 
 use std::time::Duration;
 
-use collector_core::clock::Timestamp;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::task::{Absence, Payload};
 use serde_json::value::RawValue;
 
 use super::wire::{Fault, Text};
 use crate::http::{Secret, status_kind, waiting};
-
-/// Longest part of the vendor's message that is shown.
-const LONGEST_MESSAGE: usize = 200;
+use crate::values::answer::next_midnight;
+use crate::values::text::shortened;
 
 /// What a status says about the tasks of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,10 +177,6 @@ fn timed(error: Error, complaint: &Complaint<'_>, payload: &Payload) -> Error {
     }
 }
 
-fn next_midnight(at: Timestamp) -> Timestamp {
-    Timestamp::from_secs((i64::from(at.day()) + 1) * 86_400)
-}
-
 /// The status that counts: a listed one in the body, else one told by the vendor's sentence, else the answer's own.
 fn effective_status(complaint: &Complaint<'_>, detail: &Detail) -> u16 {
     let code = complaint.code.and_then(|code| u16::try_from(code).ok()).filter(|code| row(*code).is_some());
@@ -233,17 +227,10 @@ impl Detail {
     }
 }
 
-/// A message from outside, short enough for one line and without control characters.
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
-}
-
 #[cfg(test)]
 mod tests {
+    use collector_core::clock::Timestamp;
+
     use super::*;
 
     /// 2026-11-22T14:59:59Z

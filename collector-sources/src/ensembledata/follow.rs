@@ -5,8 +5,8 @@ use collector_core::creator::{CreatorSighting, aspect, id_kind};
 use collector_core::id::{Id, Name};
 use collector_core::task::Task;
 
-use super::ident;
 use super::kind::{Kind, param};
+use crate::values::ident;
 
 /// The lists of a creator that are read after the profile, which has the keys they are asked by.
 pub(super) const LISTS: [&str; 4] =

@@ -120,7 +120,6 @@ mod config;
 mod cost;
 mod error;
 mod follow;
-mod ident;
 mod kind;
 mod options;
 mod parse;

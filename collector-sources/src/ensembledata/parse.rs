@@ -1,9 +1,7 @@
 //! Bytes to pages. Pure: the same stored answer reads the same next year.
 
-mod bio;
 mod list;
 mod paging;
-mod person;
 mod post;
 mod posts;
 mod profile;
@@ -15,16 +13,16 @@ use collector_core::creator::CreatorSighting;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::fingerprint::{self, Volatile};
 use collector_core::id::Digest;
-use collector_core::task::{Absence, Cost, Malformed, Outcome, Page, Payload, Task};
+use collector_core::task::{Absence, Cost, Outcome, Page, Payload, Task};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::error::Category;
 
 use super::cost::Settings;
 use super::error::{self, Complaint};
 use super::kind::Kind;
-use super::wire::{Count, Envelope, Lenient, Part, Slot, Text};
+use super::wire::{Count, Envelope, Lenient, Part, Slot};
 use crate::http::Secret;
+use crate::values::answer::{Fields, body, misshapen, unreadable};
 
 /// The header that says what a call cost.
 const UNITS_CHARGED: &str = "units_charged";
@@ -42,9 +40,6 @@ const VOLATILE: [&str; 9] = [
     "misc_download_addrs",
     "cookie_download",
 ];
-
-/// How much of a page of somebody in between is searched for what it is.
-const PAGE_HEAD: usize = 64 << 10;
 
 /// What reading depends on besides the answer.
 #[derive(Debug)]
@@ -123,8 +118,8 @@ impl Reader {
 
     /// The data of an answer, or that there is nothing to get.
     fn open<'a, T: Deserialize<'a>>(&self, payload: &'a Payload) -> Result<Answer<T>> {
-        let envelope: Part<Envelope<'a, T>> =
-            serde_json::from_slice(body(payload)).map_err(|error| unreadable::<T>(payload, &error))?;
+        let envelope: Part<Envelope<'a, T>> = serde_json::from_slice(body(payload))
+            .map_err(|error| unreadable::<Part<Envelope<'a, T>>>(payload, &error, error::without_body))?;
         let envelope = match envelope {
             Part::Value(envelope) => envelope,
             Part::Missing | Part::Odd(_) => return Err(misshapen("", "an object")),
@@ -164,91 +159,4 @@ fn is_answer(complaint: &Complaint<'_>) -> bool {
 fn charged(payload: &Payload) -> Option<Cost> {
     let header = || Some(Cost::units(payload.header(UNITS_CHARGED)?.trim().parse().ok()?));
     payload.cost.or_else(header)
-}
-
-/// The body without the byte order mark some proxies put before it.
-fn body(payload: &Payload) -> &[u8] {
-    payload.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&payload.body)
-}
-
-/// Why a body could not be read: no JSON, half of it, or JSON of another shape. Never shows any of it.
-fn unreadable<'a, T: Deserialize<'a>>(payload: &'a Payload, error: &serde_json::Error) -> Error {
-    let bytes = body(payload).trim_ascii_start();
-    let json = matches!(bytes.first(), Some(b'{' | b'['));
-    match error.classify() {
-        _ if bytes.is_empty() => error::without_body(payload, "the answer is empty"),
-        _ if is_captcha(bytes) => Error::new(ErrorKind::Blocked, "a captcha page came instead of an answer")
-            .with("status", payload.status),
-        _ if !json => error::without_body(payload, "the answer is no JSON"),
-        Category::Eof | Category::Io => Error::new(ErrorKind::Unavailable, "the answer was cut short")
-            .with("status", payload.status)
-            .with("bytes", bytes.len())
-            .maybe_charged(),
-        Category::Syntax => Error::new(ErrorKind::Malformed, "the answer is broken JSON, or nested too deep")
-            .with("line", error.line())
-            .with("column", error.column()),
-        Category::Data => misshapen(&path_of_fault::<T>(bytes), "the documented shape"),
-    }
-}
-
-/// Where a document stops having the expected shape. Reads it again: only failures pay for knowing the path.
-fn path_of_fault<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> String {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, Part<Envelope<'a, T>>>(&mut deserializer) {
-        Ok(_) => String::new(),
-        Err(error) => error.path().to_string(),
-    }
-}
-
-fn misshapen(path: &str, expected: &str) -> Error {
-    let path = if path.is_empty() { "the whole answer" } else { path };
-    Error::new(ErrorKind::Malformed, format!("the answer has not the documented shape: expected {expected}"))
-        .with("at", path)
-}
-
-fn is_captcha(bytes: &[u8]) -> bool {
-    let head = bytes.get(..PAGE_HEAD).unwrap_or(bytes);
-    let word = b"captcha";
-    bytes.first() == Some(&b'<') && head.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
-}
-
-/// Takes values out of one object, noting those that cannot be used.
-struct Fields<'n> {
-    place: &'n str,
-    malformed: &'n mut Vec<Malformed>,
-}
-
-impl Fields<'_> {
-    /// The value; one of an impossible type is noted and left out.
-    fn take<'v, T>(&mut self, name: &str, value: &'v Lenient<T>) -> Option<&'v T> {
-        match value {
-            Lenient::Value(value) => Some(value),
-            Lenient::Missing => None,
-            Lenient::Odd(found) => self.refuse(name, &format!("cannot be used: found {found}")),
-        }
-    }
-
-    /// The number or flag; one of an impossible type is noted and left out.
-    fn copy<T: Copy>(&mut self, name: &str, value: &Lenient<T>) -> Option<T> {
-        self.take(name, value).copied()
-    }
-
-    /// The text, if it says something.
-    fn text<'v>(&mut self, name: &str, value: &'v Text<'_>) -> Option<&'v str> {
-        self.take(name, value).map(|text| &**text).filter(|text| !text.trim().is_empty())
-    }
-
-    /// The object; anything else is noted and left out.
-    fn part<'v, T>(&mut self, name: &str, part: &'v Part<T>) -> Option<&'v T> {
-        match part {
-            Part::Value(value) => Some(value),
-            Part::Missing => None,
-            Part::Odd(found) => self.refuse(name, &format!("expected an object, found {found}")),
-        }
-    }
-
-    fn refuse<T>(&mut self, name: &str, reason: &str) -> Option<T> {
-        self.malformed.push(Malformed { part: format!("{}.{name}", self.place), reason: reason.to_owned() });
-        None
-    }
 }

@@ -8,9 +8,9 @@ use collector_core::id::{Id, Ids, Name};
 use collector_core::task::{Query, Task};
 
 use super::follow::LISTS;
-use super::ident;
 use super::kind::{Kind, param};
 use super::options::{EnsembleDataOptions, Search};
+use crate::values::ident;
 
 /// Somebody known is fetched before somebody new is looked for.
 const KNOWN_FIRST: i16 = 10;

@@ -3,22 +3,20 @@
 //! Everything is optional, unknown keys are skipped, and a single value of the wrong type costs that value only:
 //! see [`Lenient`]. Keys are declared once per spelling instead of as aliases, because answers may hold both.
 
-mod lenient;
 mod listing;
 mod live;
-mod post;
 mod remapped;
 mod user;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-pub(super) use lenient::{Count, Lenient, Part, Text};
+pub(super) use crate::mobile::{Post, PostId, Stats, User};
+pub(super) use crate::values::lenient::{Count, Lenient, Part, Text};
 pub(super) use listing::{Listing, MOST_ROWS};
 pub(super) use live::{LiveData, LiveRow};
-pub(super) use post::{Post, PostId, Statistics};
 pub(super) use remapped::Remapped;
-pub(super) use user::{PersonRow, Profile, Stats, User};
+pub(super) use user::{PersonRow, Profile};
 
 /// The outermost object of every answer.
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,6 @@
 //! What is sent: a request whose secrets join it only on the way out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -32,8 +33,9 @@ pub struct Request {
     url: Url,
     headers: HeaderMap,
     body: Option<Bytes>,
-    secret_params: Vec<(&'static str, Secret)>,
+    secret_params: Vec<(Cow<'static, str>, Secret)>,
     timeout: Option<Duration>,
+    cut_at: Option<usize>,
 }
 
 impl Request {
@@ -50,7 +52,15 @@ impl Request {
     }
 
     fn new(method: Method, url: Url, body: Option<Bytes>) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body, secret_params: Vec::new(), timeout: None }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body,
+            secret_params: Vec::new(),
+            timeout: None,
+            cut_at: None,
+        }
     }
 
     /// Adds a query parameter; name and value are encoded.
@@ -62,8 +72,8 @@ impl Request {
 
     /// Adds a query parameter that is never shown.
     #[must_use]
-    pub fn secret_query(mut self, name: &'static str, value: &Secret) -> Self {
-        self.secret_params.push((name, value.clone()));
+    pub fn secret_query(mut self, name: impl Into<Cow<'static, str>>, value: &Secret) -> Self {
+        self.secret_params.push((name.into(), value.clone()));
         self
     }
 
@@ -98,6 +108,13 @@ impl Request {
         self
     }
 
+    /// Takes the first `bytes` bytes of the body, whatever its length and the client's cap, and leaves the rest.
+    #[must_use]
+    pub fn cut_at(mut self, bytes: usize) -> Self {
+        self.cut_at = Some(bytes);
+        self
+    }
+
     /// The method, such as `GET`.
     pub fn method(&self) -> &str {
         self.method.as_str()
@@ -115,6 +132,11 @@ impl Request {
             url.query_pairs_mut().append_pair(name, REDACTED);
         }
         readable(&url)
+    }
+
+    /// After how many bytes the body is left.
+    pub(super) fn body_cut_at(&self) -> Option<usize> {
+        self.cut_at
     }
 
     /// The request as it goes out.

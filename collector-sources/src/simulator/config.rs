@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::echotik::EchoTikKnobs;
 use super::images::{MOST_PICTURE_BYTES, PictureKnobs};
 use super::population::{MAX_CREATORS, MAX_LIST, default_hashtags, longest_list};
+use super::tiktok::TikTokKnobs;
 use super::vendor::Vendor;
 
 /// Longest wait one knob may ask for, so that a slip of the pen does not hang a test for days.
@@ -128,6 +130,11 @@ pub struct SimulatorConfig {
     /// Number of creators whose profile comes malformed, spread over the population. Default 0.
     pub broken_profiles: u32,
 
+    /// Shape of the data inside profile pages. Default `mixed`.
+    pub page_shape: PageShape,
+    /// Text of `/robots.txt`. Default: profiles and the ranking are open to everybody.
+    pub robots: Option<String>,
+
     /// The state of the world; each one changes `changed_share` of the creators. At most 1,000. Default 0.
     pub generation: u32,
     /// Share of creators whose counters and biography change with each generation. Default 0.2.
@@ -145,6 +152,11 @@ pub struct SimulatorConfig {
     /// At most 365. Default 0.
     pub stale_days: u32,
 
+    /// TikTok's own APIs: their quotas and their moods. Default: the published quotas, and none of the moods.
+    pub tiktok: TikTokKnobs,
+    /// EchoTik: its account, its moods, and the forms its answers come in. Default: an account without limit, and the
+    /// usual forms.
+    pub echotik: EchoTikKnobs,
     /// What the image host does. Default: every picture is served, and links last as long as the vendor's.
     pub pictures: PictureKnobs,
 }
@@ -192,6 +204,8 @@ impl Default for SimulatorConfig {
             broken_posts: BTreeSet::new(),
             missing_posts: BTreeSet::new(),
             broken_profiles: 0,
+            page_shape: PageShape::default(),
+            robots: None,
             generation: 0,
             changed_share: 0.2,
             renamed_share: 0.0,
@@ -199,6 +213,8 @@ impl Default for SimulatorConfig {
             unknown_share: 0.0,
             no_id_share: 0.0,
             stale_days: 0,
+            tiktok: TikTokKnobs::default(),
+            echotik: EchoTikKnobs::default(),
             pictures: PictureKnobs::default(),
         }
     }
@@ -277,6 +293,23 @@ pub enum ProfileShape {
     Mobile,
     /// The mobile user directly at `data`.
     Flat,
+}
+
+/// Shape of the data inside profile pages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageShape {
+    /// All of the following: most pages in the newest one.
+    #[default]
+    Mixed,
+    /// `__UNIVERSAL_DATA_FOR_REHYDRATION__` with exact counters, since late 2023.
+    Universal,
+    /// The same without exact counters, whose rounded ones stand beside JSON-LD.
+    Rounded,
+    /// `SIGI_STATE`, 2022 and 2023.
+    Sigi,
+    /// `__NEXT_DATA__`, 2019 to 2021.
+    Next,
 }
 
 /// Where the posts of a hashtag page sit.
@@ -358,7 +391,13 @@ impl SimulatorConfig {
     pub fn validate(&self) -> Result<(), SimulatorError> {
         self.validate_population()?;
         self.validate_token()?;
-        for (knob, share) in self.shares().into_iter().chain(self.pictures.shares()) {
+        for (knob, share) in self
+            .shares()
+            .into_iter()
+            .chain(self.tiktok.shares())
+            .chain(self.echotik.shares())
+            .chain(self.pictures.shares())
+        {
             // Handles move inside pairs of creators, so more than every second one cannot.
             let most = if knob == "reused_share" { 0.5 } else { 1.0 };
             check(knob, share, (0.0..=most).contains(&share), || {

@@ -10,10 +10,10 @@ mod feeds;
 mod live;
 mod parameters;
 mod people;
-mod post;
+pub(super) mod post;
 mod remapped;
 mod searches;
-mod user;
+pub(super) mod user;
 
 use std::collections::BTreeSet;
 

@@ -97,7 +97,7 @@ impl ListCall<'_> {
         for index in (from..to).filter(|index| self.world.knows(Vendor::List, *index)) {
             self.row(&mut json, index);
         }
-        json.close(']');
+        json.close(']').int("total", u64::from(everybody));
         if to < everybody {
             json.int("next", u64::from(page) + 1);
         }

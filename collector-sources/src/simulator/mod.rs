@@ -26,7 +26,13 @@
 //! | `/ensembledata/tt/hashtag/posts`, `/tt/hashtag/recent-posts`, `/tt/keyword/search`, `/tt/keyword/full-search` | its searches |
 //! | `/ensembledata/tt/post/multi-info`, `/tt/post/info`, `/tt/post/comments`, `/tt/music/posts`, `/tt/live/search` | its posts, sounds and lives |
 //! | `/ensembledata/customer/get-used-units`, `/customer/get-history` | its meter, free of charge |
+//! | `/tiktok/v2/oauth/token/`, `/tiktok/v2/research/video/query/`, `/user/info/`, `/user/followers/`, `/user/following/` | TikTok's Research API; the key is `simulated-client-key`, the secret the token |
+//! | `/tiktokone/tto/tcm/creator/discover/`, `/public/`, `/public/video/list/`, `/tto/tcm/category/label/` | TikTok One |
+//! | `/echotik/api/v3/echotik/…`, `/echotik/api/v3/realtime/…` | EchoTik: details, lists, rankings, trends, videos, searches, pictures, and the platform in real time |
 //! | `/list/creators?page=1&size=100` | whole creators as flat JSON: `{"items":[…],"next":2}`, at most 1,000 a page |
+//! | `/web/@handle`, `/web/@uid` | profile pages like TikTok's, in their known shapes |
+//! | `/web/ranking?page=1`, `/web/creators/handle` | a ranking site: twenty creators a page, and a page for each |
+//! | `/robots.txt` | what is asked of visitors of these pages |
 //! | `/images/…` | the pictures that links in answers lead to: signed, for a while |
 //! | `GET /stats`, `GET /stats?subjects=true`, `POST /stats/reset` | counts of calls, answers and units |
 //! | `GET /truth?from=0&limit=100&posts=0` | JSON Lines: what is true of each creator, on request with posts |
@@ -58,6 +64,7 @@ mod bucket;
 mod clock;
 mod config;
 mod control;
+mod echotik;
 mod effects;
 mod ensembledata;
 mod faults;
@@ -73,8 +80,10 @@ mod query;
 mod random;
 mod server;
 mod stats;
+mod tiktok;
 mod truth;
 mod vendor;
+mod web;
 
 #[cfg(test)]
 mod testing;
@@ -82,10 +91,12 @@ mod testing;
 mod wire_tests;
 
 pub use self::config::{
-    AccountState, LastCursor, ListLocation, ProfileShape, RetryAfter, SimulatorConfig, SimulatorError,
-    Truncation, UnknownUser,
+    AccountState, LastCursor, ListLocation, PageShape, ProfileShape, RetryAfter, SimulatorConfig,
+    SimulatorError, Truncation, UnknownUser,
 };
+pub use self::echotik::EchoTikKnobs;
 pub use self::images::PictureKnobs;
 pub use self::population::{Commerce, Creator, MAX_CREATORS, Population};
 pub use self::server::{Running, Simulator};
+pub use self::tiktok::TikTokKnobs;
 pub use self::vendor::Vendor;

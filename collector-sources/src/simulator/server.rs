@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt as _;
@@ -22,6 +22,7 @@ use super::answer::{Answer, Endpoint};
 use super::bucket::{Bucket, Limit, whole_seconds};
 use super::clock::{Clock, FARTHEST_SECONDS, Ledger};
 use super::config::{RetryAfter, SimulatorConfig, SimulatorError};
+use super::echotik::EchoTikCall;
 use super::effects::{Effects, World};
 use super::ensembledata::VendorCall;
 use super::faults::{self, Delivery, Fault};
@@ -32,7 +33,10 @@ use super::population::{Population, purpose};
 use super::query::Query;
 use super::random::hash;
 use super::stats::Stats;
+use super::tiktok::one::OneCall;
+use super::tiktok::{self, TikTokCall};
 use super::vendor::Vendor;
+use super::web::{self, PageCall};
 use super::{control, truth};
 
 /// Longer queries are refused; a hundred post ids take two thousand bytes.
@@ -132,12 +136,13 @@ impl Knobs {
 struct Desk {
     bucket: Bucket,
     ledger: Ledger,
+    /// Where lists of people have a quota of their own.
+    lists: Ledger,
 }
 
 /// One call as it came in.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
-    pub(super) method: &'a Method,
     /// The path below the vendor's prefix.
     pub(super) path: &'a str,
     pub(super) query: Query,
@@ -197,7 +202,12 @@ impl Shared {
             return respond(answer, Delivery::Whole, None, in_flight);
         }
         if let Err(wait) = desk.bucket.take(knobs.limit) {
-            let answer = too_many(wait, knobs.config.retry_after);
+            let mut answer = too_many(wait, knobs.config.retry_after);
+            match vendor {
+                Vendor::TikTok => answer.body = tiktok::too_fast(false).into(),
+                Vendor::TikTokOne => (answer.status, answer.body) = (200, tiktok::too_fast(true).into()),
+                _ => {}
+            }
             self.stats.answered(endpoint, &answer, None);
             return respond(answer, Delivery::Whole, None, in_flight);
         }
@@ -237,11 +247,26 @@ impl Shared {
         match vendor {
             Vendor::List => ListCall { world, config, query, links, now, epoch: knobs.epoch, fails }
                 .answer(call.path, &self.pages),
+            Vendor::EchoTik => {
+                let (clock, ledger, headers) = (&self.clock, &desk.ledger, call.headers);
+                EchoTikCall { world, config, clock, ledger, query, headers, links, number, fails }
+                    .answer(call.path)
+            }
             Vendor::EnsembleData => {
                 let (clock, ledger, images) = (&self.clock, &desk.ledger, &*self.images);
                 VendorCall { world, config, clock, ledger, query, links, images, number, fails }
                     .answer(call.path)
             }
+            Vendor::TikTok => {
+                let (clock, ledger, lists) = (&self.clock, &desk.ledger, &desk.lists);
+                let (headers, body) = (call.headers, call.body);
+                TikTokCall { world, config, clock, ledger, lists, query, headers, body, links, number, fails }
+                    .answer(call.path)
+            }
+            Vendor::TikTokOne => {
+                OneCall { world, config, query, headers: call.headers, number, fails }.answer(call.path)
+            }
+            Vendor::Web => PageCall { world, config, query, links, fails }.answer(call.path),
         }
     }
 }
@@ -254,6 +279,7 @@ fn router(shared: Arc<Shared>) -> Router {
         router.route(&format!("/{}/{{*path}}", vendor.name()), any(handler))
     });
     vendors
+        .route("/robots.txt", get(robots))
         .route("/images/{*path}", get(image))
         .route("/stats", get(stats))
         .route("/stats/reset", post(reset_stats))
@@ -277,6 +303,15 @@ async fn image(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     shared.images.answer(call).await
 }
 
+/// Visitors look for it at the root, whatever part of the host they want to see.
+async fn robots(State(shared): State<Arc<Shared>>) -> Response {
+    let endpoint = Endpoint::of(Vendor::Web, "/robots.txt");
+    let in_flight = shared.stats.begin(endpoint);
+    let answer = web::robots(&shared.knobs().config);
+    shared.stats.answered(endpoint, &answer, None);
+    respond(answer, Delivery::Whole, None, in_flight)
+}
+
 async fn serve_vendor(shared: &Shared, vendor: Vendor, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let raw = parts.uri.query().unwrap_or_default();
@@ -291,7 +326,6 @@ async fn serve_vendor(shared: &Shared, vendor: Vendor, request: Request) -> Resp
     };
     let prefix = vendor.name().len() + 1;
     let call = Call {
-        method: &parts.method,
         path: parts.uri.path().get(prefix..).unwrap_or_default(),
         query: Query::parse(raw),
         headers: &parts.headers,

@@ -105,8 +105,8 @@ fn ordinal(text: &str) -> &str {
 }
 
 fn month(text: &str) -> Option<i16> {
-    let named = |name: &&str| text.len() >= 3 && (name.starts_with(text) || text == "sept");
-    let at = MONTHS.iter().position(|name| named(&name) && (text != "sept" || *name == "september"))?;
+    let named = |name: &str| text.len() >= 3 && (name.starts_with(text) || text == "sept");
+    let at = MONTHS.iter().position(|name| named(name) && (text != "sept" || *name == "september"))?;
     i16::try_from(at + 1).ok()
 }
 

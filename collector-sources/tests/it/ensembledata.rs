@@ -8,10 +8,9 @@ use collector_core::creator::CreatorSighting;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::source::Source;
 use collector_core::task::{Absence, Cost, Outcome, Page, Payload, Query, Task};
+use collector_core::testkit::server::{Answer, ScriptServer};
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use serde_json::json;
-
-use crate::scripted::{Reply, Scripted};
 
 const TOKEN: &str = "canary0123456789";
 const MINA: &str = "MS4wLjABAAAAmadeUp_-minaKwon0000000000000000000000000000000000000000000";
@@ -554,32 +553,30 @@ mod answers {
 mod calls {
     use super::*;
 
-    async fn serving(replies: Vec<Reply>) -> (Scripted, EnsembleData) {
-        let server = Scripted::start(replies).await;
-        let base_url = server.url("/apis/");
+    async fn serving(answers: Vec<Answer>) -> (ScriptServer, EnsembleData) {
+        let server = ScriptServer::start().await.unwrap();
+        server.script(answers);
+        let base_url = format!("{}/apis/", server.url());
         (server, EnsembleData::new(EnsembleDataConfig { base_url, ..config() }).unwrap())
     }
 
     #[tokio::test]
     async fn one_exchange_per_call_with_the_token_and_nothing_shown() {
-        let (server, source) =
-            serving(vec![Reply::answer("200 OK", &["units_charged: 1"], b"{\"data\":null}")]).await;
+        let nobody = Answer::status(200).header("units_charged", "1").body("{\"data\":null}");
+        let (server, source) = serving(vec![nobody]).await;
         let tasks = [task("profile", "mina.kwon")];
         let payload = source.fetch(&Context::detached(), &tasks).await.unwrap();
         assert_eq!((payload.status, payload.cost), (200, Some(Cost::units(1))));
-        let requests = server.requests();
-        assert_eq!(requests.len(), 1);
-        assert!(
-            requests[0].starts_with(&format!("GET /apis/tt/user/info?username=mina.kwon&token={TOKEN} ")),
-            "{requests:?}"
-        );
+        let [sent] = &server.seen()[..] else { panic!("{:?}", server.seen()) };
+        let target = format!("/apis/tt/user/info?username=mina.kwon&token={TOKEN}");
+        assert_eq!((&*sent.method, &sent.target), ("GET", &target));
         assert!(!format!("{source:?} {payload:?} {tasks:?}").contains(TOKEN));
     }
 
     #[tokio::test]
     async fn a_failing_vendor_is_an_answer_of_fetch_and_an_error_of_parse() {
-        let (_server, source) =
-            serving(vec![Reply::answer("500 Oops", &[], b"{\"detail\":\"Internal error.\"}")]).await;
+        let failing = Answer::status(500).body("{\"detail\":\"Internal error.\"}");
+        let (_server, source) = serving(vec![failing]).await;
         let tasks = [task("profile", "x")];
         let payload = source.fetch(&Context::detached(), &tasks).await.unwrap();
         assert_eq!(payload.cost, Some(Cost::units(0)), "failures of the vendor are not charged");
@@ -588,8 +585,8 @@ mod calls {
 
     #[tokio::test]
     async fn data_with_a_failure_status_is_paid_for() {
-        let body = fixture!("profile-merged.json").as_bytes();
-        let (_server, source) = serving(vec![Reply::answer("422 Odd", &[], body)]).await;
+        let body = fixture!("profile-merged.json");
+        let (_server, source) = serving(vec![Answer::status(422).body(body)]).await;
         let tasks = [task("profile", "mina.kwon")];
         let payload = source.fetch(&Context::detached(), &tasks).await.unwrap();
         assert_eq!(payload.cost, None, "only reading the answer tells");
@@ -599,7 +596,7 @@ mod calls {
     #[tokio::test]
     async fn a_vendor_that_repeats_the_token_does_not_get_it_into_an_error() {
         let body = format!("{{\"detail\":\"bad token {TOKEN}\"}}");
-        let (_server, source) = serving(vec![Reply::answer("400 Bad", &[], body.as_bytes())]).await;
+        let (_server, source) = serving(vec![Answer::status(400).body(body)]).await;
         let tasks = [task("profile", "x")];
         let payload = source.fetch(&Context::detached(), &tasks).await.unwrap();
         let error = source.parse(&tasks, &payload).unwrap_err();
@@ -609,8 +606,8 @@ mod calls {
 
     #[tokio::test]
     async fn check_asks_for_the_units_used_and_reports_a_refused_token() {
-        let used = Reply::answer("200 OK", &[], b"{\"data\":{\"tiktok\":12,\"instagram\":3,\"new\":null}}");
-        let refused = Reply::answer("491 x", &[], b"{\"detail\":\"Token not found\"}");
+        let used = Answer::status(200).body("{\"data\":{\"tiktok\":12,\"instagram\":3,\"new\":null}}");
+        let refused = Answer::status(491).body("{\"detail\":\"Token not found\"}");
         let (server, source) = serving(vec![used.clone(), used, refused]).await;
         let cx = Context::detached();
         source.check(&cx).await.unwrap();
@@ -618,14 +615,14 @@ mod calls {
         let error = source.check(&cx).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
         assert!(!format!("{error:?}").contains(TOKEN));
-        assert!(server.requests()[0].starts_with("GET /apis/customer/get-used-units?date=20"));
+        assert!(server.seen()[0].target.starts_with("/apis/customer/get-used-units?date=20"));
     }
 
     #[tokio::test]
     async fn a_call_with_an_unknown_kind_sends_nothing() {
-        let (server, source) = serving(vec![Reply::answer("200 OK", &[], b"{}")]).await;
+        let (server, source) = serving(vec![Answer::status(200).body("{}")]).await;
         let error = source.fetch(&Context::detached(), &[task("followers", "x")]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected);
-        assert!(server.requests().is_empty());
+        assert!(server.seen().is_empty());
     }
 }

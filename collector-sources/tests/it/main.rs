@@ -3,15 +3,27 @@
 
 #[cfg(feature = "ensembledata")]
 mod conformance;
+#[cfg(feature = "declarative")]
+mod declarative;
+#[cfg(feature = "echotik")]
+mod echotik;
+#[cfg(feature = "echotik")]
+mod echotik_conformance;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod effects;
 #[cfg(feature = "ensembledata")]
 mod ensembledata;
 #[cfg(feature = "http")]
-mod http;
+mod hostile;
 #[cfg(feature = "http")]
-mod scripted;
+mod http;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated;
+#[cfg(all(feature = "echotik", feature = "ensembledata", feature = "simulator"))]
+mod simulated_echotik;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated_lists;
+#[cfg(feature = "tiktok")]
+mod tiktok;
+#[cfg(feature = "web")]
+mod web;

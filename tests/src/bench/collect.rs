@@ -13,13 +13,14 @@ use collector_sinks::images::{ImagesConfig, ImagesSink};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sinks::tantivy::{TantivyConfig, TantivySink};
+use collector_sources::declarative::{Declarative, DeclarativeConfig, EXAMPLES};
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::process::Usage;
 use super::roster::Roster;
-use super::{Failure, StoreKind};
+use super::{Failure, ListSource, StoreKind};
 
 /// The token the simulator takes by default.
 pub(super) const TOKEN: &str = "simulated-token1";
@@ -57,6 +58,9 @@ pub(super) struct Args {
     /// Pages of the plain list.
     #[arg(long)]
     pages: Option<u32>,
+    /// Who reads the plain list.
+    #[arg(long, default_value = "roster")]
+    list_source: ListSource,
     /// Rows of a page.
     #[arg(long, default_value_t = 100)]
     page_size: u32,
@@ -95,6 +99,7 @@ fn job(args: &Args) -> Result<Job, Failure> {
     }
     if let Some(pages) = args.pages {
         query.extra.insert("pages".into(), json!(pages));
+        query.extra.insert("everybody".into(), json!(true));
     }
     Ok(Job::new("bench", query).fresh_for(Duration::from_secs(args.fresh_for_s)))
 }
@@ -127,6 +132,9 @@ async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
         }
     };
     let pipeline = match args.pages {
+        Some(_) if args.list_source == ListSource::Declarative => {
+            pipeline.source_with(described(args)?, options)
+        }
         Some(pages) => pipeline.source_with(Roster::new(&args.url, pages, args.page_size)?, options),
         None => {
             let config = EnsembleDataConfig {
@@ -138,4 +146,18 @@ async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
         }
     };
     Ok(pipeline.build()?)
+}
+
+/// The plain list, read by the example's file.
+fn described(args: &Args) -> Result<Declarative, Failure> {
+    let (file, text) =
+        EXAMPLES.iter().find(|(name, _)| *name == "roster.toml").ok_or("there is no roster.toml")?;
+    let size = format!("size = {},", args.page_size);
+    Ok(Declarative::new(DeclarativeConfig {
+        name: "roster".to_owned(),
+        file: (*file).to_owned(),
+        text: text.replace("size = 100,", &size),
+        base_url: Some(args.url.clone()),
+        ..DeclarativeConfig::default()
+    })?)
 }

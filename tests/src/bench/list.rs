@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::detail::{collect, floor, store_name};
 use super::process::{Simulator, measured, median, rounded};
 use super::stores::read_log;
-use super::{Failure, SinkKind, StoreKind};
+use super::{Failure, ListSource, SinkKind, StoreKind};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,6 +26,12 @@ pub(super) struct Args {
     /// Where records go.
     #[arg(long, default_value = "jsonl")]
     sink: SinkKind,
+    /// Who reads the list.
+    #[arg(long, default_value = "roster")]
+    source: ListSource,
+    /// Keep a search index, too.
+    #[arg(long)]
+    search: bool,
     /// How often floor and collector are measured in turn; medians count.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -53,6 +59,10 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
             "--page-size".into(),
             args.page.to_string(),
         ]);
+        collect.extend(["--list-source".to_owned(), args.source.name().to_owned()]);
+        if args.search {
+            collect.push("--search".to_owned());
+        }
         let one = measured(&collect).await?;
         let log = read_log(&into.join("creators.jsonl"))?;
         delivered = delivered.min(log.keys.len());
@@ -67,6 +77,8 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let figures = json!({
         "workload": "list",
         "store": store_name(args.store),
+        "source": args.source.name(),
+        "search": args.search,
         "creators": args.creators,
         "delivered": delivered,
         "per_s": rounded(median(rates), 0),

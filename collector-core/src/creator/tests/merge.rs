@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
+use crate::domain::Day;
 use crate::id::Ids;
 
 #[test]
@@ -223,4 +224,12 @@ fn measures_come_in_order_and_never_overflow() {
     let measures = Creators::default().measures(&creator).unwrap();
     assert_eq!(measures, [Some(12_345), Some(0), Some(i64::MAX), Some(17)]);
     assert_eq!(Creators::default().measures(&Creator::default()).unwrap(), [None; 4]);
+}
+
+#[test]
+fn other_days_have_the_figures_a_day_is_measured_in() {
+    let day = DayFigures { day: 20_000, followers: Some(7), videos: Some(2), ..DayFigures::default() };
+    let told = Creators::default().history(&CreatorSighting { history: vec![day], ..Default::default() });
+    assert_eq!(told, [Day { day: 20_000, figures: vec![Some(7), None, None, Some(2)] }]);
+    assert!(Creators::default().history(&CreatorSighting::default()).is_empty());
 }

@@ -103,6 +103,13 @@ fn item(random: &mut StdRng) -> CreatorSighting {
         ec_score: maybe(random, number),
         avatar: maybe(random, text),
         posts: (0..random.random_range(0..5)).map(|_| post(random)).collect(),
+        history: (0..random.random_range(0..3))
+            .map(|_| DayFigures {
+                day: random.random(),
+                followers: maybe(random, number),
+                ..DayFigures::default()
+            })
+            .collect(),
         extra: (0..random.random_range(0..3)).map(|_| (text(random), value(random))).collect(),
     }
 }

@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 
 use super::archive::Archive;
 use crate::clock::Timestamp;
-use crate::domain::{Domain, Lost, Sighting};
+use crate::domain::{Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
 use crate::sink::{Change, Facts, Record};
+use crate::store::Known;
 use crate::store::ledger::{EntityChange, EntityRow, Joined, Ledger};
-use crate::store::{DayFigures, Known};
 use crate::task::Target;
 
 pub(super) struct Entities<D: Domain> {
@@ -69,9 +69,6 @@ impl Hasher for Hashed {
     }
 }
 
-/// Days of history that are kept, at most.
-const MOST_DAYS: usize = 400;
-
 /// An entity as it is archived, with its sightings as JSON behind it.
 #[derive(Serialize, Deserialize)]
 struct Cell<R> {
@@ -82,15 +79,14 @@ struct Cell<R> {
     lost: Vec<Lost>,
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
     facts: Facts,
-    /// The day of the last change.
-    #[serde(default)]
-    day: i32,
-    /// Its figures on the days before.
+    /// Figures by day, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    past: Vec<DayFigures>,
+    days: Days,
     /// Source and aspect by number, time, item.
     rows: Vec<R>,
 }
+
+type Days = Vec<(i32, Vec<Option<i64>>)>;
 
 type Row<I> = (u32, u32, i64, I);
 
@@ -102,12 +98,6 @@ pub(super) struct Gone {
     pub(super) facts: Facts,
     pub(super) sightings: u64,
     pub(super) days: u64,
-}
-
-/// A past and the present.
-fn days<D: Domain>(domain: &D, entity: &D::Entity, day: i32, mut past: Vec<DayFigures>) -> Vec<DayFigures> {
-    past.extend(domain.measures(entity).map(|figures| DayFigures { day, figures }));
-    past
 }
 
 /// Strong and weak identities: kind by number, value.
@@ -198,24 +188,18 @@ impl<D: Domain> Entities<D> {
     }
 
     fn row(&self, key: RecordKey) -> Option<EntityRow<D::Item>> {
-        let Cell { version, digest, ids, lost, facts, rows, .. } = self.cell(key)?;
+        let Cell { version, digest, ids, lost, facts, rows, days: _ } = self.cell(key)?;
         let sightings = self.unpack(rows);
         let ids = self.unpack_ids(ids);
         let origins = Vec::new();
         Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings, origins })
     }
 
-    /// Its days, the present one last.
-    pub(super) fn history(&self, domain: &D, key: RecordKey) -> Vec<DayFigures> {
-        let Some((row, cell)) = self.row(key).zip(self.cell::<IgnoredAny>(key)) else { return Vec::new() };
-        let entity = domain.merge_owned(row.sightings, &row.lost);
-        days(domain, &entity, cell.day, cell.past)
-    }
-
-    /// Its facts, with what its history tells.
-    fn facts(&self, domain: &D, key: RecordKey, mut facts: Facts, entity: &D::Entity) -> Facts {
-        if let Some(cell) = self.cell::<IgnoredAny>(key).filter(|cell| !cell.past.is_empty()) {
-            facts.extend(domain.trend(&days(domain, entity, cell.day, cell.past)));
+    /// Its facts, with what its history tells; one day alone tells nothing.
+    fn facts(&self, domain: &D, key: RecordKey, mut facts: Facts) -> Facts {
+        let days = self.history(key);
+        if days.len() > 1 {
+            facts.extend(domain.trend(&days));
         }
         facts
     }
@@ -233,13 +217,13 @@ impl<D: Domain> Entities<D> {
         }
     }
 
+    /// Writes entities; gives those that have a past.
     pub(super) fn keep(
         &mut self,
-        domain: &D,
         aliases: Vec<(IdHash, RecordKey)>,
         changes: Vec<EntityChange<D>>,
         joined: Vec<Joined>,
-        day: i32,
+        today: i32,
     ) -> HashSet<RecordKey> {
         let mut with_past = HashSet::new();
         for (hash, key) in aliases {
@@ -247,7 +231,7 @@ impl<D: Domain> Entities<D> {
         }
         for change in changes {
             let key = change.key;
-            if self.put(domain, change, day) {
+            if self.put(change, today) {
                 with_past.insert(key);
             }
         }
@@ -262,14 +246,10 @@ impl<D: Domain> Entities<D> {
     }
 
     /// Writes an entity; tells whether it has a past.
-    fn put(&mut self, domain: &D, change: EntityChange<D>, day: i32) -> bool {
+    fn put(&mut self, change: EntityChange<D>, today: i32) -> bool {
         let before = if change.is_new { None } else { self.cell::<Box<RawValue>>(change.key) };
-        let (last, mut past, rows) =
-            before.map_or((day, Vec::new(), Vec::new()), |cell| (cell.day, cell.past, cell.rows));
-        if change.changed && last < day {
-            past = self.history(domain, change.key);
-            past.drain(..past.len().saturating_sub(MOST_DAYS));
-        }
+        let (rows, mut days) = before.map(|cell| (cell.rows, cell.days)).unwrap_or_default();
+        keep_days(&mut days, change.measures.map(|figures| (today, figures)), change.history);
         self.living += u64::from(change.is_new);
         self.sightings = self.sightings + change.sightings as u64 - rows.len() as u64;
         let mut kept: Vec<Row<&RawValue>> = Vec::with_capacity(change.sightings);
@@ -289,12 +269,11 @@ impl<D: Domain> Entities<D> {
             ids: self.pack_ids(change.ids),
             lost: change.lost,
             facts: change.facts,
-            day: if change.changed { day } else { last },
-            past,
+            days,
             rows: kept,
         };
         self.write(change.key, &cell);
-        !cell.past.is_empty()
+        cell.days.len() > 1
     }
 
     /// Forgets an entity; gives the version of its deletion, its identities, facts, sightings and days.
@@ -303,7 +282,7 @@ impl<D: Domain> Entities<D> {
         self.archive.remove(key);
         self.living -= 1;
         self.sightings -= cell.rows.len() as u64;
-        let (sightings, days) = (cell.rows.len() as u64, cell.past.len() as u64 + 1);
+        let (sightings, days) = (cell.rows.len() as u64, cell.days.len() as u64);
         let ids = self.unpack_ids(cell.ids);
         let lost = cell.lost;
         for id in ids.iter().chain(lost.iter().map(|lost| &lost.id)) {
@@ -332,7 +311,7 @@ impl<D: Domain> Entities<D> {
         match self.row(key) {
             Some(row) => {
                 let entity = Arc::new(domain.merge_owned(row.sightings, &row.lost));
-                let facts = self.facts(domain, key, row.facts, &entity);
+                let facts = self.facts(domain, key, row.facts);
                 Change::Put(Record { key, version, entity, facts })
             }
             None => Change::Delete { key, version },
@@ -372,8 +351,28 @@ impl<D: Domain> Entities<D> {
     pub(super) fn known(&self, domain: &D, key: RecordKey) -> Option<Known<D>> {
         let row = self.row(key)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
-        let facts = self.facts(domain, key, row.facts, &entity);
+        let facts = self.facts(domain, key, row.facts);
         let record = Record { key: row.key, version: row.version, entity, facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })
+    }
+
+    /// The figures of a record by day, oldest first.
+    pub(super) fn history(&self, key: RecordKey) -> Vec<Day> {
+        let days = self.cell::<IgnoredAny>(key).map(|cell| cell.days).unwrap_or_default();
+        days.into_iter().map(|(day, figures)| Day { day, figures }).collect()
+    }
+}
+
+/// Writes what was measured today over what was measured earlier today, and fills in days that have nothing.
+fn keep_days(days: &mut Days, measured: Option<(i32, Vec<Option<i64>>)>, brought: Vec<Day>) {
+    let brought = brought.into_iter().map(|Day { day, figures }| (false, day, figures));
+    for (replaces, day, figures) in
+        measured.map(|(day, figures)| (true, day, figures)).into_iter().chain(brought)
+    {
+        match days.binary_search_by_key(&day, |(day, _)| *day) {
+            Ok(at) if replaces => days[at].1 = figures,
+            Ok(_) => {}
+            Err(at) => days.insert(at, (day, figures)),
+        }
     }
 }

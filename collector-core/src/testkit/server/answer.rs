@@ -21,9 +21,15 @@ pub struct Answer {
 pub(super) enum Delivery {
     Whole,
     Cut(usize),
-    Drip(Duration),
+    /// Pieces of so many bytes, with a pause before each.
+    Pieces(usize, Duration),
     Hang,
+    /// So many bytes of the body, then nothing, with the connection open.
+    Stall(usize),
     Reset,
+    Closed,
+    /// So many bytes of the body, then a reset.
+    ResetAfter(usize),
 }
 
 impl Answer {
@@ -70,6 +76,11 @@ impl Answer {
         Self { delivery: Delivery::Reset, ..Self::status(200) }
     }
 
+    /// Takes the request and closes the connection without a byte.
+    pub fn closed() -> Self {
+        Self { delivery: Delivery::Closed, ..Self::status(200) }
+    }
+
     /// With this header instead of one of the same name.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -92,10 +103,30 @@ impl Answer {
         self
     }
 
+    /// Sends so many bytes of the body and resets the connection.
+    #[must_use]
+    pub fn reset_after(mut self, bytes: usize) -> Self {
+        self.delivery = Delivery::ResetAfter(bytes);
+        self
+    }
+
+    /// Sends so many bytes of the body, then nothing more, and keeps the connection open.
+    #[must_use]
+    pub fn stall_after(mut self, bytes: usize) -> Self {
+        self.delivery = Delivery::Stall(bytes);
+        self
+    }
+
     /// Sends the body byte by byte, one each `every`.
     #[must_use]
-    pub fn drip(mut self, every: Duration) -> Self {
-        self.delivery = Delivery::Drip(every);
+    pub fn drip(self, every: Duration) -> Self {
+        self.in_pieces(1, every)
+    }
+
+    /// Sends the body in pieces of `bytes` bytes, one each `every`.
+    #[must_use]
+    pub fn in_pieces(mut self, bytes: usize, every: Duration) -> Self {
+        self.delivery = Delivery::Pieces(bytes.max(1), every);
         self
     }
 
@@ -108,11 +139,12 @@ impl Answer {
         )
     }
 
-    pub(super) fn head_len(&self) -> usize {
-        self.head().len()
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.bytes_until(usize::MAX)
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        [self.head().as_bytes(), &self.body].concat()
+    /// The head and so many bytes of the body.
+    pub(super) fn bytes_until(&self, after: usize) -> Vec<u8> {
+        [self.head().as_bytes(), &self.body[..after.min(self.body.len())]].concat()
     }
 }

@@ -34,20 +34,31 @@ impl Seen {
 
     /// The decoded value of a query parameter.
     pub fn query(&self, name: &str) -> Option<String> {
-        let (_, query) = self.target.split_once('?')?;
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .map(|(key, value)| (decoded(key, true), decoded(value, true)))
-            .find(|(key, _)| key == name)
-            .map(|(_, v)| v)
+        pair(self.target.split_once('?')?.1, name)
+    }
+
+    /// The value of a parameter, wherever it is sent: in the query, in a form, or in a JSON body as a member of the
+    /// outermost object, where what is no text is given as JSON.
+    pub fn param(&self, name: &str) -> Option<String> {
+        self.query(name).or_else(|| {
+            if self.is_form() {
+                return pair(&String::from_utf8_lossy(&self.body), name);
+            }
+            let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+            let member = body.get(name)?;
+            Some(member.as_str().map_or_else(|| member.to_string(), str::to_owned))
+        })
+    }
+
+    fn is_form(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded"))
     }
 
     /// Whether path, query or body carry this text as a server would read them: a `+` in a query is a space.
     pub fn carries(&self, text: &str) -> bool {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         let body = String::from_utf8_lossy(&self.body);
-        let form = self.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded"));
-        let body = if form { decoded(&body, true) } else { body.into_owned() };
+        let body = if self.is_form() { decoded(&body, true) } else { body.into_owned() };
         let quoted = serde_json::Value::from(text).to_string();
         let in_json = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
         decoded(path, false).contains(text)
@@ -55,6 +66,13 @@ impl Seen {
             || body.contains(text)
             || body.contains(in_json)
     }
+}
+
+/// The decoded value of `name` in `name=value&…`.
+fn pair(pairs: &str, name: &str) -> Option<String> {
+    let pairs = pairs.split('&').filter_map(|pair| pair.split_once('='));
+    let mut pairs = pairs.map(|(key, value)| (decoded(key, true), decoded(value, true)));
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// Percent-decodes, and reads `+` as a space where forms do.
@@ -131,5 +149,9 @@ mod tests {
         // What was not escaped does not arrive as it was meant.
         assert!(!seen("/x?cursor=a%26%3D+%2F%25%20%C3%A9%22", "").carries(text));
         assert_eq!(seen("/x?a=1&b=%41+b", "").query("b").as_deref(), Some("A b"));
+        assert_eq!(seen("/x?a=1", r#"{"b":[7]}"#).param("b").as_deref(), Some("[7]"));
+        let mut form = seen("/x", "a=1&b=%41+b");
+        form.headers.push(("content-type".into(), "application/x-www-form-urlencoded".into()));
+        assert_eq!(form.param("b").as_deref(), Some("A b"));
     }
 }

@@ -1,11 +1,11 @@
-//! Reading answers again, what is counted and remembered beside them, and erasing: contracts 15 to 18.
+//! Reading answers again, what is counted and remembered beside them, and erasing: contracts 16 to 18.
 
 use super::domain::{Seen, handle, uid};
 use super::stage::{Call, HOUR, Stage, W1, answered, at};
 use super::{Case, StoreHarness};
 use crate::id::{Ids, PayloadId};
 use crate::sink::Change;
-use crate::store::{DayFigures, Fill, KeptAnswer, ReadAgain};
+use crate::store::{Fill, KeptAnswer, ReadAgain};
 
 async fn answers(stage: &Stage) -> Vec<KeptAnswer> {
     answered("answers", stage.store.answers(None, None, 100).await)
@@ -88,22 +88,6 @@ pub(super) async fn fills(harness: &dyn StoreHarness) {
     clause.same("since a day", since(8).await, vec![fill("a", 9, 1, "name")]);
     answered("forget_fills", stage.store.forget_fills("a").await);
     clause.same("forgotten for one source", since(0).await, vec![fill("b", 7, 1, "name")]);
-}
-
-/// The last figures of each day.
-pub(super) async fn history(harness: &dyn StoreHarness) {
-    const DAY: i64 = 86_400;
-    let clause = Case::History.clause();
-    let stage = Stage::new(harness, &[]).await;
-    for (secs, count) in [(1, 5), (2, 6), (DAY + 1, 9), (DAY + 2, 9), (3 * DAY, 4)] {
-        stage.see(Seen::saying("x").uid("1").count(count), secs).await;
-    }
-    let key = stage.known(&uid("1"), clause).await.record.key;
-    let told = answered("history", stage.store.history(key).await);
-    let day = |secs, count| DayFigures { day: at(secs).day(), figures: vec![Some(count)] };
-    clause.same("by day, the oldest first", told, vec![day(1, 6), day(DAY, 9), day(3 * DAY, 4)]);
-    let nobody = answered("history", stage.store.history(crate::id::RecordKey(u64::from(u32::MAX))).await);
-    clause.same("of nobody none", nobody, vec![]);
 }
 
 /// Nothing is left of somebody who was erased, and nothing brings them back.

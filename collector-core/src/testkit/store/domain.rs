@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::domain::{About, Domain, Lost, Sighting};
+use crate::domain::{About, Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Id, Ids};
 
 /// What one source said about one person.
@@ -24,6 +24,9 @@ pub struct Seen {
     pub text: String,
     /// A figure.
     pub count: u64,
+    /// The figure on other days.
+    #[serde(default)]
+    pub days: Vec<(i32, i64)>,
 }
 
 impl Seen {
@@ -64,6 +67,13 @@ impl Seen {
     #[must_use]
     pub fn count(mut self, count: u64) -> Self {
         self.count = count;
+        self
+    }
+
+    /// With the figure of another day.
+    #[must_use]
+    pub fn on_day(mut self, day: i32, count: i64) -> Self {
+        self.days.push((day, count));
         self
     }
 }
@@ -137,6 +147,10 @@ impl Domain for TestDomain {
 
     fn measures(&self, person: &Person) -> Option<Vec<Option<i64>>> {
         Some(vec![i64::try_from(person.count).ok()])
+    }
+
+    fn history(&self, item: &Seen) -> Vec<Day> {
+        item.days.iter().map(|(day, count)| Day { day: *day, figures: vec![Some(*count)] }).collect()
     }
 }
 

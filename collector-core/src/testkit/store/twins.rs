@@ -194,12 +194,15 @@ faults! {
     OwnersOfNobody => Many;
     KeysBeyondMax => Many;
     KnownInKeyOrder => Many;
+    // Daily figures.
+    NewestDayFirst => History;
+    ForgetsOtherDays => History;
+    MeasuresNothing => History;
     // Reading again, counting, erasing.
     ReadsInWords => ReadAgain, Notes;
     AnswersWithoutTasks => ReadAgain;
     ForgetsNotes => Notes;
     FillsOfOneDay => Fills;
-    YoungestDayFirst => History;
     ErasesInWords => Erase;
 }
 

@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use collector_core::clock::Timestamp;
-use collector_core::domain::Domain;
+use collector_core::domain::{Day, Domain};
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, MemoryLock, Released, Renewed};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fill, FinishedCall,
-    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened,
-    Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId,
-    WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -162,6 +161,6 @@ gated! {
     add_fills(fills: &[Fill]) -> ();
     fills(since: i32) -> Vec<Fill>;
     forget_fills(source: &str) -> ();
-    history(key: RecordKey) -> Vec<DayFigures>;
     erase(worker: &WorkerId, ids: &Ids, now: Timestamp) -> Erased;
+    history(key: RecordKey) -> Vec<Day>;
 }

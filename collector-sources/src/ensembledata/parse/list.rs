@@ -8,10 +8,12 @@ use collector_core::task::{Outcome, Page, Payload, Task};
 
 use super::super::kind::{Kind, Paging, param};
 use super::super::wire::Listing;
-use super::super::{follow, ident, seed};
+use super::super::{follow, seed};
 use super::paging::{self, Cursors};
-use super::row::{self, Found};
+use super::row;
 use super::{Answer, Reader};
+use crate::values::found::Found;
+use crate::values::ident;
 
 pub(super) fn read(
     reader: &Reader,
@@ -29,7 +31,7 @@ pub(super) fn read(
     for (index, raw) in listing.rows.iter().enumerate() {
         let place = format!("{}[{index}]", listing.place);
         match row::read(kind, raw, &place, reader.keep_email, &mut page.malformed) {
-            Ok(Some(row)) => found.add(row),
+            Ok(Some(row)) => found.add(row.author, row.post),
             Ok(None) => others += 1,
             Err(malformed) => page.malformed.push(malformed),
         }

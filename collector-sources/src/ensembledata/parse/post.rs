@@ -2,18 +2,15 @@
 
 use std::borrow::Cow;
 
-use collector_core::creator::{PostSeen, aspect};
+use collector_core::creator::aspect;
 use collector_core::task::Malformed;
 use serde_json::value::RawValue;
 
-use super::super::ident;
-use super::super::wire::{Part, Post, PostId, Remapped, Statistics, Stats, Text};
+use super::super::wire::{Part, Post, PostId, Remapped, Stats, Text};
+use super::Fields;
 use super::row::{Row, RowReader, decode};
-use super::{Fields, person};
-
-/// Hashtags kept of one post, and the longest kept, in characters.
-const MOST_HASHTAGS: usize = 50;
-const LONGEST_HASHTAG: usize = 150;
+use crate::mobile::figures::figures;
+use crate::values::ident;
 
 /// What a search's card of a post is marked with.
 const POST_CARD: u64 = 1;
@@ -44,22 +41,6 @@ pub(super) fn read(
     Ok(Some(Row { author, post: Some(post) }))
 }
 
-fn figures(id: Box<str>, post: Post<'_>, fields: &mut Fields<'_>) -> PostSeen {
-    let none = Statistics::default();
-    let statistics = fields.part("statistics", &post.statistics).unwrap_or(&none);
-    let caption = fields.text("desc", &post.desc).unwrap_or_default();
-    PostSeen {
-        id,
-        created_at: fields.copy("create_time", &post.create_time).and_then(person::moment),
-        views: fields.copy("statistics.play_count", &statistics.play_count),
-        likes: fields.copy("statistics.digg_count", &statistics.digg_count),
-        comments: fields.copy("statistics.comment_count", &statistics.comment_count),
-        shares: fields.copy("statistics.share_count", &statistics.share_count),
-        hashtags: hashtags(post.text_extra.0, post.cha_list.0, caption),
-        pinned: fields.copy("is_top", &post.is_top).unwrap_or(false),
-    }
-}
-
 /// The post's id of a row that cannot be read as a whole.
 pub(super) fn readable_id(raw: &RawValue) -> Option<Box<str>> {
     post_id(&serde_json::from_str::<PostId<'_>>(raw.get()).ok()?.aweme_id)
@@ -83,48 +64,4 @@ fn find(raw: &RawValue) -> Result<Option<(Post<'_>, Part<Stats>)>, &'static str>
     }
     let remapped: Remapped<'_> = decode(raw)?;
     Ok(Some(if remapped.is_one() { remapped.into_post() } else { (post, Part::Missing) }))
-}
-
-/// The names the vendor tells apart in the caption, else the post's list, else what the caption shows.
-fn hashtags(in_caption: Vec<Cow<'_, str>>, of_post: Vec<Cow<'_, str>>, caption: &str) -> Vec<Box<str>> {
-    let names = if !in_caption.is_empty() {
-        in_caption
-    } else if !of_post.is_empty() {
-        of_post
-    } else {
-        written(caption)
-    };
-    let mut hashtags: Vec<Box<str>> = Vec::with_capacity(names.len());
-    for name in names {
-        let name =
-            person::clipped(name.trim_start_matches('#'), LONGEST_HASHTAG).to_lowercase().into_boxed_str();
-        if !name.is_empty() && hashtags.len() < MOST_HASHTAGS && !hashtags.contains(&name) {
-            hashtags.push(name);
-        }
-    }
-    hashtags
-}
-
-fn written(caption: &str) -> Vec<Cow<'_, str>> {
-    let name = |text: &'_ str| text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
-    let named = |text| str::get(text, ..name(text)).map(Cow::Borrowed);
-    caption.split('#').skip(1).take(MOST_HASHTAGS).filter_map(named).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hashtags_come_from_the_best_list_there_is() {
-        let list = |names: &[&'static str]| names.iter().map(|name| Cow::Borrowed(*name)).collect::<Vec<_>>();
-        let shown = |tags: Vec<Box<str>>| tags.join(" ");
-        assert_eq!(
-            shown(hashtags(list(&["KBeauty", "kbeauty", "뷰티"]), list(&["x"]), "#y")),
-            "kbeauty 뷰티"
-        );
-        assert_eq!(shown(hashtags(list(&[]), list(&["x"]), "#y")), "x");
-        assert_eq!(shown(hashtags(list(&[]), list(&[]), "no # hi #Y_1,#뷰티! #")), "y_1 뷰티");
-        assert_eq!(hashtags(vec![], vec![], &"#a".repeat(5_000)).len(), 1);
-    }
 }

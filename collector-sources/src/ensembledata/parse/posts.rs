@@ -10,8 +10,9 @@ use super::super::follow;
 use super::super::kind::Kind;
 use super::super::wire::Listing;
 use super::post;
-use super::row::{self, Found};
+use super::row;
 use super::{Answer, Reader};
+use crate::values::found::Found;
 
 pub(super) fn read(reader: &Reader, tasks: &[Task], payload: &Payload) -> Result<Page<CreatorSighting>> {
     let posts = match reader.open::<Listing<'_>>(payload)? {
@@ -32,7 +33,7 @@ pub(super) fn read(reader: &Reader, tasks: &[Task], payload: &Payload) -> Result
         match (read, outcome) {
             (Ok(None), _) => {}
             (Ok(Some(row)), outcome) => {
-                found.add(row);
+                found.add(row.author, row.post);
                 outcome.into_iter().for_each(|outcome| *outcome = Outcome::Done);
             }
             (Err(malformed), Some(outcome)) => *outcome = Outcome::Failed(failure(malformed)),

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use super::super::follow;
 use super::super::kind::Kind;
 use super::super::wire::{Part, Profile, Slot, Stats, User};
-use super::{Answer, Fields, Reader, misshapen, person};
+use super::{Answer, Fields, Reader, misshapen};
+use crate::mobile::person;
 
 pub(super) fn read(
     reader: &Reader,

@@ -1,7 +1,6 @@
 //! One row of a list, whatever it is a list of, and the people of all rows together.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use collector_core::creator::{CreatorSighting, PostSeen, aspect};
 use collector_core::task::Malformed;
@@ -10,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::super::kind::{Kind, Rows};
 use super::super::wire::{Lenient, LiveData, LiveRow, Part, PersonRow, Slot, Stats, Text, User};
-use super::{Fields, person, post};
+use super::{Fields, post};
+use crate::mobile::person;
 
 /// A row that was understood.
 pub(super) struct Row {
@@ -136,32 +136,5 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, &'s
         Ok(Part::Missing | Part::Odd(_)) => Err("expected an object, found none"),
         Err(error) if error.is_data() => Err("a key comes twice"),
         Err(_) => Err("text that cannot be decoded, or nested too deep"),
-    }
-}
-
-/// The people of a list, each once with all posts, in the order they were first seen.
-#[derive(Default)]
-pub(super) struct Found {
-    seen: Vec<CreatorSighting>,
-    places: HashMap<Box<str>, usize>,
-}
-
-impl Found {
-    pub(super) fn add(&mut self, row: Row) {
-        let Row { post, author } = row;
-        let key = author.uid.as_ref().or(author.sec_uid.as_ref()).or(author.handle.as_ref());
-        let place = *self.places.entry(key.cloned().unwrap_or_default()).or_insert(self.seen.len());
-        if place == self.seen.len() {
-            self.seen.push(author);
-        }
-        if let (Some(author), Some(post)) = (self.seen.get_mut(place), post)
-            && author.posts.iter().all(|known| known.id != post.id)
-        {
-            author.posts.push(post);
-        }
-    }
-
-    pub(super) fn into_sightings(self) -> Vec<CreatorSighting> {
-        self.seen
     }
 }

@@ -7,7 +7,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::lenient::{Count, Text};
+use crate::values::lenient::{Count, Text};
 
 /// More rows than any endpoint returns at once; a longer list is refused before it fills the memory.
 pub(in super::super) const MOST_ROWS: usize = 5_000;

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::lenient::{Count, Part, Text};
-use super::user::User;
+use crate::mobile::User;
+use crate::values::lenient::{Count, Part, Text};
 
 /// A row of a search for lives.
 #[derive(Debug, Default, Deserialize)]

@@ -2,9 +2,8 @@
 
 use serde::Deserialize;
 
-use super::lenient::{Count, Flag, Part, Text};
-use super::post::{Hashtags, Post, Statistics};
-use super::user::{Formats, Image, Stats, User};
+use crate::mobile::{Formats, Hashtags, Image, Post, Statistics, Stats, User};
+use crate::values::lenient::{Count, Flag, Part, Text};
 
 /// A post of this shape. Every part of it has a place in the usual one.
 #[derive(Debug, Default, Deserialize)]

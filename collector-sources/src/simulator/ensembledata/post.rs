@@ -10,13 +10,13 @@ use super::user::{Scene, image, in_some_order};
 
 /// How much of a post is wanted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Style {
+pub(in super::super) struct Style {
     /// Only the essential members.
-    pub(super) short: bool,
+    pub(in super::super) short: bool,
     /// With a link for downloading.
-    pub(super) download: bool,
+    pub(in super::super) download: bool,
     /// With what a search by keyword adds.
-    pub(super) searched: bool,
+    pub(in super::super) searched: bool,
 }
 
 /// Covers of a video: member, mark in the link.
@@ -28,7 +28,13 @@ const COVERS: [(&str, &str); 4] = [
 ];
 
 /// Writes a post with its author. `hashtag` is number and name of the tag it carries.
-pub(super) fn write(json: &mut Json, post: &Post, hashtag: (u32, &str), author: &Scene<'_>, style: Style) {
+pub(in super::super) fn write(
+    json: &mut Json,
+    post: &Post,
+    hashtag: (u32, &str),
+    author: &Scene<'_>,
+    style: Style,
+) {
     let writer = Writer { post, hashtag, author, quirk: hash(author.seed, purpose::QUIRK, post.id), style };
     json.open('{');
     writer.members(json);

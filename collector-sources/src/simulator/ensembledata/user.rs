@@ -8,7 +8,7 @@ use super::constants;
 
 /// Whether a user object tells its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counters {
+pub(in super::super) enum Counters {
     Real,
     /// All zero, which at this vendor means "not delivered".
     Zero,
@@ -18,18 +18,18 @@ pub(super) enum Counters {
 
 /// One creator as one answer shows it.
 #[derive(Debug)]
-pub(super) struct Scene<'a> {
-    pub(super) creator: &'a Creator,
-    pub(super) counters: Counters,
-    pub(super) has_ids: bool,
+pub(in super::super) struct Scene<'a> {
+    pub(in super::super) creator: &'a Creator,
+    pub(in super::super) counters: Counters,
+    pub(in super::super) has_ids: bool,
     /// Whether it tells when the account was opened; most objects have 0 there.
-    pub(super) dated: bool,
-    pub(super) links: &'a Links<'a>,
+    pub(in super::super) dated: bool,
+    pub(in super::super) links: &'a Links<'a>,
     /// Unix seconds of the call, which the vendor leaks into the object.
-    pub(super) now: u64,
+    pub(in super::super) now: u64,
     /// Decides the order of members.
-    pub(super) order: u64,
-    pub(super) seed: u64,
+    pub(in super::super) order: u64,
+    pub(in super::super) seed: u64,
 }
 
 /// Sizes of an avatar: member of the mobile object, mark in the link.
@@ -42,7 +42,7 @@ const AVATARS: [(&str, &str); 5] = [
 ];
 
 /// Runs writers in one of a few orders, because the vendor's order is not stable.
-pub(super) fn in_some_order(json: &mut Json, order: u64, parts: &[&dyn Fn(&mut Json)]) {
+pub(in super::super) fn in_some_order(json: &mut Json, order: u64, parts: &[&dyn Fn(&mut Json)]) {
     let start = order as usize % parts.len().max(1);
     let (early, late) = parts.split_at(start);
     if order & 8 == 0 {
@@ -53,7 +53,7 @@ pub(super) fn in_some_order(json: &mut Json, order: u64, parts: &[&dyn Fn(&mut J
 }
 
 /// Writes an image object with the same picture in several formats.
-pub(super) fn image(json: &mut Json, links: &Links<'_>, uri: &str, marks: &[&str]) {
+pub(in super::super) fn image(json: &mut Json, links: &Links<'_>, uri: &str, marks: &[&str]) {
     json.open('{').plain_member("uri", uri).key("url_list").open('[');
     for mark in marks {
         links.picture(json, uri, mark);
@@ -67,7 +67,7 @@ fn constant_run(json: &mut Json, run: usize) {
 
 impl Scene<'_> {
     /// Writes the members of `data` of a profile by handle: `user` and `stats`, in either order.
-    pub(super) fn merged_profile(&self, json: &mut Json) {
+    pub(in super::super) fn merged_profile(&self, json: &mut Json) {
         let user = |json: &mut Json| {
             json.key("user").open('{');
             self.merged_members(json);
@@ -77,7 +77,7 @@ impl Scene<'_> {
     }
 
     /// Writes the members of a mobile user.
-    pub(super) fn mobile_members(&self, json: &mut Json) {
+    pub(in super::super) fn mobile_members(&self, json: &mut Json) {
         in_some_order(
             json,
             self.order,

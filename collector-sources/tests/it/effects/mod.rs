@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::{TrueHashtag, World, creators};
-use roster::Roster;
+pub(crate) use roster::Roster;
 
 const EVERYBODY: u32 = 1_000;
 

@@ -31,14 +31,14 @@ struct Row {
 }
 
 /// Reads every page of the list, whatever is asked for.
-pub(super) struct Roster {
+pub(crate) struct Roster {
     http: Http,
     url: String,
     pages: u32,
 }
 
 impl Roster {
-    pub(super) fn new(url: &str, creators: u32) -> Self {
+    pub(crate) fn new(url: &str, creators: u32) -> Self {
         let http = Http::new(&HttpOptions::default()).unwrap();
         Self { http, url: format!("{url}/list/creators"), pages: creators.div_ceil(PAGE) }
     }

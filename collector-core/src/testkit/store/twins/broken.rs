@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use super::Fault;
 use super::warped::Warped;
 use crate::clock::Timestamp;
+use crate::domain::Day;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, RunId, TaskId};
 use crate::sink::{Change, Facts, Position};
 use crate::store::{
-    Begun, Budget, Claimed, Claims, Committed, Counts, DayFigures, DeadLetter, Enqueued, Erased, Fate, Fill,
+    Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
     FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
     MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
     StoredPayload, Verdict, WorkerId, WorkerInfo,
@@ -555,6 +556,14 @@ impl Store<TestDomain> for Broken {
         Ok(known.into_iter().map(straightened).collect())
     }
 
+    async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
+        let mut days = self.inner.history(key).await?;
+        if self.is(Fault::NewestDayFirst) {
+            days.reverse();
+        }
+        Ok(days)
+    }
+
     async fn parked(&self) -> Result<Vec<Parked>> {
         self.inner.parked().await
     }
@@ -664,14 +673,6 @@ impl Store<TestDomain> for Broken {
 
     async fn forget_fills(&self, source: &str) -> Result<()> {
         self.inner.forget_fills(source).await
-    }
-
-    async fn history(&self, key: RecordKey) -> Result<Vec<DayFigures>> {
-        let mut days = self.inner.history(key).await?;
-        if self.is(Fault::YoungestDayFirst) {
-            days.reverse();
-        }
-        Ok(days)
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Fault;
-use crate::domain::{About, Domain, Lost, Sighting};
+use crate::domain::{About, Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Ids};
 use crate::testkit::store::domain::{Person, Seen, TestDomain};
 
@@ -45,6 +45,10 @@ impl Domain for Warped {
     }
 
     fn measures(&self, person: &Person) -> Option<Vec<Option<i64>>> {
-        TestDomain.measures(person)
+        TestDomain.measures(person).filter(|_| self.0 != Some(Fault::MeasuresNothing))
+    }
+
+    fn history(&self, item: &Seen) -> Vec<Day> {
+        if self.0 == Some(Fault::ForgetsOtherDays) { Vec::new() } else { TestDomain.history(item) }
     }
 }

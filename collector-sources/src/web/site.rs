@@ -1,0 +1,143 @@
+//! A site as a person describes it in a file: which pages it has, and where on them everything stands.
+
+use std::collections::BTreeMap;
+
+use collector_core::error::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use url::Url;
+
+use crate::values::Filter;
+
+/// A site's description.
+///
+/// An address of a page may hold `{handle}`, `{uid}`, `{keyword}`, `{hashtag}` and `{page}`; what stands for them is
+/// encoded. It counts from [`base_url`](Self::base_url).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Where the site is, such as `https://ranking.example`. Addresses of its pages count from here. Required.
+    pub base_url: Url,
+    /// Further hosts of the site that links and redirects may lead to. Default none; `www.` makes no difference.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// The page about one creator, if the site has one.
+    pub profile: Option<ProfilePage>,
+    /// Pages with several creators each, by name.
+    #[serde(default)]
+    pub lists: BTreeMap<String, ListPage>,
+}
+
+/// A page about one creator.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilePage {
+    /// Its address, with `{handle}` or `{uid}`. Required.
+    pub url: String,
+    /// What fills the fields that nothing else does: `jsonld` (a person's data in schema.org's words) and `meta` (Open
+    /// Graph and description), in this order. Default none.
+    #[serde(default)]
+    pub standard: Vec<Standard>,
+    /// A selector that finds something exactly when there is nobody of that name. Default: only the status says so.
+    pub absent: Option<String>,
+    /// A creator who has a page for sure, for `check` to try the description on. Default none: `check` tries lists only.
+    pub example: Option<String>,
+    /// Where each field stands, by the field's name.
+    #[serde(default)]
+    pub fields: BTreeMap<String, Extractor>,
+}
+
+/// A page with several creators.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListPage {
+    /// Its address. With `{page}` the pages are counted; with `{keyword}` or `{hashtag}` it is a search. Required.
+    pub url: String,
+    /// The number of the first page. Default 1.
+    #[serde(default = "one")]
+    pub first_page: u64,
+    /// By how much the number grows from page to page. Default 1.
+    #[serde(default = "one")]
+    pub step: u64,
+    /// Pages read at most. Default 100.
+    #[serde(default = "hundred")]
+    pub max_pages: u32,
+    /// Where the address of the next page stands. Default: the pages are counted, or there is one.
+    pub next: Option<Extractor>,
+    /// A selector that finds one element for each creator. Required.
+    pub rows: String,
+    /// A selector that finds something exactly when the list has no creators. Default none: then a first page without
+    /// rows is a page that was not understood.
+    pub empty: Option<String>,
+    /// Where in a row the address of the creator's own page stands. Default none: then it is made of the handle.
+    pub profile: Option<Extractor>,
+    /// Where in a row each field stands, by the field's name; `handle`, `uid` or `sec_uid` is needed. Required.
+    pub fields: BTreeMap<String, Extractor>,
+}
+
+/// Where a value stands, and what is made of it. One of `css`, `meta`, `jsonld`, `script`, `value` and `address`; with
+/// `attr` alone it is the row's own attribute.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Extractor {
+    /// A selector; the first element counts, in a list page within the row.
+    pub css: Option<String>,
+    /// The attribute to take instead of the text. Links are made complete.
+    pub attr: Option<String>,
+    /// Takes all elements, as a list. Default off.
+    pub all: bool,
+    /// The name or property of a `meta` tag; `title` and `canonical` name the title and the page's address.
+    pub meta: Option<String>,
+    /// A path in the data about the person or organization the page is about, such as `address.addressCountry`.
+    pub jsonld: Option<String>,
+    /// A selector of a `script` whose text is JSON.
+    pub script: Option<String>,
+    /// A JSON pointer into that script, such as `/user/stats/followers`.
+    pub pointer: Option<String>,
+    /// A value that stands nowhere.
+    pub value: Option<String>,
+    /// Takes the address of the page.
+    pub address: bool,
+    /// A regular expression; its first group counts, or all of it when it has none.
+    pub pattern: Option<String>,
+    /// What is made of the value, one after the other. Default `["trim"]` for text.
+    pub filters: Option<Vec<Filter>>,
+    /// Whether it may be missing. Otherwise a page without it is reported. Default off.
+    pub optional: bool,
+    /// Where else it may stand: the first place with a value counts.
+    #[serde(rename = "else")]
+    pub otherwise: Vec<Extractor>,
+}
+
+/// A vocabulary that pages of many sites share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standard {
+    /// JSON-LD in schema.org's words.
+    Jsonld,
+    /// Open Graph and other `meta` tags.
+    Meta,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+impl Site {
+    /// Reads a description; `file` is how errors call it.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` naming file, line, key and value.
+    pub fn from_toml(text: &str, file: &str) -> Result<Self> {
+        let site: Self = toml::from_str(text).map_err(|error| {
+            let message = format!("the site's description cannot be read: {}", error.to_string().trim_end());
+            Error::new(ErrorKind::ConfigInvalid, message).with("file", file)
+        })?;
+        // Everything else that can be wrong is found by compiling it.
+        super::plan::Plan::new(&site, None).map_err(|error| error.with("file", file))?;
+        Ok(site)
+    }
+}

@@ -1,0 +1,4 @@
+//! Every adapter against vendors on their worst day.
+
+#[cfg(feature = "ensembledata")]
+mod ensembledata;

@@ -1,0 +1,2 @@
+#![no_main]
+collector_fuzz::target!("ensembledata");
