@@ -22,7 +22,7 @@ use crate::source::{CallSpec, Source};
 use crate::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
     Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
-    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -161,6 +161,10 @@ macro_rules! forward {
 
             async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat> {
                 (**self).heartbeat(worker, now).await
+            }
+
+            async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()> {
+                (**self).waits(worker, waiting).await
             }
 
             async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {

@@ -13,6 +13,7 @@
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
+//! * `waiting` says why nothing gets on, in the log and in the store;
 //! * `watch` ends runs that nobody waits for.
 //!
 //! # Promises
@@ -20,6 +21,7 @@
 //! * Nothing a vendor does stops another vendor's work: it can only park its own account.
 //! * Every queue, batch, wait, body and chain of pages has a limit.
 
+mod check;
 mod claim;
 mod commit;
 mod dispatch;
@@ -32,6 +34,7 @@ mod listed;
 mod permits;
 mod project;
 mod report;
+mod waiting;
 mod watch;
 mod worker;
 
@@ -39,6 +42,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use check::{Checked, PartKind};
 pub use estimate::{Estimate, LaneEstimate};
 pub use events::Events;
 pub use handle::{Engine, Handle};

@@ -8,6 +8,8 @@
 //! Nothing is asked for on the network. With a table of what a person reads in the same pages (columns `page`, `handle`,
 //! `country`, `followers`, `views`, `likes`, `engagement`), every cell is compared, and the end is `N of N rows`.
 
+#![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

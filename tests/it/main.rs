@@ -5,6 +5,7 @@ mod crash;
 mod examples;
 mod images;
 mod jobs;
+mod outage;
 mod own_item;
 mod python_sdk;
 mod structure;

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn without_a_mode_it_is_refused_with_what_to_use_instead() {
         let config = built(KEYS).unwrap();
-        let error = crate::compose::source(&config, "tiktok").unwrap_err().to_string();
+        let error = crate::compose::source(&config, "tiktok").err().unwrap().to_string();
         for words in ["approved non-commercial researchers only", "after 30 days", "`ensembledata`"] {
             assert!(error.contains(words), "{words:?} in {error}");
         }

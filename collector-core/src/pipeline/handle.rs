@@ -17,12 +17,11 @@ use super::report::{DeadGroup, End, RunReport, since};
 use super::worker::{Outlet, Parts, Slot, Worker};
 use super::{Job, commit, project, watch};
 use crate::clock::Timestamp;
-use crate::context::{ByteBudget, Context};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
 use crate::observe::Event;
-use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunSpec, RunState, SinkCounts};
+use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
 use crate::task::{Query, Task};
 
 /// How often a waiting run looks at the store when nobody tells it anything.
@@ -45,25 +44,6 @@ impl<D: Domain> std::fmt::Debug for Engine<D> {
 impl<D: Domain> Engine<D> {
     pub(super) fn new(parts: Parts<D>) -> Self {
         Self { parts: Arc::new(parts) }
-    }
-
-    /// Asks every source and sink whether it works; nothing is written. One answer per part, by name.
-    pub async fn check(&self) -> Vec<(String, Result<()>)> {
-        let cx = Context::new(
-            CancellationToken::new(),
-            Arc::clone(&self.parts.clock),
-            ByteBudget::new(self.parts.settings.body_bytes),
-        );
-        let mut answers = Vec::new();
-        for slot in &self.parts.slots {
-            let account = Arc::clone(&self.parts.accounts[slot.account].name);
-            let cx = cx.for_call(account, CancellationToken::new(), Duration::from_secs(30));
-            answers.push((slot.name.to_string(), cx.guard(slot.source.check(&cx)).await));
-        }
-        for sink in &self.parts.sinks {
-            answers.push((sink.name().to_owned(), cx.guard(sink.check(&cx)).await));
-        }
-        answers
     }
 
     /// The tasks a query begins with; asks nobody and writes nothing. A list of the store is not looked into: see
@@ -313,6 +293,11 @@ impl<D: Domain> Handle<D> {
     /// `Storage`.
     pub async fn status(&self, run: RunId) -> Result<Option<RunState>> {
         self.worker.store().run(run).await
+    }
+
+    /// Why nothing gets on at this moment, if so: the lock, the shared rate or a sink cannot be reached.
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.worker.troubles.reason()
     }
 
     /// Everything countable in the store.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
     Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
-    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -228,6 +228,10 @@ impl<D: Domain> Store<D> for Capped<D> {
     async fn unpark(&self, account: &str) -> Result<()> {
         self.book().parked.remove(account);
         self.inner.unpark(account).await
+    }
+
+    async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()> {
+        self.inner.waits(worker, waiting).await
     }
 
     async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64> {

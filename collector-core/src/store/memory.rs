@@ -30,8 +30,8 @@ use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall,
     GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, WorkerId,
-    WorkerInfo,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, Waiting,
+    WorkerId, WorkerInfo, no_such_run,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -60,6 +60,7 @@ struct State<D: Domain> {
     payloads: Payloads,
     dead: BTreeMap<DeadId, DeadLetter>,
     workers: BTreeMap<WorkerId, Beat>,
+    waiting: BTreeMap<WorkerId, Waiting>,
     budgets: HashMap<Name, (Timestamp, Cost)>,
     parked: BTreeMap<Name, Parked>,
     lists: Lists,
@@ -86,6 +87,7 @@ impl<D: Domain> MemoryStore<D> {
             payloads: Payloads::bounded(PAYLOAD_BYTES),
             dead: BTreeMap::new(),
             workers: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             budgets: HashMap::new(),
             parked: BTreeMap::new(),
             lists: Lists::default(),
@@ -236,6 +238,7 @@ impl<D: Domain> State<D> {
             part: task.source().to_string(),
             what: task.to_string(),
             task: Some(task.clone()),
+            record: None,
             kind,
             message: message.to_owned(),
             payload,
@@ -302,6 +305,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     async fn close(&self, worker: &WorkerId) -> Result<()> {
         let mut state = self.state().await;
         state.workers.remove(worker);
+        state.waiting.remove(worker);
         state.tasks.free_claims(worker);
         state.outbox.disown(worker);
         Ok(())
@@ -330,7 +334,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
         let entities = self.entities().await;
-        Ok(self.state().await.enqueue(&entities, run, tasks, 0, now))
+        let mut state = self.state().await;
+        if state.runs.get(run).is_none() {
+            return Err(no_such_run(run));
+        }
+        Ok(state.enqueue(&entities, run, tasks, 0, now))
     }
 
     async fn claim(&self, worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Result<Claims> {
@@ -351,6 +359,15 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             }
         };
         Ok(Heartbeat { was_dead, taken_over: state.take_over_dead(worker, now) })
+    }
+
+    async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()> {
+        let mut state = self.state().await;
+        match waiting {
+            Some(waiting) => state.waiting.insert(Arc::clone(worker), waiting.clone()),
+            None => state.waiting.remove(worker),
+        };
+        Ok(())
     }
 
     async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {
@@ -502,14 +519,26 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
     }
 
     async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64> {
+        let entities = self.entities().await;
         let mut state = self.state().await;
         let state = &mut *state;
         let mut revived = 0;
         for id in dead {
             let Some(letter) = state.dead.get(id) else { continue };
-            let (Some(task), Some(run)) = (&letter.task, letter.run) else { continue };
-            if state.tasks.revive(task.id(run), task, now) {
-                state.runs.count_revived(run);
+            let done = match (&letter.task, letter.run, letter.record) {
+                (Some(task), Some(run), _) => {
+                    let done = state.tasks.revive(task.id(run), task, now);
+                    if done {
+                        state.runs.count_revived(run);
+                    }
+                    done
+                }
+                (None, _, Some(key)) => entities
+                    .version(key)
+                    .is_some_and(|version| state.outbox.owe_again(&letter.part, key, version, state.commits)),
+                _ => false,
+            };
+            if done {
                 state.dead.remove(id);
                 revived += 1;
             }
@@ -540,6 +569,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             dead: state.dead.len() as u64,
             spent: state.budgets.iter().map(|(name, (_, cost))| (name.to_string(), *cost)).collect(),
             workers: state.workers.values().filter(|beat| !beat.dead).count() as u64,
+            waiting: state.waiting.iter().map(|(worker, why)| (worker.to_string(), why.clone())).collect(),
             runs: state.runs.newest_first(20, |last| state.outbox.pending_since(last)),
         })
     }
@@ -738,6 +768,7 @@ impl<D: Domain> State<D> {
             .collect();
         let mut freed = 0;
         for id in &dead {
+            self.waiting.remove(id);
             if let Some(beat) = self.workers.get_mut(id) {
                 beat.dead = true;
             }

@@ -1,6 +1,7 @@
 //! What goes into a store and comes out of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -414,6 +415,26 @@ pub struct Parked {
     pub since: Timestamp,
 }
 
+/// Why a worker does not get on. It has one reason at a time, the first in the order lock, rate, sinks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What it waits for: `lock`, `rate`, or a sink by its name.
+    pub part: String,
+    /// What is the matter with it, in a word: `unreachable`, `failing` when it answers and not as it should, `behind` when
+    /// too much waits for it.
+    pub problem: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What it said last.
+    pub error: String,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waiting: {} {} since {}", self.part, self.problem, self.since)
+    }
+}
+
 /// A sink's balance: `wanted = stored + superseded + rejected + pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SinkCounts {
@@ -459,6 +480,8 @@ pub struct Counts {
     pub spent: BTreeMap<String, Cost>,
     /// Registered workers.
     pub workers: u64,
+    /// Living workers that do not get on, each with its reason.
+    pub waiting: BTreeMap<String, Waiting>,
     /// The newest runs, newest first, at most 20.
     pub runs: Vec<RunState>,
 }
@@ -492,6 +515,8 @@ pub struct DeadLetter {
     pub what: String,
     /// The task, if it is one.
     pub task: Option<Task>,
+    /// The record, if a sink refused it.
+    pub record: Option<RecordKey>,
     /// What failed.
     pub kind: ErrorKind,
     /// In words.

@@ -11,7 +11,7 @@ use super::counters::{Counter, Counters};
 use super::session::Session;
 use super::sides::Sides;
 use super::values::int;
-use super::{aliases, budgets, entities, history, runs};
+use super::{aliases, budgets, entities, history, runs, workers};
 
 /// How many runs are listed.
 const RUNS: u64 = 20;
@@ -47,6 +47,7 @@ pub(super) async fn counts(tx: &Session) -> Result<Counts> {
         dead: single(tx, "SELECT COUNT(*) FROM @dead").await?,
         spent: budgets::all_spent(tx).await?.into_iter().collect(),
         workers: single(tx, "SELECT COUNT(*) FROM @worker WHERE state = 1").await?,
+        waiting: workers::waiting(tx).await?,
         runs: runs::newest_first(tx, RUNS).await?,
     })
 }

@@ -5,7 +5,7 @@
 //! them too.
 
 /// What each version of the schema adds to the one before; version 1 is the first entry.
-pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS, AGAIN];
+pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS, WAITING, AGAIN];
 
 const FIRST: &[&str] = &[
     // Numbers that only grow, and totals that would be slow to count. See `counters.rs`.
@@ -80,6 +80,9 @@ const LISTS: &[&str] = &[
     "CREATE TABLE @list_member (list {name} NOT NULL, place {int} NOT NULL, ids {text} NOT NULL, \
      since {int} NOT NULL, PRIMARY KEY (list, place)){clustered}",
 ];
+
+/// Why a worker does not get on, as JSON.
+const WAITING: &[&str] = &["ALTER TABLE @worker ADD COLUMN waiting {text}"];
 
 /// What answers were answers to, how they were filled, who is kept out.
 const AGAIN: &[&str] = &[

@@ -12,7 +12,8 @@ use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
     Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId,
+    WorkerInfo, no_such_run,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
@@ -219,6 +220,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
             let mut write = Write::begin(&self.database, need).await?;
             let wanted = self.barred.wanted(&write.tx, tasks.iter()).await?;
             let ask = |task: &Task| Ask { run, depth: 0, again: false, task: task.clone() };
+            if runs::windows(&write.tx, [run]).await?.is_empty() {
+                return Err(no_such_run(run));
+            }
             let asks = tasks.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(task, _)| ask(task));
             let answers = enqueue::enqueue(&mut write, asks.collect(), now).await?;
             write.commit().await?;
@@ -260,6 +264,15 @@ impl<D: Domain> Store<D> for SqlStore<D> {
             self.owed.unname(worker);
         }
         Ok(Heartbeat { was_dead, taken_over: taken.claims })
+    }
+
+    async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()> {
+        let note = || async {
+            let tx = self.database.write().await?;
+            workers::waits(&tx, worker, waiting).await?;
+            tx.commit().await
+        };
+        self.database.call(note).await
     }
 
     async fn give_back(&self, worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> Result<()> {

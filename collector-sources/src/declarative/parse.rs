@@ -136,7 +136,7 @@ impl Parser {
             return Ok(Outcome::Done);
         }
         let status = shortened(&status, &self.secrets);
-        if polling.failed.iter().any(|failed| *failed == status) {
+        if polling.failed.contains(&status) {
             let error = Error::new(ErrorKind::Rejected, "the vendor's job has failed").with("state", status);
             return Ok(Outcome::Failed(error));
         }

@@ -212,10 +212,8 @@ impl<'t, 'de, I: Items<'de>> At<'t, '_, 'de, I> {
         for (slot, want) in &self.trie.nodes[self.node].slots {
             let Some(place) = self.slots.get_mut(*slot) else { continue };
             match (want, seen(), place) {
-                (Want::Many, Seen::Scalar(scalar), Seen::List(list)) => {
-                    if list.len() < MOST_ELEMENTS {
-                        list.push(scalar);
-                    }
+                (Want::Many, Seen::Scalar(scalar), Seen::List(list)) if list.len() < MOST_ELEMENTS => {
+                    list.push(scalar);
                 }
                 (Want::Many, _, Seen::List(_)) => {}
                 (Want::Many, Seen::Scalar(scalar), place) => *place = Seen::List(vec![scalar]),

@@ -139,6 +139,11 @@ impl<D: Domain> Entities<D> {
         keys.filter_map(|key| self.cell::<IgnoredAny>(key).map(|cell| (key, cell.version))).collect()
     }
 
+    /// The version of a living entity.
+    pub(super) fn version(&self, key: RecordKey) -> Option<u64> {
+        self.cell::<IgnoredAny>(key).map(|cell| cell.version)
+    }
+
     fn cell<I: DeserializeOwned>(&self, key: RecordKey) -> Option<Cell<Row<I>>> {
         let read = self.archive.get(key, |bytes| serde_json::from_slice::<Cell<Row<I>>>(bytes))?;
         read.inspect_err(|error| tracing::error!(%error, "an item does not read back as it was written")).ok()

@@ -1,4 +1,4 @@
-//! Reading answers again, what is counted and remembered beside them, and erasing: contracts 16 to 18.
+//! Reading answers again, what is counted and remembered beside them, and erasing: contracts 17 to 19.
 
 use super::domain::{Seen, handle, uid};
 use super::stage::{Call, HOUR, Stage, W1, answered, at};

@@ -14,7 +14,8 @@ use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
     Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, WorkerId, WorkerInfo,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId,
+    WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -132,6 +133,7 @@ gated! {
     enqueue(run: RunId, tasks: Vec<Task>, now: Timestamp) -> Vec<Enqueued>;
     claim(worker: &WorkerId, permits: &[LanePermit], now: Timestamp) -> Claims;
     heartbeat(worker: &WorkerId, now: Timestamp) -> Heartbeat;
+    waits(worker: &WorkerId, waiting: Option<&Waiting>) -> ();
     give_back(worker: &WorkerId, tasks: Vec<GiveBack>, now: Timestamp) -> ();
     commit(worker: &WorkerId, calls: Vec<FinishedCall<D>>, lookup: &dyn Lookup, now: Timestamp) -> Committed;
     take_pending(sink: &str, worker: &WorkerId, max: usize, now: Timestamp) -> Vec<Change<D::Entity>>;

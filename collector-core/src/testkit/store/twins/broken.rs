@@ -17,7 +17,7 @@ use crate::store::{
     Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
     FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
     MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
-    StoredPayload, Verdict, WorkerId, WorkerInfo,
+    StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -287,6 +287,9 @@ impl Store<TestDomain> for Broken {
     }
 
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>> {
+        if self.is(Fault::WelcomesUnknownRuns) && self.inner.run(run).await?.is_none() {
+            return Ok(vec![Enqueued::Fresh; tasks.len()]);
+        }
         let mut answers = Vec::with_capacity(tasks.len());
         for task in tasks.into_iter().map(|task| self.task(task)) {
             let id = task.id(run);
@@ -500,7 +503,20 @@ impl Store<TestDomain> for Broken {
         if self.is(Fault::ForgetsUnparking) { Ok(()) } else { self.inner.unpark(account).await }
     }
 
+    async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()> {
+        match (self.fault, waiting) {
+            (Some(Fault::NeverWaits), Some(_)) | (Some(Fault::WaitsForEver), None) => Ok(()),
+            _ => self.inner.waits(worker, waiting).await,
+        }
+    }
+
     async fn revive(&self, dead: &[DeadId], now: Timestamp) -> Result<u64> {
+        if self.is(Fault::RefusesForEver) {
+            let letters = self.inner.dead_letters(usize::MAX).await?;
+            let tasks = letters.iter().filter(|letter| letter.task.is_some()).map(|letter| letter.id);
+            let tasks: Vec<DeadId> = tasks.filter(|id| dead.contains(id)).collect();
+            return self.inner.revive(&tasks, now).await;
+        }
         if self.is(Fault::RevivesInWords) {
             return Ok(dead.iter().filter(|id| id.0 < 1_000).collect::<HashSet<_>>().len() as u64);
         }
