@@ -308,5 +308,8 @@ mod tests {
         let error = Error::new(ErrorKind::Storage, "cannot write").with("file", "a.db").caused_by(cause);
         assert_eq!(error.to_string(), "cannot write (file: a.db)");
         assert_eq!(ErrorChain(&error).to_string(), "cannot write (file: a.db): disk on fire");
+        // A server's answer that stands in the error already is not told twice.
+        let error = error.with("answer", "disk on fire");
+        assert_eq!(ErrorChain(&error).to_string(), "cannot write (file: a.db, answer: disk on fire)");
     }
 }

@@ -13,6 +13,7 @@
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
+//! * `waiting` says why nothing gets on, in the log and in the store;
 //! * `watch` ends runs that nobody waits for.
 //!
 //! # Promises
@@ -20,17 +21,20 @@
 //! * Nothing a vendor does stops another vendor's work: it can only park its own account.
 //! * Every queue, batch, wait, body and chain of pages has a limit.
 
+mod check;
 mod claim;
 mod commit;
 mod dispatch;
 mod estimate;
 mod events;
 mod fetch;
+mod fills;
 mod handle;
 mod listed;
 mod permits;
 mod project;
 mod report;
+mod waiting;
 mod watch;
 mod worker;
 
@@ -38,6 +42,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use check::{Checked, PartKind};
 pub use estimate::{Estimate, LaneEstimate};
 pub use events::Events;
 pub use handle::{Engine, Handle};
@@ -317,6 +322,7 @@ impl<D: Domain> Pipeline<D> {
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {
+            domain: self.domain,
             slots,
             accounts,
             sinks: self.sinks,

@@ -15,7 +15,7 @@ pub use types::*;
 
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
 use crate::task::{Cost, Task};
@@ -43,6 +43,15 @@ impl Lookup for NoLookup {
     }
 }
 
+/// What `enqueue` answers for a run that is not there: for stores.
+pub fn no_such_run(run: RunId) -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "the run is not in the store: begin it, or look at `runs` for those there are",
+    )
+    .with("run", run)
+}
+
 /// The store of record.
 ///
 /// Every method is one transaction and safe to repeat. Times are handed in, so that a store has no clock.
@@ -56,7 +65,7 @@ impl Lookup for NoLookup {
 ///    for them \[`Cancel`, `CancelShared`\].
 /// 3. `enqueue` answers per task: new, joined (open already, now for this run too) or fresh (answered inside the
 ///    run's window, or by this run, or its target's aspect was sighted inside the window) \[`Enqueue`, `Fresh`,
-///    `FreshByTarget`\].
+///    `FreshByTarget`\]. An unknown run is an error, and nothing is added \[`UnknownRun`\].
 /// 4. `claim` gives each open task to one worker, hydration lanes first as asked, higher priority first, never
 ///    before `not_before`, never beyond a lane's permits; claim numbers grow \[`Claim`, `Priority`, `NotBefore`,
 ///    `ClaimOnce`\].
@@ -75,15 +84,28 @@ impl Lookup for NoLookup {
 ///    sink, always: `wanted = stored + superseded + rejected + pending` \[`Balance`\].
 /// 10. `reserve` never grants beyond a budget, not by 1, and says until when to wait; `settle_cost` corrects it
 ///     \[`Budget`, `BudgetReset`\]. `park` keeps an account out until its time \[`Park`\].
-/// 11. `revive` makes dead letters open tasks again \[`Revive`\]; `discard` forgets them, and the next run may ask
-///     again \[`Discard`\].
+/// 11. `revive` makes dead letters open tasks again \[`Revive`\], and a record that a sink refused is owed to that sink
+///     again, at its present version \[`ReviveRecord`\]; `discard` forgets them, and the next run may ask again
+///     \[`Discard`\].
 /// 12. Everything committed is there after the store is opened again \[`Reopen`, stores that persist\].
 /// 13. `put_list` makes a list exactly these members, in this order; whoever stays on it keeps the time; without
 ///     members there is no list. `lists` and `list` give them back \[`Lists`\].
 /// 14. `owners` tells whose an identity is, `keys` goes through all records in order, `known` reads many
 ///     \[`Many`\].
 /// 15. Of each day on which a record changed its figures are kept as they were at the last change. Figures that an item
-///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\].
+///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\]. What
+///     the days tell ([`Domain::trend`]) is among a record's facts wherever it is read or handed to a sink.
+/// 16. `waits` keeps why a worker does not get on until it says otherwise, closes or is dead; `counts` tells it
+///     \[`Waits`\].
+/// 17. `answers` goes through the answers that are kept, with what had been asked. `read_again` writes what one says
+///     when it is read again as if it had come when it came: it asks nobody, answers no task, and an entity of which
+///     it tells nothing new keeps its version \[`ReadAgain`\]. `put_note` keeps a text until it is replaced; one that
+///     is handed to `read_again` is kept with it or not at all \[`Notes`\].
+/// 18. `add_fills` adds up how answers were filled, by source, kind and day; `fills` gives it back, `forget_fills`
+///     forgets it for a source \[`Fills`\].
+/// 19. `erase` leaves no trace of somebody: neither record nor sightings, history, answers, tasks, letters or places on
+///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
+///     out before anything is kept. Somebody else may have the handle.
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -119,7 +141,7 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Adds tasks to a run.
     ///
     /// # Errors
-    /// `Storage`.
+    /// `Storage`, also when there is no such run: see [`no_such_run`].
     async fn enqueue(&self, run: RunId, tasks: Vec<Task>, now: Timestamp) -> Result<Vec<Enqueued>>;
 
     /// Claims open tasks, lane by lane in the order given.
@@ -133,6 +155,12 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<Heartbeat>;
+
+    /// Notes why a worker does not get on, or with `None` that it does.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn waits(&self, worker: &WorkerId, waiting: Option<&Waiting>) -> Result<()>;
 
     /// Returns claimed tasks.
     ///
@@ -285,9 +313,69 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>>;
 
+    /// Stored answers behind `after`, in the order in which they were stored; of one source when one is named. At most
+    /// `max`, and no more than a few MiB unless one alone is larger.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>>;
+
+    /// Writes what stored answers say when they are read again, and a note with it.
+    ///
+    /// # Errors
+    /// `Storage`: then nothing of it is written.
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        answers: Vec<ReadAgain<D>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed>;
+
+    /// The text that was kept under this name.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn note(&self, name: &str) -> Result<Option<String>>;
+
+    /// Keeps a text under a name of at most 200 bytes; `None` takes it away.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()>;
+
+    /// Adds how answers were filled to what is known of the same source, kind and day.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()>;
+
+    /// How answers were filled since a day, that day included; by source, kind and day.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>>;
+
+    /// Forgets how a source's answers were filled.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn forget_fills(&self, source: &str) -> Result<()>;
+
     /// The figures of a living record by day, oldest first: what was measured, and what items brought for other days.
     ///
     /// # Errors
     /// `Storage`.
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
+
+    /// Takes everything about whoever these identities mean out of the store, and keeps them out from now on.
+    ///
+    /// # Errors
+    /// `Storage`: then it may be half done, and is done by the same call once more.
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased>;
 }

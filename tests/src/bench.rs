@@ -13,12 +13,15 @@ mod floor;
 mod freshness;
 mod images;
 mod list;
+mod outage;
 mod process;
 mod rate_limit;
 mod rerun;
 mod roster;
 mod servers;
+mod stale;
 mod stores;
+mod transfer;
 mod workers;
 
 use std::path::PathBuf;
@@ -99,6 +102,12 @@ enum Workload {
     Workers(workers::Args),
     /// Several processes of the real binary that spend from one account.
     Budget(budget::Args),
+    /// A worker stands still past its ttl and comes back; renewals of leases are cut.
+    Stale(stale::Args),
+    /// A server is away in the middle of a run, or for all of it.
+    Outage(outage::Args),
+    /// Everything moved from a file to servers and back, killed on the way.
+    Transfer(transfer::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -139,6 +148,9 @@ pub fn main() -> ExitCode {
             Workload::Freshness(args) => freshness::run(args, dir.path()).await,
             Workload::Workers(args) => workers::run(args, dir.path()).await,
             Workload::Budget(args) => budget::run(args, dir.path()).await,
+            Workload::Stale(args) => stale::run(args, dir.path()).await,
+            Workload::Outage(args) => outage::run(args, dir.path()).await,
+            Workload::Transfer(args) => transfer::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

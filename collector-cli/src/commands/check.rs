@@ -4,6 +4,7 @@ use std::path::Path;
 
 use collector_core::error::{Error, ErrorKind};
 use collector_core::observe::Silent;
+use collector_core::pipeline::{Checked, PartKind};
 use collector_core::task::Query;
 use collector_sinks::redis::Redis;
 
@@ -20,17 +21,25 @@ pub(super) async fn execute(session: &Session, file: &ConfigFile) -> Result<Exit
     for job in &config.jobs {
         compose::rehearse(&config, job).map_err(|error| error.with("job", &job.name))?;
     }
-    let mut parts = vec![
-        PartCheck::new("store", config.store.to_string(), check_store(&config.store).await),
-        PartCheck::new("lock", config.lock.url.to_string(), check_lock(&config.lock.url).await),
-    ];
+    let mut parts = vec![PartCheck::new("store", config.store.to_string(), check_store(&config.store).await)];
     // Every source, whatever the jobs use.
     let everything = Job::ad_hoc(&config, &[], Query::default());
     let engine = compose::engine(&config, &everything, &compose::in_memory(), Silent)?;
-    for (name, answer) in engine.check().await {
-        let part = if config.sources.contains_key(&name) { "source" } else { "sink" };
-        parts.push(PartCheck::new(part, name, answer.map(|()| String::new())));
+    for Checked { kind, name, result, .. } in engine.check().await {
+        let (part, name, found) = match kind {
+            PartKind::Source => ("source", name, result.map(|()| String::new())),
+            PartKind::Lock => ("lock", config.lock.url.to_string(), lock(&config.lock.url, result).await),
+            PartKind::Rate => {
+                ("rate", config.lock.url.to_string(), result.map(|()| "shared by all processes".to_owned()))
+            }
+            _ => ("sink", name, result.map(|()| String::new())),
+        };
+        parts.push(PartCheck::new(part, name, found));
     }
+    // The store comes first, then what keeps processes apart, then the rest as it was asked.
+    parts.sort_by_key(|part| {
+        ["store", "lock", "rate"].iter().position(|name| *name == part.part).unwrap_or(3)
+    });
     let exit = CheckReport::exit(&parts);
     let report = report(&config, exit, parts);
     session.output.print(&report, CheckReport::text)?;
@@ -47,11 +56,16 @@ fn report(config: &Config, exit: Exit, parts: Vec<PartCheck>) -> CheckReport {
     }
 }
 
-async fn check_lock(place: &LockPlace) -> std::result::Result<String, Error> {
+/// What is unwise about a lock that works.
+async fn lock(
+    place: &LockPlace,
+    tried: std::result::Result<(), Error>,
+) -> std::result::Result<String, Error> {
     match place {
-        LockPlace::Memory => Ok("in this process".to_owned()),
+        LockPlace::Memory => tried.map(|()| "in this process".to_owned()),
         LockPlace::Redis(server) => {
             let warnings = Redis::new((**server).clone())?.check().await?;
+            tried?;
             Ok(if warnings.is_empty() { "answers".to_owned() } else { warnings.join("; ") })
         }
     }

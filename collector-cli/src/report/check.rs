@@ -26,7 +26,7 @@ pub struct CheckReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PartCheck {
-    /// `store`, `lock`, `sink` or `source`.
+    /// `store`, `lock`, `rate`, `sink` or `source`.
     pub part: &'static str,
     /// Its name or place.
     pub name: String,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use collector_core::pipeline::DeadGroup;
-use collector_core::store::{Counts, Parked, RunState, SinkCounts};
+use collector_core::store::{Counts, Parked, RunState, SinkCounts, Waiting};
 use serde::Serialize;
 
 use crate::config::AD_HOC;
@@ -98,6 +98,10 @@ impl StatusReport {
             ]
         };
         section(&mut text, "spent in the present window", &counts.spent.iter().map(spent).collect::<Rows>());
+        let waiting = |(worker, waiting): (&String, &Waiting)| {
+            vec![worker.clone(), waiting.to_string(), plain(&waiting.error)]
+        };
+        section(&mut text, "waiting workers", &counts.waiting.iter().map(waiting).collect::<Rows>());
         section(&mut text, "parked accounts", &self.parked.iter().map(ParkedAccount::line).collect::<Rows>());
         section(&mut text, "dead letters", &self.dead.iter().flat_map(dead_lines).collect::<Rows>());
         text.push_str(&format!("\n{}", self.verdict()));
@@ -118,6 +122,9 @@ impl StatusReport {
     fn verdict(&self) -> String {
         if let Some(parked) = self.parked.first() {
             return format!("Parked: {}. {}", parked.parked.account, parked.advice);
+        }
+        if let Some(waiting) = self.counts.waiting.values().next() {
+            return format!("{waiting}. It goes on by itself when that is over.");
         }
         let Some(newest) = self.counts.runs.first() else {
             return "Nothing was run yet. Next: collector run JOB".to_owned();
@@ -242,6 +249,27 @@ mod tests {
             "{}",
             report.text()
         );
+    }
+
+    #[test]
+    fn a_worker_that_waits_is_named_with_its_reason() {
+        let mut report = status(vec![run(None)]);
+        let waiting = Waiting {
+            part: "lock".to_owned(),
+            problem: "unreachable".to_owned(),
+            since: Timestamp::from_secs(9),
+            error: "connection re\u{1b}fused".to_owned(),
+        };
+        report.counts.waiting.insert("12-ab".to_owned(), waiting);
+        let text = report.text();
+        let line =
+            "  12-ab  waiting: lock unreachable since 1970-01-01T00:00:09Z  connection re\u{fffd}fused\n";
+        assert!(text.contains(line), "{text}");
+        assert!(
+            text.ends_with("waiting: lock unreachable since 1970-01-01T00:00:09Z. It goes on by itself when that is over."),
+            "{text}"
+        );
+        assert_eq!(serde_json::json!(report)["counts"]["waiting"]["12-ab"]["part"], "lock");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Shows an error and every cause behind it, joined by `: `; a cause that only repeats its parent is left out.
+/// Shows an error and every cause behind it, joined by `: `; a cause that only repeats what its parent has said is
+/// left out.
 #[derive(Clone, Copy)]
 pub struct ErrorChain<'a>(pub &'a (dyn std::error::Error + 'static));
 
@@ -13,7 +14,7 @@ impl fmt::Display for ErrorChain<'_> {
         let mut next = self.0.source();
         while let Some(cause) = next {
             let text = cause.to_string();
-            if !shown.ends_with(&text) {
+            if !shown.contains(&text) {
                 write!(f, ": {text}")?;
             }
             shown = text;

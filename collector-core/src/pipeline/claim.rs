@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::fetch::Call;
+use super::waiting::Part;
 use super::worker::Worker;
 use crate::clock::Timestamp;
 use crate::domain::Domain;
-use crate::error::{Error, ErrorChain, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Acquired, Lease, LockKey};
 use crate::observe::Event;
 use crate::source::Role;
@@ -73,6 +74,9 @@ impl<D: Domain> Claim<D> {
 
     async fn fill(&mut self, rooms: &mut [Room]) -> Result<()> {
         let worker = Arc::clone(&self.worker);
+        if worker.troubles.has(Part::Lock) && !self.lock_is_back().await {
+            return Ok(());
+        }
         for (at, slot) in worker.parts.slots.iter().enumerate() {
             for lane in 0..slot.kinds.len() {
                 // Slots of one account share its room.
@@ -143,6 +147,32 @@ impl<D: Domain> Claim<D> {
         Ok(started)
     }
 
+    fn lock_is_down(&mut self, error: &Error) {
+        self.worker.troubles.failed(Part::Lock, "lock", error, self.worker.now());
+        self.haul.lock_down = true;
+    }
+
+    /// Tries the lock on a key of this worker's own, so that nothing is claimed only to be given back.
+    async fn lock_is_back(&mut self) -> bool {
+        let worker = Arc::clone(&self.worker);
+        let key = LockKey(format!("{}:worker:{}", worker.parts.settings.namespace, worker.id).into());
+        match worker.keeper.acquire(vec![key]).await {
+            Ok(answers) => {
+                let leases = answers.into_iter().filter_map(|answer| match answer {
+                    Acquired::Granted(lease) => Some(lease),
+                    Acquired::Held { .. } => None,
+                });
+                worker.keeper.release(leases.collect()).await;
+                worker.troubles.works(Part::Lock);
+                true
+            }
+            Err(error) => {
+                self.lock_is_down(&error);
+                false
+            }
+        }
+    }
+
     /// Whether a lane has tasks at all. If not, it is dry until somebody adds one.
     async fn is_open(&self, slot: usize, lane: usize) -> Result<bool> {
         let worker = &self.worker;
@@ -177,13 +207,14 @@ impl<D: Domain> Claim<D> {
         if tasks.is_empty() {
             return Ok(Vec::new());
         }
-        let worker = &self.worker;
+        let worker = Arc::clone(&self.worker);
         let keys =
             tasks.iter().map(|claimed| lock_key(&worker.parts.settings.namespace, &claimed.task)).collect();
         let mut held = Vec::new();
         let mut leased = Vec::with_capacity(tasks.len());
         match worker.keeper.acquire(keys).await {
             Ok(answers) => {
+                worker.troubles.works(Part::Lock);
                 for (claimed, answer) in tasks.into_iter().zip(answers) {
                     match answer {
                         Acquired::Granted(lease) => leased.push((claimed, lease)),
@@ -195,8 +226,7 @@ impl<D: Domain> Claim<D> {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = %ErrorChain(&error), "the lock cannot be asked; nothing new is started");
-                self.haul.lock_down = true;
+                self.lock_is_down(&error);
                 held.extend(tasks.iter().map(|claimed| give_back(claimed, Some(worker.now() + LOCK_DOWN))));
             }
         }

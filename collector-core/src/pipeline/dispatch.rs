@@ -13,6 +13,7 @@ use super::claim::{Claim, Haul, LOCK_DOWN, Room, give_back, may_have_work};
 use super::commit::Landing;
 use super::fetch::{Call, Seat, run_call};
 use super::permits::Permissions;
+use super::waiting::Part;
 use super::worker::Worker;
 use crate::admission::Gate;
 use crate::clock::Timestamp;
@@ -244,10 +245,15 @@ impl<D: Domain> Dispatcher<D> {
         if worker.drain.is_cancelled() || self.lock_down_until.is_some_and(|until| until > now) {
             return Ok(false);
         }
-        let few = || worker.most_pending() < worker.parts.settings.max_pending;
+        let most = worker.parts.settings.max_pending;
+        let few = || worker.most_pending() < most;
         if !few() && self.recount_at <= now {
             self.recount_at = now + LOOK_AGAIN;
             worker.recount_owed().await?;
+        }
+        match worker.furthest_behind().filter(|_| !few()) {
+            Some(sink) => worker.troubles.behind(sink, most, worker.now()),
+            None => worker.troubles.works(Part::Behind),
         }
         Ok(few())
     }

@@ -17,12 +17,11 @@ use super::report::{DeadGroup, End, RunReport, since};
 use super::worker::{Outlet, Parts, Slot, Worker};
 use super::{Job, commit, project, watch};
 use crate::clock::Timestamp;
-use crate::context::{ByteBudget, Context};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
 use crate::observe::Event;
-use crate::store::{Begun, Counts, Known, RunEnd, RunSpec, RunState, SinkCounts};
+use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
 use crate::task::{Query, Task};
 
 /// How often a waiting run looks at the store when nobody tells it anything.
@@ -45,25 +44,6 @@ impl<D: Domain> std::fmt::Debug for Engine<D> {
 impl<D: Domain> Engine<D> {
     pub(super) fn new(parts: Parts<D>) -> Self {
         Self { parts: Arc::new(parts) }
-    }
-
-    /// Asks every source and sink whether it works; nothing is written. One answer per part, by name.
-    pub async fn check(&self) -> Vec<(String, Result<()>)> {
-        let cx = Context::new(
-            CancellationToken::new(),
-            Arc::clone(&self.parts.clock),
-            ByteBudget::new(self.parts.settings.body_bytes),
-        );
-        let mut answers = Vec::new();
-        for slot in &self.parts.slots {
-            let account = Arc::clone(&self.parts.accounts[slot.account].name);
-            let cx = cx.for_call(account, CancellationToken::new(), Duration::from_secs(30));
-            answers.push((slot.name.to_string(), cx.guard(slot.source.check(&cx)).await));
-        }
-        for sink in &self.parts.sinks {
-            answers.push((sink.name().to_owned(), cx.guard(sink.check(&cx)).await));
-        }
-        answers
     }
 
     /// The tasks a query begins with; asks nobody and writes nothing. A list of the store is not looked into: see
@@ -147,6 +127,7 @@ impl<D: Domain> Engine<D> {
         worker.lift_parking().await?;
         worker.sync_parking().await?;
         worker.recount_owed().await?;
+        worker.learn_fills().await?;
         let before = worker.store().counts().await?.sinks;
         let mut stages = JoinSet::new();
         let (send, receive) = mpsc::unbounded_channel();
@@ -314,6 +295,11 @@ impl<D: Domain> Handle<D> {
         self.worker.store().run(run).await
     }
 
+    /// Why nothing gets on at this moment, if so: the lock, the shared rate or a sink cannot be reached.
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.worker.troubles.reason()
+    }
+
     /// Everything countable in the store.
     ///
     /// # Errors
@@ -372,9 +358,10 @@ impl<D: Domain> Handle<D> {
         keeper.cancel();
         while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
+        let saved = self.worker.save_fills(true).await;
         let closed = self.worker.store().close(&self.worker.id).await;
         self.worker.closed.cancel();
-        drained.and(self.failed()).and(closed)
+        drained.and(self.failed()).and(saved).and(closed)
     }
 
     async fn drain(&self) -> Result<()> {
@@ -477,9 +464,11 @@ impl<D: Domain> Handle<D> {
         let open = self.worker.store().counts().await?.open;
         let mut parked = false;
         for lane in open.keys() {
-            match self.slot_of(lane) {
-                Some(slot) if self.worker.account_of(slot).admission().parked().is_none() => return Ok(None),
-                slot => parked |= slot.is_some(),
+            let Some(slot) = self.slot_of(lane) else { continue };
+            match self.worker.account_of(slot).admission().parked() {
+                None => return Ok(None),
+                // A format that has changed does not come back by waiting.
+                Some(park) => parked |= park.kind != ErrorKind::Malformed,
             }
         }
         Ok(match (open.is_empty(), parked) {
@@ -582,8 +571,11 @@ impl<D: Domain> Handle<D> {
         if report.open > 0 {
             reasons.push(format!("open {}: not answered yet", report.open));
         }
-        if let End::Parked { .. } = report.end {
-            for park in &report.parked {
+        let accounts = &self.worker.parts.accounts;
+        let ours = |park: &Parked| accounts.iter().any(|account| account.name == park.account);
+        let parked = matches!(report.end, End::Parked { .. });
+        for park in &report.parked {
+            if parked || (park.kind == ErrorKind::Malformed && ours(park)) {
                 let until = park
                     .until
                     .map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));

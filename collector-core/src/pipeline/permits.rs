@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::fetch::Call;
+use super::waiting::Part;
 use super::worker::Worker;
 use crate::admission::{Permits, Rate, SharedRate};
 use crate::domain::Domain;
-use crate::error::{Error, ErrorChain, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -78,15 +79,12 @@ impl<D: Domain> Permissions<D> {
         let (now, account) = (self.worker.tick(), &self.worker.parts.accounts[request.account]);
         match permits {
             Ok(permits) => {
-                if account.admission().permits_granted(now, request.asked, &permits, rand::random()) {
-                    tracing::info!(account = %account.name, "the shared rate answers again");
-                }
+                self.worker.troubles.works(Part::Rate);
+                account.admission().permits_granted(now, request.asked, &permits, rand::random());
             }
             Err(error) => {
-                if account.admission().permits_failed(now) {
-                    let error = ErrorChain(&error);
-                    tracing::warn!(account = %account.name, %error, "the shared rate cannot be asked; nothing new is started");
-                }
+                self.worker.troubles.failed(Part::Rate, "rate", &error, self.worker.now());
+                account.admission().permits_failed(now);
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
+use super::waiting::Part;
 use super::worker::Worker;
 use crate::clock::Timestamp;
 use crate::domain::Domain;
@@ -112,6 +113,7 @@ async fn write<D: Domain>(worker: &Worker<D>, at: usize, batch: Vec<Change<D::En
     match written {
         Ok(written) => {
             worker.outlets[at].works();
+            worker.troubles.works(Part::Sink(at));
             settle(worker, at, &batch, written).await?;
             Ok(true)
         }
@@ -216,8 +218,9 @@ async fn fail<D: Domain>(
     error: &Error,
 ) -> Result<()> {
     let sink = worker.parts.sinks[at].name();
-    tracing::warn!(sink, kind = %error.kind(), error = %ErrorChain(error), "a sink failed; its changes stay pending");
+    tracing::debug!(sink, kind = %error.kind(), error = %ErrorChain(error), "a sink failed; its changes stay pending");
     worker.outlets[at].failed(worker.tick(), error);
+    worker.troubles.failed(Part::Sink(at), sink, error, worker.now());
     worker.observe(&Event::SinkPaused { sink: sink.into(), kind: error.kind(), pause: FIRST_PAUSE });
     let now: Timestamp = worker.now();
     let owed = |change: &Change<D::Entity>| Settled {

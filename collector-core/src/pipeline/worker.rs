@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::fills::Fills;
+use super::waiting::Troubles;
 use super::watch::Watched;
 use super::{Settings, events};
 use crate::admission::{Admission, Park, RetryBudget, SharedRate};
@@ -25,6 +27,7 @@ use crate::task::Task;
 
 /// What the builder hands over.
 pub(super) struct Parts<D: Domain> {
+    pub(super) domain: Arc<D>,
     pub(super) slots: Vec<Slot<D>>,
     pub(super) accounts: Vec<Account>,
     pub(super) sinks: Vec<Arc<dyn Sink<D::Entity>>>,
@@ -173,10 +176,14 @@ pub(super) struct Worker<D: Domain> {
     pub(super) wet: Vec<Vec<AtomicBool>>,
     /// Open tasks per lane when it was last asked.
     pub(super) open: Vec<Vec<AtomicU64>>,
+    /// How answers are filled.
+    pub(super) fills: Fills,
     /// Wakes the claiming stage.
     pub(super) wake: Notify,
     /// Counts what a waiting run may want to look at again.
     pub(super) progress: watch::Sender<u64>,
+    /// Why it does not get on, if so.
+    pub(super) troubles: Troubles,
     /// Runs that were submitted and have not ended.
     pub(super) watched: Watched,
     /// Tells listeners what happens.
@@ -225,8 +232,10 @@ impl<D: Domain> Worker<D> {
                 .iter()
                 .map(|slot| slot.kinds.iter().map(|_| AtomicU64::new(0)).collect())
                 .collect(),
+            fills: Fills::new(&parts),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
+            troubles: Troubles::default(),
             watched: Watched::default(),
             events: broadcast::Sender::new(events::ROOM),
             closed: CancellationToken::new(),
@@ -335,6 +344,13 @@ impl<D: Domain> Worker<D> {
         self.outlets.iter().map(|outlet| outlet.owed.load(Ordering::SeqCst)).max().unwrap_or(0)
     }
 
+    /// The sink that most changes wait for.
+    pub(super) fn furthest_behind(&self) -> Option<&str> {
+        let owed = self.outlets.iter().map(|outlet| outlet.owed.load(Ordering::SeqCst));
+        let most = owed.zip(&self.parts.sinks).max_by_key(|(owed, _)| *owed);
+        most.map(|(_, sink)| sink.name())
+    }
+
     /// Asks the store what sinks are owed. The gauges count versions as they come, and a newer version of a record
     /// replaces one that is still owed, so they can be too high.
     pub(super) async fn recount_owed(&self) -> Result<()> {
@@ -400,16 +416,27 @@ impl<D: Domain> Worker<D> {
         Ok(())
     }
 
-    /// Beats until the worker ends, takes over from the dead, and hears of parking by others.
+    /// Beats until the worker ends, takes over from the dead, and hears of parking by others; tells the store why it does
+    /// not get on.
     pub(super) async fn beat(self: Arc<Self>) {
         let pause = self.parts.settings.worker_ttl / 3;
+        let mut next = self.tick() + pause;
         loop {
             tokio::select! {
+                biased;
                 () = self.finish.cancelled() => return,
-                () = self.parts.clock.sleep(pause) => {}
+                () = tokio::time::sleep_until(next) => next = self.tick() + pause,
+                () = self.troubles.changed.notified() => {
+                    let waiting = self.troubles.reason();
+                    if let Err(error) = self.store().waits(&self.id, waiting.as_ref()).await {
+                        return self.fail(error);
+                    }
+                    continue;
+                }
             }
             let beaten = async {
                 self.beat_once().await?;
+                self.save_fills(false).await?;
                 self.sync_parking().await
             };
             if let Err(error) = beaten.await {

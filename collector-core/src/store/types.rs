@@ -1,6 +1,7 @@
 //! What goes into a store and comes out of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -414,6 +415,26 @@ pub struct Parked {
     pub since: Timestamp,
 }
 
+/// Why a worker does not get on. It has one reason at a time, the first in the order lock, rate, sinks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What it waits for: `lock`, `rate`, or a sink by its name.
+    pub part: String,
+    /// What is the matter with it, in a word: `unreachable`, `failing` when it answers and not as it should, `behind` when
+    /// too much waits for it.
+    pub problem: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What it said last.
+    pub error: String,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waiting: {} {} since {}", self.part, self.problem, self.since)
+    }
+}
+
 /// A sink's balance: `wanted = stored + superseded + rejected + pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SinkCounts {
@@ -459,6 +480,8 @@ pub struct Counts {
     pub spent: BTreeMap<String, Cost>,
     /// Registered workers.
     pub workers: u64,
+    /// Living workers that do not get on, each with its reason.
+    pub waiting: BTreeMap<String, Waiting>,
     /// The newest runs, newest first, at most 20.
     pub runs: Vec<RunState>,
 }
@@ -492,6 +515,8 @@ pub struct DeadLetter {
     pub what: String,
     /// The task, if it is one.
     pub task: Option<Task>,
+    /// The record, if a sink refused it.
+    pub record: Option<RecordKey>,
     /// What failed.
     pub kind: ErrorKind,
     /// In words.
@@ -519,4 +544,86 @@ pub struct StoredPayload {
     pub body: bytes::Bytes,
     /// When it was first received.
     pub at: Timestamp,
+}
+
+/// A stored answer with the questions it answered: all that is needed to read it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptAnswer {
+    /// The answer.
+    pub payload: StoredPayload,
+    /// When it was received last; an answer that says the same is not stored again.
+    pub last_at: Timestamp,
+    /// What had been asked; empty when that is not known any more.
+    pub tasks: Vec<Task>,
+}
+
+/// What a stored answer says when it is read again.
+#[derive(Debug)]
+pub struct ReadAgain<D: Domain> {
+    /// The answer.
+    pub payload: PayloadId,
+    /// Whose it is.
+    pub source: Name,
+    /// When it was received last.
+    pub at: Timestamp,
+    /// What it says.
+    pub items: Vec<D::Item>,
+}
+
+/// How answers of one source and kind were filled on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// The source.
+    pub source: Name,
+    /// The kind of call.
+    pub kind: Name,
+    /// Days since the epoch, in UTC.
+    pub day: i32,
+    /// Answers that could be read.
+    pub answers: u64,
+    /// Items in them.
+    pub items: u64,
+    /// In how many items each field was known, by the field's name.
+    pub filled: BTreeMap<String, u64>,
+}
+
+impl Fill {
+    /// Adds what another one says of the same source and kind.
+    pub fn add(&mut self, other: &Self) {
+        self.answers += other.answers;
+        self.items += other.items;
+        for (field, count) in &other.filled {
+            match self.filled.get_mut(field) {
+                Some(known) => *known += count,
+                None => drop(self.filled.insert(field.clone(), *count)),
+            }
+        }
+    }
+}
+
+/// What was taken out of a store about somebody.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Erased {
+    /// The records that ended; each is owed to every sink as a deletion.
+    pub records: Vec<RecordKey>,
+    /// Every identity that was known, and is kept out from now on.
+    #[serde(skip)]
+    pub ids: Ids,
+    /// What sinks had reported about them.
+    #[serde(skip)]
+    pub facts: Vec<Facts>,
+    /// Sightings.
+    pub sightings: u64,
+    /// Days of history.
+    pub days: u64,
+    /// Answers that were about nobody else, and are gone.
+    pub answers_removed: u64,
+    /// Answers that show others, too, and were written again without them.
+    pub answers_rewritten: u64,
+    /// Tasks that asked about them.
+    pub tasks: u64,
+    /// Dead letters.
+    pub letters: u64,
+    /// Places on lists.
+    pub places: u64,
 }

@@ -16,6 +16,9 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
+/// How long after a port was somebody else's it is tried again.
+const TAKEN: Duration = Duration::from_millis(10);
+
 /// What happens to the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Path {
@@ -51,7 +54,7 @@ impl TcpProxy {
     /// # Errors
     /// When no port can be had.
     pub async fn to(server: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let listener = listen().await?;
         let address = listener.local_addr()?;
         let (path, cuts, held) = Default::default();
         let accepted = Arc::new(AtomicU64::new(0));
@@ -105,6 +108,18 @@ impl Drop for TcpProxy {
     }
 }
 
+/// Listens below the ports that the system gives to connections by itself: one of those could be the near end of somebody's
+/// connection when it is wanted back after [`Path::Refuse`].
+async fn listen() -> io::Result<TcpListener> {
+    for _ in 0..50 {
+        let port = 20_000 + rand::random::<u16>() % 12_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind(("127.0.0.1", 0)).await
+}
+
 /// What a connection needs to know.
 #[derive(Clone)]
 struct Line {
@@ -151,18 +166,35 @@ async fn accept(mut listener: TcpListener, line: Line) {
     }
 }
 
-/// Keeps the port without listening, which is what refuses.
+/// Keeps the port without listening, which is what refuses. Somebody else may have it for a moment, as the near end of a
+/// connection of theirs: then it refuses all the same, and is taken as soon as it can be.
 async fn refuse_until_open(
     listener: TcpListener,
     path: &mut watch::Receiver<Path>,
 ) -> io::Result<TcpListener> {
     let address = listener.local_addr()?;
     drop(listener);
+    let mut kept = keep(address);
+    loop {
+        tokio::select! {
+            open = async { path.wait_for(|path| *path != Path::Refuse).await.map(drop) } => {
+                open.map_err(io::Error::other)?;
+                if let Ok(listener) = kept.and_then(|socket| socket.listen(1_024)) {
+                    return Ok(listener);
+                }
+                sleep(TAKEN).await;
+                kept = keep(address);
+            }
+            () = sleep(TAKEN), if kept.is_err() => kept = keep(address),
+        }
+    }
+}
+
+fn keep(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    path.wait_for(|path| *path != Path::Refuse).await.map_err(io::Error::other)?;
-    socket.listen(1_024)
+    Ok(socket)
 }
 
 /// Serves one connection until both sides or a cut end it.

@@ -30,6 +30,7 @@
 //! # fn main() {}
 //! ```
 
+mod again;
 mod budgets;
 mod cancelling;
 mod claims;
@@ -97,6 +98,7 @@ macro_rules! __store_cases {
             2 CancelShared cancelling::cancel_shared "What another run waits for goes on for that run.";
             2 Runs tasks::runs "The newest runs come first; an unknown one is none.";
             3 Enqueue tasks::enqueue "New or joined, in order; counted once.";
+            3 UnknownRun tasks::unknown_run "Nothing is added to a run that is not there.";
             3 EnqueueWaiting tasks::enqueue_waiting "A task added with a time waits for it.";
             3 JoinedRuns tasks::joined_runs "A task two runs want is open for both and asked once.";
             3 Fresh tasks::fresh "An answer stands for the asking run's window, and for its own run.";
@@ -158,6 +160,7 @@ macro_rules! __store_cases {
             10 SettleCost budgets::settle_cost "What was not spent can be spent in its window.";
             10 Park budgets::park "A parked account is kept with its reason until let out.";
             11 Revive recovery::revive "Dead letters become open tasks, once.";
+            11 ReviveRecord recovery::revive_record "What a sink refused is owed to it again.";
             11 Discard lists::discard "Discarded letters are gone, once; the next run asks again.";
             12 Reopen recovery::reopen "Everything committed is there after a kill.";
             12 Killed recovery::killed "A job killed at every step ends as if nothing had happened.";
@@ -165,6 +168,11 @@ macro_rules! __store_cases {
             13 Lists lists::lists "A list is its members in order; who stays keeps the time.";
             14 Many lists::many "Owners, keys and records of many at once.";
             15 History history::history "Figures by day: measured ones, and those brought for other days.";
+            16 Waits tasks::waits "Why a worker does not get on is told until it does.";
+            17 ReadAgain again::read_again "What a kept answer says again replaces what it said.";
+            17 Notes again::notes "Notes are kept until they are replaced or taken away.";
+            18 Fills again::fills "Fills add up by source, kind and day.";
+            19 Erase again::erase "Nothing is left of somebody who was erased, nor comes back.";
         }
     };
 }

@@ -31,9 +31,15 @@ async fn without_a_lock_nothing_starts_what_runs_may_end_and_afterwards_it_goes_
     tokio::time::sleep(10 * MINUTE).await;
     assert_eq!(api.calls(), calls, "a call began without a lock");
     assert_eq!(world.tasks("done").await as usize, calls);
+    let waiting = handle.waiting().expect("it waits for the lock");
+    assert_eq!((waiting.part.as_str(), waiting.problem.as_str()), ("lock", "unreachable"));
+    let told = handle.counts().await.unwrap().waiting;
+    assert_eq!(told.into_values().collect::<Vec<_>>(), [waiting], "the store says it, too");
 
     gate.down(false);
     let report = within(5 * MINUTE, handle.wait(begun, &CancellationToken::new())).await.unwrap();
+    assert_eq!(handle.waiting(), None);
+    assert_eq!(handle.counts().await.unwrap().waiting.len(), 0);
     handle.shutdown().await.unwrap();
     assert_eq!((report.end, report.counts.done, api.most_asked()), (End::Complete, 100, 1));
 }

@@ -86,7 +86,8 @@ pub(super) async fn bury(write: &mut Write, letters: Vec<Letter>, now: Timestamp
 
 /// The newest letters.
 pub(super) async fn newest(tx: &Session, max: usize) -> Result<Vec<DeadLetter>> {
-    let query = "SELECT id, part, what, task, kind, message, payload, run, died_at FROM @dead ORDER BY id DESC LIMIT ?";
+    let query = "SELECT id, part, what, task, kind, message, payload, run, died_at, entity FROM @dead \
+                 ORDER BY id DESC LIMIT ?";
     let mut letters = Vec::new();
     for row in tx.rows(query, vec![int(max as u64)]).await? {
         letters.push(read(tx, &row).await?);
@@ -105,6 +106,7 @@ async fn read(tx: &Session, row: &Row) -> Result<DeadLetter> {
         part: row.text(1)?,
         what: row.text(2)?,
         task,
+        record: row.int_or_null(9)?.map(RecordKey),
         kind: ErrorKind::from_name(&kind).ok_or_else(|| unreadable("an error kind", kind))?,
         message: row.text(5)?,
         payload: row.int_or_null(6)?.map(PayloadId),

@@ -3,9 +3,10 @@
 //! Every method of a store is safe to repeat. What others hold or change at the same moment is tried again at once
 //! and all over; a server that is away is waited for, as long as the configuration says.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use collector_core::clock::{Clock, SystemClock, Timestamp};
 use collector_core::error::{Error, Result};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -27,24 +28,64 @@ pub(super) struct Limits {
     pub(super) patience: Duration,
     /// Who answers.
     pub(super) place: Arc<Place>,
+    /// Whether it does.
+    pub(super) away: Arc<Away>,
+}
+
+/// Since when the server is away, if it is. The log says it once, in the words that the engine has for the other servers.
+#[derive(Debug, Default)]
+pub(super) struct Away(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    away_since: Option<Timestamp>,
+    answered: Option<Instant>,
+}
+
+impl Away {
+    /// An attempt that `started` then failed. One that began before the server answered another says nothing new.
+    fn begins(&self, started: Instant, error: &Error) {
+        let mut seen = self.seen();
+        if seen.away_since.is_none() && seen.answered.is_none_or(|answered| answered <= started) {
+            let now = *seen.away_since.insert(SystemClock.now());
+            tracing::warn!(part = "store", %error, "waiting: store unreachable since {now}");
+        }
+    }
+
+    fn is_over(&self) {
+        let mut seen = self.seen();
+        seen.answered = Some(Instant::now());
+        if let Some(since) = seen.away_since.take() {
+            tracing::info!(part = "store", "no longer waiting: store unreachable since {since}");
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Limits {
     /// Makes attempts until one succeeds, or none may any more. Gives its result, and whether it was the first.
     ///
-    /// `distrust` is told when the connections that exist lead nowhere.
+    /// `distrust` is told when connections lead nowhere, and when that attempt began: newer ones have not been tried by
+    /// it. Else callers that wait for a server which has just come back would take each other's connections away.
     pub(super) async fn repeat<T, F: Future<Output = Result<T>>>(
         &self,
         mut attempt: impl FnMut() -> F,
-        distrust: impl Fn(),
+        distrust: impl Fn(Instant),
     ) -> Result<(T, bool)> {
         let began = Instant::now();
         let (mut attempts, mut conflicts) = (0, 0);
         loop {
             attempts += 1;
+            let started = Instant::now();
             let done = timeout(self.attempt, attempt()).await;
             let error = match done.unwrap_or_else(|_| Err(timed_out(&self.place, self.attempt))) {
-                Ok(done) => return Ok((done, attempts == 1)),
+                Ok(done) => {
+                    self.away.is_over();
+                    return Ok((done, attempts == 1));
+                }
                 Err(error) => error,
             };
             let pause = match trouble(&error) {
@@ -53,24 +94,17 @@ impl Limits {
                     (conflicts < CONFLICTS).then(|| pause_after(conflicts, rand::random()))
                 }
                 Trouble::Away | Trouble::ReadOnly => {
-                    distrust();
+                    distrust(started);
+                    self.away.begins(started, &error);
                     let pause = pause_after(attempts + 4, rand::random());
                     (began.elapsed() + pause < self.patience).then_some(pause)
                 }
                 Trouble::Lasting => None,
             };
             let Some(pause) = pause else { return Err(gave_up(error, attempts, began.elapsed())) };
-            note(&error, attempts);
+            tracing::debug!(%error, attempt = attempts, "transaction repeated");
             sleep(pause).await;
         }
-    }
-}
-
-fn note(error: &Error, attempt: u32) {
-    if trouble(error) == Trouble::Conflict {
-        tracing::debug!(%error, attempt, "transaction repeated");
-    } else {
-        tracing::warn!(%error, attempt, "store is away, trying again");
     }
 }
 
@@ -90,7 +124,12 @@ mod tests {
 
     fn limits() -> Limits {
         let place = Place::Server { host: "h".into(), database: "d".into() };
-        Limits { attempt: Duration::from_secs(2), patience: Duration::from_secs(30), place: Arc::new(place) }
+        Limits {
+            attempt: Duration::from_secs(2),
+            patience: Duration::from_secs(30),
+            place: Arc::new(place),
+            away: Arc::default(),
+        }
     }
 
     #[test]
@@ -109,8 +148,15 @@ mod tests {
             tries.set(tries.get() + 1);
             std::future::pending::<Result<()>>().await
         };
-        let error = limits.repeat(silent, || distrusted.set(distrusted.get() + 1)).await.unwrap_err();
+        let distrust = |started: Instant| {
+            distrusted.set(distrusted.get() + 1);
+            assert_eq!(started.elapsed(), limits.attempt, "what was made since then has not been tried");
+        };
+        let error = limits.repeat(silent, distrust).await.unwrap_err();
         assert!(error.to_string().contains("does not answer"), "{error}");
+        assert!(limits.away.seen().away_since.is_some(), "it is still away");
+        limits.repeat(|| async { Ok(1) }, |_| ()).await.unwrap();
+        assert_eq!(limits.away.seen().away_since, None);
         assert!((Duration::from_secs(26)..=Duration::from_secs(33)).contains(&began.elapsed()));
         assert!(tries.get() > 5 && tries.get() == distrusted.get());
     }
@@ -122,8 +168,8 @@ mod tests {
             tries.set(tries.get() + 1);
             if tries.get() == 1 { std::future::pending().await } else { Ok(7) }
         };
-        assert_eq!(limits.repeat(second, || ()).await.unwrap(), (7, false));
-        assert_eq!(limits.repeat(|| async { Ok(8) }, || ()).await.unwrap(), (8, true));
+        assert_eq!(limits.repeat(second, |_| ()).await.unwrap(), (7, false));
+        assert_eq!(limits.repeat(|| async { Ok(8) }, |_| ()).await.unwrap(), (8, true));
     }
 
     #[tokio::test(start_paused = true)]
@@ -133,7 +179,7 @@ mod tests {
             tries.set(tries.get() + 1);
             Err::<(), _>(Error::new(ErrorKind::Storage, "wrong"))
         };
-        limits.repeat(wrong, || ()).await.unwrap_err();
+        limits.repeat(wrong, |_| ()).await.unwrap_err();
         assert_eq!(tries.get(), 1);
     }
 }

@@ -1,17 +1,18 @@
 //! Workers: registering, beating, taking over from the dead.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use collector_core::clock::Timestamp;
 use collector_core::error::Result;
 use collector_core::id::Name;
-use collector_core::store::{Opened, WorkerInfo};
+use collector_core::store::{Opened, Waiting, WorkerInfo};
 
 use super::counters::Counter;
 use super::outbox;
 use super::session::Session;
 use super::sinks;
-use super::values::{int, ints, millis, text, time};
+use super::values::{int, ints, millis, text, text_or_null, time, to_json};
 use super::write::Write;
 
 /// What changed hands.
@@ -66,6 +67,19 @@ pub(super) async fn beat(write: &mut Write, name: &str, now: Timestamp) -> Resul
     Ok((state != ALIVE, take_over(write, id, now).await?))
 }
 
+/// Notes why a worker does not get on, or that it does.
+pub(super) async fn waits(tx: &Session, name: &str, waiting: Option<&Waiting>) -> Result<()> {
+    let why = text_or_null(waiting.map(to_json).transpose()?);
+    tx.run("UPDATE @worker SET waiting = ? WHERE name = ?", vec![why, text(name)]).await
+}
+
+/// Living workers that do not get on.
+pub(super) async fn waiting(tx: &Session) -> Result<BTreeMap<String, Waiting>> {
+    let query = "SELECT name, waiting FROM @worker WHERE state = ? AND waiting IS NOT NULL";
+    let rows = tx.rows(query, vec![int(ALIVE)]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.json(1)?))).collect()
+}
+
 /// The number of a worker that claims or commits. One that was declared dead and does not know it may go on: what
 /// it holds comes free when it stays silent.
 pub(super) async fn acting(write: &mut Write, name: &str, now: Timestamp) -> Result<u64> {
@@ -116,8 +130,10 @@ async fn silent(tx: &Session, by: u64, now: Timestamp) -> Result<Vec<u64>> {
     let rows = tx.rows(silent, vec![int(by), int(DEAD), time(now)]).await?;
     let mut dead = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
     if tx.dialect().is_shared() && !dead.is_empty() {
-        // Somebody else may have taken over, or the worker may have spoken.
-        let still = "SELECT id FROM @worker WHERE state <> ? AND beat < ? - ttl AND id IN (?*){lock id}";
+        // Somebody else may have taken over, or the worker may have spoken. One that stands still in the middle of a
+        // transaction is left to the next beat: to wait for it would be to stand still, too.
+        let still =
+            "SELECT id FROM @worker WHERE state <> ? AND beat < ? - ttl AND id IN (?*) ORDER BY id{skip}";
         let rows = tx.rows_in(still, &[int(DEAD), time(now)], &ints(dead)).await?;
         dead = rows.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
     }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
@@ -56,6 +58,9 @@ pub(super) struct Fleet {
     binary: PathBuf,
     dir: PathBuf,
     secrets: Vec<(&'static str, String)>,
+    /// Whether each says what it has to say in a file of its own, `log-N.txt`.
+    logs: bool,
+    started: usize,
     pub(super) children: Vec<Child>,
 }
 
@@ -67,26 +72,64 @@ impl Fleet {
         servers: &Servers,
         processes: usize,
     ) -> Result<Self, Failure> {
-        let mut fleet =
-            Self { binary, dir: dir.to_owned(), secrets: servers.secrets(), children: Vec::new() };
-        for _ in 0..processes {
-            let child = fleet.spawn()?;
-            fleet.children.push(child);
-        }
-        Ok(fleet)
+        Self::new(binary, dir, servers).grown(processes)
     }
 
-    fn spawn(&self) -> Result<Child, Failure> {
-        Ok(Command::new(&self.binary)
-            .args(["run", "--config", "collector.toml", "--file", "handles.txt", "--json"])
+    fn new(binary: PathBuf, dir: &Path, servers: &Servers) -> Self {
+        let (dir, secrets) = (dir.to_owned(), servers.secrets());
+        Self { binary, dir, secrets, logs: false, started: 0, children: Vec::new() }
+    }
+
+    /// The same with logs in files.
+    pub(super) fn logged(
+        binary: PathBuf,
+        dir: &Path,
+        servers: &Servers,
+        processes: usize,
+    ) -> Result<Self, Failure> {
+        Self { logs: true, ..Self::new(binary, dir, servers) }.grown(processes)
+    }
+
+    fn grown(mut self, processes: usize) -> Result<Self, Failure> {
+        for _ in 0..processes {
+            let child = self.spawn()?;
+            self.children.push(child);
+        }
+        Ok(self)
+    }
+
+    fn spawn(&mut self) -> Result<Child, Failure> {
+        let log = self.dir.join(format!("log-{}.txt", self.started));
+        self.started += 1;
+        let stderr = if self.logs { Stdio::from(std::fs::File::create(log)?) } else { Stdio::inherit() };
+        let args = ["run", "--config", "collector.toml", "--file", "handles.txt", "--json"];
+        Ok(self.command(&args).stderr(stderr).spawn()?)
+    }
+
+    /// The binary with these arguments, over the same configuration.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(args)
             .current_dir(&self.dir)
             .envs(self.secrets.iter().map(|(name, value)| (name, value)))
             .env("COLLECTOR_YES", "1")
+            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()?)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// What one of them has said so far.
+    pub(super) fn log(&self, of: usize) -> Result<String, Failure> {
+        Ok(std::fs::read_to_string(self.dir.join(format!("log-{of}.txt")))?)
+    }
+
+    /// Sends a signal to one of them.
+    pub(super) fn signal(&self, to: usize, signal: Signal) -> Result<(), Failure> {
+        let pid = self.children[to].id().ok_or("it has ended already")?;
+        Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
     }
 
     /// Kills one and starts another in its place.
@@ -170,8 +213,8 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
 }
 
 /// Waits until so many creators were answered.
-async fn reached(simulator: &Simulator, fleet: &mut Fleet, target: u64) -> Result<(), Failure> {
-    let patience = Instant::now() + Duration::from_secs(60);
+pub(super) async fn reached(simulator: &Simulator, fleet: &mut Fleet, target: u64) -> Result<(), Failure> {
+    let patience = Instant::now() + Duration::from_secs(180);
     while simulator.stats().await?["subjects_distinct"].as_u64().unwrap_or(0) < target {
         for child in &mut fleet.children {
             if let Some(status) = child.try_wait()? {
@@ -182,7 +225,9 @@ async fn reached(simulator: &Simulator, fleet: &mut Fleet, target: u64) -> Resul
             }
         }
         if Instant::now() > patience {
-            return Err("nothing was collected for a minute".into());
+            return Err(
+                "three minutes were not enough for the next share of the work; is the machine busy?".into()
+            );
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

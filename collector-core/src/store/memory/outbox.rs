@@ -113,6 +113,14 @@ impl<D: Domain> Outbox<D> {
         self.owe(key, version, mask, entity, worker, commit);
     }
 
+    /// Owes a record to one sink once more, which may not exist; it is nobody's until a worker beats.
+    pub(super) fn owe_again(&mut self, sink: &str, key: RecordKey, version: u64, commit: u64) -> bool {
+        let Some(at) = self.index(sink) else { return false };
+        let owner = self.rows.get(&key).and_then(|row| row.owner.clone());
+        self.owe_to(key, version, 1 << at, None, owner, commit);
+        true
+    }
+
     fn owe(
         &mut self,
         key: RecordKey,
@@ -120,6 +128,18 @@ impl<D: Domain> Outbox<D> {
         mask: u64,
         entity: Option<Arc<D::Entity>>,
         worker: &WorkerId,
+        commit: u64,
+    ) {
+        self.owe_to(key, version, mask, entity, Some(Arc::clone(worker)), commit);
+    }
+
+    fn owe_to(
+        &mut self,
+        key: RecordKey,
+        version: u64,
+        mask: u64,
+        entity: Option<Arc<D::Entity>>,
+        owner: Option<WorkerId>,
         commit: u64,
     ) {
         let before = self.rows.get(&key).map_or(0, |row| row.owed);
@@ -145,7 +165,7 @@ impl<D: Domain> Outbox<D> {
         let entity = entity.filter(|_| self.warm < WARM_ENTITIES);
         self.warm += usize::from(entity.is_some());
         let since = self.rows.get(&key).map_or(commit, |row| row.since);
-        let row = Row { version, owed: before | mask, since, owner: Some(Arc::clone(worker)), entity };
+        let row = Row { version, owed: before | mask, since, owner, entity };
         match self.rows.insert(key, row) {
             Some(old) => self.warm -= usize::from(old.entity.is_some()),
             None => *self.since.entry(since).or_insert(0) += 1,
@@ -299,6 +319,7 @@ fn refusal(sink: &Name, key: RecordKey, version: u64, reason: String) -> DeadLet
         part: sink.to_string(),
         what: format!("record {key} version {version}"),
         task: None,
+        record: Some(key),
         kind: ErrorKind::Rejected,
         message: reason,
         payload: None,

@@ -49,6 +49,47 @@ pub(super) async fn revive(harness: &dyn StoreHarness) {
     clause.same("then nothing is open", stage.run_state(stage.run, clause).await.open, 0);
 }
 
+/// A record that a sink refused is owed to that sink again, as it is now, and to no other.
+pub(super) async fn revive_record(harness: &dyn StoreHarness) {
+    let clause = Case::ReviveRecord.clause();
+    let stage = Stage::new(harness, &["a", "b"]).await;
+    stage.see(Seen::saying("x").uid("1"), 1).await;
+    stage.drain("b", at(2)).await;
+    let taken = stage.take("a", W1, 10, at(2)).await;
+    let refused = Fate::Rejected("too long".into());
+    stage.settle("a", vec![settled(&taken[0], refused.clone())], at(3)).await;
+    let letters = stage.dead_letters().await;
+    let letter = clause.some("a refusal is a dead letter", letters.first());
+    clause.same("of the record", letter.record, Some(taken[0].key()));
+    let revive = async |now| answered("revive", stage.store.revive(&[letter.id, letter.id], now).await);
+    clause.same("it is revived once", revive(at(4)).await, 1);
+    clause.same("and then it is no letter", (stage.dead_letters().await.len(), revive(at(4)).await), (0, 0));
+    // What is owed to nobody alive is taken over by who beats.
+    answered("heartbeat", stage.store.heartbeat(&worker(W1).id, at(5)).await);
+    let offered = stage.take("a", W1, 10, at(5)).await;
+    let offered: Vec<_> = offered.iter().map(|change| (change.key(), change.version())).collect();
+    clause.same("the sink is owed it again", offered, vec![(taken[0].key(), taken[0].version())]);
+    clause.same("the other sink is not", stage.take("b", W1, 10, at(5)).await.len(), 0);
+    stage.settle("a", vec![settled(&taken[0], stored())], at(6)).await;
+    stage.balanced(clause).await;
+    stage.see(Seen::saying("y").uid("1"), 7).await;
+    let newer = stage.take("a", W1, 10, at(8)).await;
+    stage.settle("a", vec![settled(&newer[0], refused)], at(8)).await;
+    let letters = stage.dead_letters().await;
+    let letter = clause.some("refused once more", letters.first());
+    stage.see(Seen::saying("z").uid("1"), 9).await;
+    clause.same(
+        "revived beside a newer wish",
+        answered("revive", stage.store.revive(&[letter.id], at(9)).await),
+        1,
+    );
+    answered("heartbeat", stage.store.heartbeat(&worker(W1).id, at(10)).await);
+    let offered = stage.take("a", W1, 10, at(10)).await;
+    clause.same("it is offered once", offered.len(), 1);
+    clause.holds("at the newest version", offered[0].version() > newer[0].version(), offered[0].version());
+    stage.balanced(clause).await;
+}
+
 /// Everything committed is there after the process was killed and the store is opened again.
 pub(super) async fn reopen(harness: &dyn StoreHarness) {
     let clause = Case::Reopen.clause();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::domain::{Seen, handle, uid};
 use super::stage::{
-    Call, HOUR, KIND, SOURCE, Stage, TTL, W1, W2, W3, answered, at, lane, open_tasks, profile,
+    Call, HOUR, KIND, SOURCE, Stage, TTL, W1, W2, W3, answered, at, lane, open_tasks, profile, worker,
 };
 use super::stage::{back, in_state, settled, stored, subjects};
 use super::{Case, StoreHarness};
 use crate::id::{Digest, RunId};
 use crate::sink::{Change, Position};
-use crate::store::{Enqueued, RunEnd, RunSpec, SinkCounts, Verdict};
+use crate::store::{Enqueued, RunEnd, RunSpec, SinkCounts, Verdict, Waiting};
 use crate::task::{Absence, Task};
 
 /// A worker and two sinks are registered once, however often the store is opened.
@@ -219,6 +219,56 @@ pub(super) async fn enqueue(harness: &dyn StoreHarness) {
         subjects(&claims),
         vec!["a".to_owned(), "a".into(), "b".into()],
     );
+}
+
+/// Nothing is added to a run that is not there, and the caller hears of it.
+pub(super) async fn unknown_run(harness: &dyn StoreHarness) {
+    let clause = Case::UnknownRun.clause();
+    let stage = Stage::new(harness, &[]).await;
+    let unknown = RunId(stage.run.0 + 1_000);
+    let answer = stage.store.enqueue(unknown, vec![profile("a")], at(1)).await;
+    clause.holds("an unknown run is an error", answer.is_err(), &answer);
+    clause.same("nothing was added", open_tasks(&stage.counts().await), 0);
+    clause.same(
+        "the run that is there has nothing",
+        stage.run_state(stage.run, clause).await.counts.tasks,
+        0,
+    );
+}
+
+/// Why a worker does not get on is told until it says otherwise, closes, or is dead.
+pub(super) async fn waits(harness: &dyn StoreHarness) {
+    let clause = Case::Waits.clause();
+    let stage = Stage::new(harness, &[]).await;
+    stage.open(W2, &[], at(1)).await;
+    let waiting = |part: &str, since| Waiting {
+        part: part.to_owned(),
+        problem: "unreachable".to_owned(),
+        since: at(since),
+        error: "connection refused".to_owned(),
+    };
+    let says = async |name: &str, waiting: Option<&Waiting>| {
+        answered("waits", stage.store.waits(&worker(name).id, waiting).await);
+    };
+    let told = async || {
+        let told = stage.counts().await.waiting;
+        told.into_iter().map(|(worker, why)| (worker, why.part, why.since)).collect::<Vec<_>>()
+    };
+    clause.same("nobody waits", told().await, vec![]);
+    says(W1, Some(&waiting("lock", 2))).await;
+    says(W2, Some(&waiting("search", 3))).await;
+    let (one, two) = ((W1.to_owned(), "lock".to_owned(), at(2)), (W2.to_owned(), "search".to_owned(), at(3)));
+    clause.same("each with its reason", told().await, vec![one, two.clone()]);
+    says(W1, Some(&waiting("rate", 4))).await;
+    let one = (W1.to_owned(), "rate".to_owned(), at(4));
+    clause.same("the last word counts", told().await, vec![one.clone(), two]);
+    answered("close", stage.store.close(&worker(W2).id).await);
+    clause.same("who has closed waits for nothing", told().await, vec![one]);
+    says(W1, None).await;
+    clause.same("who gets on is not listed", told().await, vec![]);
+    says(W1, Some(&waiting("lock", 5))).await;
+    stage.open(W3, &[], at(6) + TTL).await;
+    clause.same("nor is who is dead", told().await, vec![]);
 }
 
 /// A task that two runs want is asked once and open for both until it is answered.

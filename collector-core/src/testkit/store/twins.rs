@@ -83,6 +83,8 @@ macro_rules! faults {
 faults! {
     // Opening and runs.
     CountsOneWorker => Open;
+    WaitsForEver => Waits;
+    NeverWaits => Waits;
     ForgetsPosition => Position, Reopen;
     SwapsPositions => Position;
     NeverTakesOver => TakeOver, TakeOverChanges, Heartbeat, LostClaims, LateWork, StaleGiveBack, StaleCommit, Killed;
@@ -94,6 +96,7 @@ faults! {
     ListsOldestRuns => Runs;
     // Tasks.
     AnswersNewAlways => Enqueue, EnqueueWaiting, JoinedRuns, Fresh, FreshByTarget, Model;
+    WelcomesUnknownRuns => UnknownRun;
     ForgetsTarget => FreshByTarget, Claim;
     ForgetsJoins => JoinedRuns, Model;
     FreshForEver => Fresh, FreshByTarget, Unchanged, Model;
@@ -185,6 +188,7 @@ faults! {
     RevivesInWords => Revive, MixedRuns;
     RevivesTwice => Revive;
     LosesAllWhenKilled => Reopen, Killed;
+    RefusesForEver => ReviveRecord;
     DiscardsInWords => Discard;
     // Lists and reading many.
     AddsToLists => Lists;
@@ -198,6 +202,12 @@ faults! {
     NewestDayFirst => History;
     ForgetsOtherDays => History;
     MeasuresNothing => History;
+    // Reading again, counting, erasing.
+    ReadsInWords => ReadAgain, Notes;
+    AnswersWithoutTasks => ReadAgain;
+    ForgetsNotes => Notes;
+    FillsOfOneDay => Fills;
+    ErasesInWords => Erase;
 }
 
 /// What a case says about a store; `None` when it is content.

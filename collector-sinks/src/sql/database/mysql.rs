@@ -37,9 +37,14 @@ const LONG: Duration = Duration::from_secs(1_800);
 
 /// What is set for every connection. A server that cuts what is too long would damage what it keeps; one that waits
 /// for a row longer than a call may take would only be asked again.
+///
+/// A process that stands still, or whose machine is gone without a word, keeps the rows it has locked as long as the server
+/// keeps its connection: hours, as it comes. MariaDB ends a transaction in which nothing is said for five seconds; MySQL
+/// can only end connections in which nothing is said, and `IDLE` is less than that. Each reads only its own comment.
 const SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10",
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10 \
+     /*M!100300 , idle_transaction_timeout = 5 */ /*!80000 , wait_timeout = 30 */",
 ];
 
 /// The connections to one database.
@@ -58,8 +63,9 @@ pub(super) struct Server {
 struct Distrust(Arc<Mutex<Option<Instant>>>);
 
 impl Distrust {
-    fn all(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    fn those_before(&self, moment: Instant) {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = (*since).max(Some(moment));
     }
 
     fn of(&self, age: Duration) -> bool {
@@ -109,7 +115,12 @@ pub(super) async fn over(pool: DatabaseConnection, config: &SqlConfig) -> Result
 }
 
 fn limits(config: &ServerConfig, place: Place) -> Limits {
-    Limits { attempt: config.call_timeout, patience: config.patience, place: Arc::new(place) }
+    Limits {
+        attempt: config.call_timeout,
+        patience: config.patience,
+        place: Arc::new(place),
+        away: Arc::default(),
+    }
 }
 
 /// Checks the server and its tables.
@@ -240,7 +251,7 @@ impl Server {
         attempt: impl FnMut() -> F,
         long: bool,
     ) -> Result<(T, bool)> {
-        let distrust = || self.distrust.all();
+        let distrust = |began| self.distrust.those_before(began);
         if long {
             let limits = Limits { attempt: LONG.max(self.limits.attempt), ..self.limits.clone() };
             return limits.repeat(attempt, distrust).await;

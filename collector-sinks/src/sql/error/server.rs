@@ -214,7 +214,7 @@ pub(in crate::sql) fn gave_up(error: Error, attempts: u32, elapsed: Duration) ->
 
 /// Whether a statement of the schema failed because an earlier attempt got that far: the table or index exists.
 pub(in crate::sql) fn is_there_already(error: &DbErr) -> bool {
-    matches!(number(error), Some(1050 | 1061))
+    matches!(number(error), Some(1050 | 1060 | 1061))
 }
 
 /// Whether a transaction cannot begin because one is open on the connection.

@@ -1,11 +1,11 @@
 //! A server that goes away in the middle of the work and comes back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use collector_core::id::{Digest, Name};
-use collector_core::store::{LanePermit, NoLookup, RunSpec, Store, WorkerInfo};
+use collector_core::id::{Digest, Ids, Name};
+use collector_core::store::{LanePermit, Lookup, NoLookup, RunSpec, Store, WorkerInfo};
 use collector_core::task::Task;
 use collector_core::testkit::store::{Seen, TestDomain};
 use collector_sinks::sql::{SqlConfig, SqlStore};
@@ -121,4 +121,73 @@ async fn a_server_that_stays_away_ends_the_wait() {
     assert!(error.to_string().contains("attempts"), "{error}");
     proxy.line.send_replace(Line::Up);
     store.counts().await.unwrap();
+}
+
+/// Stands still in the middle of the first transaction that asks it, which has locked its rows by then.
+struct Still {
+    stands: mpsc::Sender<()>,
+    goes_on: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Lookup for Still {
+    fn moved(&self, _ids: &Ids) -> Vec<Task> {
+        Vec::new()
+    }
+
+    fn grown(&self, _ids: &Ids) -> Vec<Task> {
+        if let Some(goes_on) = self.goes_on.lock().unwrap().take() {
+            self.stands.send(()).unwrap();
+            goes_on.recv().unwrap();
+        }
+        Vec::new()
+    }
+}
+
+/// A worker that stands still in the middle of a transaction, as a stopped process or a machine that is gone: the others
+/// take over all the same, and what it does when it goes on is stale.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stands_still_in_a_transaction_is_taken_over_from() {
+    let Some(tables) = tables().await else { return };
+    let config = tables.config();
+    let store = SqlStore::open(&config, Arc::new(TestDomain)).await.unwrap();
+    let ttl = Duration::from_secs(10);
+    let [still, other] = ["still", "other"].map(|id| WorkerInfo { id: id.into(), ttl });
+    store.open(&still, &[Name::from("search")], at(0)).await.unwrap();
+    let spec = RunSpec { job: "job".into(), key: Digest::of(b"job"), fresh_for: Duration::ZERO };
+    let run = store.begin_run(&spec, at(0)).await.unwrap().run;
+    let tasks = ["one", "two"].map(|subject| Task::new("src", "page", subject));
+    store.enqueue(run, tasks.to_vec(), at(1)).await.unwrap();
+    let permit = LanePermit { source: "src".into(), kind: "page".into(), max: 2 };
+    let held = store.claim(&still.id, std::slice::from_ref(&permit), at(1)).await.unwrap().tasks;
+    store.open(&other, &[Name::from("search")], at(1)).await.unwrap();
+
+    let (stands, is_standing) = mpsc::channel();
+    let (go_on, goes_on) = mpsc::channel();
+    let lookup = Still { stands, goes_on: Mutex::new(Some(goes_on)) };
+    let (worker, first) = (still.id.clone(), held[0].clone());
+    // A thread and a runtime of its own: it blocks.
+    let standing = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = SqlStore::open(&config, Arc::new(TestDomain)).await.unwrap();
+            let answer = call(first, vec![Seen::saying("hello").uid("1").handle("h")], 2);
+            store.commit(&worker, vec![answer], &lookup, at(2)).await.unwrap()
+        })
+    });
+    tokio::task::spawn_blocking(move || is_standing.recv().unwrap()).await.unwrap();
+
+    let taken = async {
+        while store.heartbeat(&other.id, at(60)).await.unwrap().taken_over < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(100), taken).await.expect("nobody takes over from it");
+    let again = store.claim(&other.id, &[permit], at(61)).await.unwrap().tasks;
+    assert_eq!(again.len(), 2);
+    go_on.send(()).unwrap();
+    let stale = tokio::task::spawn_blocking(move || standing.join().unwrap()).await.unwrap();
+    assert_eq!(stale.stale, [held[0].id], "the work of one that was taken over from counted");
+    let counts = store.counts().await.unwrap();
+    assert_eq!(counts.tasks, BTreeMap::from([("claimed".to_owned(), 2)]));
+    assert_eq!((counts.entities, counts.payloads), (1, 1), "its answer is kept");
 }
