@@ -241,7 +241,7 @@ fn finds<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 
         |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| matches!(byte, b'.' | b'-'));
     let is_free = move |start: usize| {
         let (before, end) = (start.checked_sub(1), start + needle.len());
-        let opens = !is_word(before) && !(is_joint(before) && is_word(start.checked_sub(2)));
+        let opens = !(is_word(before) || is_joint(before) && is_word(start.checked_sub(2)));
         opens && !is_word(Some(end)) && !(is_joint(Some(end)) && is_word(Some(end + 1)))
     };
     let first = needle.first().copied();

@@ -366,8 +366,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let mut out = Vec::new();
         self.entries.retain(|entry| {
             let (strong, weak) = entry.hashes.split_at(entry.ids.strong.len());
-            let is_other =
-                |bar: &Bar| entry.ids.strong.iter().any(|id| bar.0.iter().any(|kind| *kind == id.kind));
+            let is_other = |bar: &Bar| entry.ids.strong.iter().any(|id| bar.0.contains(&id.kind));
             let theirs = strong.iter().any(|id| bar(id).is_some())
                 || weak.iter().filter_map(&bar).any(|bar| !is_other(&bar));
             if theirs {

@@ -1,6 +1,7 @@
 //! Reading kept answers again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
@@ -37,7 +38,7 @@ pub(super) struct Again {
 
 impl Again {
     pub(super) fn of<D: Domain>(answer: &ReadAgain<D>) -> Self {
-        Self { payload: answer.payload, source: answer.source.clone(), at: answer.at }
+        Self { payload: answer.payload, source: Arc::clone(&answer.source), at: answer.at }
     }
 }
 

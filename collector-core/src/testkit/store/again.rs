@@ -1,5 +1,7 @@
 //! Reading answers again, what is counted and remembered beside them, and erasing: contracts 17 to 19.
 
+use std::sync::Arc;
+
 use super::domain::{Seen, handle, uid};
 use super::stage::{Call, HOUR, Stage, W1, answered, at};
 use super::{Case, StoreHarness};
@@ -24,8 +26,12 @@ pub(super) async fn read_again(harness: &dyn StoreHarness) {
         (1, at(1)),
     );
     let again = async |payload: PayloadId, secs, seen: Seen| {
-        let said =
-            ReadAgain { payload, source: kept[0].payload.source.clone(), at: at(secs), items: vec![seen] };
+        let said = ReadAgain {
+            payload,
+            source: Arc::clone(&kept[0].payload.source),
+            at: at(secs),
+            items: vec![seen],
+        };
         answered("read_again", stage.store.read_again(&W1.into(), vec![said], None, at(50)).await)
     };
     let first = kept[0].payload.id;
