@@ -215,7 +215,7 @@ async fn somebody_who_is_erased_leaves_no_trace_and_does_not_come_back() {
     let known = world.store.find(&id).await.unwrap().unwrap();
     let traces: Vec<String> = known.ids.iter().map(|id| id.value.to_string()).collect();
     assert!(traces.len() >= 3, "{traces:?}");
-    world.store.put_list("with", &[known.ids.clone()], SystemClock.now()).await.unwrap();
+    world.store.put_list("with", std::slice::from_ref(&known.ids), SystemClock.now()).await.unwrap();
     let before = world.store.counts().await.unwrap();
 
     let erased = world.store.erase(&"w".into(), &known.ids, SystemClock.now()).await.unwrap();
