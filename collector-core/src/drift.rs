@@ -231,7 +231,7 @@ mod tests {
 
     /// Answers with one item: the name always, followers in most, links in one of six.
     fn healthy(at: u64) -> u64 {
-        1 | (u64::from(at % 20 != 0) << 1) | (u64::from(at % 6 == 0) << 2)
+        1 | (u64::from(!at.is_multiple_of(20)) << 1) | (u64::from(at.is_multiple_of(6)) << 2)
     }
 
     fn until_found(watch: &mut FillWatch, most: u64, item: impl Fn(u64) -> u64) -> Option<(u64, Drift)> {
@@ -260,7 +260,7 @@ mod tests {
         for _ in 0..200_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let draw = (random >> 33) % 100;
-            let item = 1 | (u64::from(draw < 60) << 1) | (u64::from(draw % 10 == 0) << 2);
+            let item = 1 | (u64::from(draw < 60) << 1) | (u64::from(draw.is_multiple_of(10)) << 2);
             assert_eq!(watch.saw([item]), None);
         }
     }
