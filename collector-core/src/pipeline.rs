@@ -29,6 +29,7 @@ mod estimate;
 mod events;
 mod fetch;
 mod handle;
+mod heard;
 mod listed;
 mod permits;
 mod project;
