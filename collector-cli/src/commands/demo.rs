@@ -220,6 +220,7 @@ impl Findings {
             wrong: score.wrong,
             duplicates: score.duplicates,
             untold: score.untold,
+            handed_over: score.handed_over,
         }
     }
 
@@ -244,7 +245,8 @@ impl Findings {
     /// Whether everything is as the truth says, and nothing was bought twice but what a killed process held.
     fn is_faultless(&self, crash: Option<&DemoCrash>) -> bool {
         let score = &self.score;
-        let lost = crash.map_or(0, |crash| crash.taken_over);
+        // Either of two who are shown under one handle may lose it, and whoever does is asked for once more.
+        let lost = crash.map_or(0, |crash| crash.taken_over) + 2 * score.handed_over;
         // Of creators who are shown under two handles, once without a number, nobody can know that they are one.
         score.missing + score.incomplete + score.wrong + score.mixed == 0
             && score.duplicates <= score.duplicates_excused

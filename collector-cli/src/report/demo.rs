@@ -81,6 +81,8 @@ pub struct DemoCreators {
     pub duplicates: u64,
     /// Of those: no vendor tells the present handle, or the followers.
     pub untold: u64,
+    /// Of those: somebody else has their first handle now. Whoever loses a handle to another is asked for once more.
+    pub handed_over: u64,
 }
 
 /// The merged creators, compared with the truth.
@@ -242,7 +244,11 @@ impl DemoReport {
     }
 
     fn twice(&self) -> String {
-        let why = if self.crash.is_some() { ": what the killed process had asked for" } else { "" };
+        let why = match (&self.crash, self.bought_twice) {
+            (Some(_), 1..) => ": what the killed process had asked for, and who lost a handle to another",
+            (None, 1..) => ": who lost a handle to another is asked for once more",
+            _ => "",
+        };
         format!("{}, by the vendor's own count{why}", number(self.bought_twice))
     }
 
@@ -320,6 +326,7 @@ mod tests {
                 wrong: 0,
                 duplicates: 0,
                 untold: 2,
+                handed_over: 1,
             },
             merge: DemoMerge {
                 identity_f1: 1.0,
@@ -329,7 +336,9 @@ mod tests {
                 mixed: 0,
             },
             images: DemoImages { expected: 500, stored: 500, missing: 0, downloaded: 501 },
-            calls: [("web", 20), ("web_least", 19), ("total", 620)].map(|(name, calls)| (name.to_owned(), calls)).into(),
+            calls: [("web", 20), ("web_least", 19), ("total", 620)]
+                .map(|(name, calls)| (name.to_owned(), calls))
+                .into(),
             units: 600,
             bought_twice: 0,
             first_record_s: Some(0.31),

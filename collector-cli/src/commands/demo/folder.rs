@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::people::{POSTED, People};
 use super::servers::Servers;
-use super::people::{People, POSTED};
 use super::vendor::{CLIENT_KEY, PASSWORD, TOKEN, USER, VENDORS, Vendor};
 use crate::failure::{Failure, Result};
 

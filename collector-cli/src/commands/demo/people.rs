@@ -119,7 +119,8 @@ impl People {
         }
         let lines = vendor.lines("/truth/hashtags").await?;
         let hashtag = |line: &Value| {
-            let posts = line.get("posts").and_then(Value::as_u64).and_then(|posts| usize::try_from(posts).ok());
+            let posts =
+                line.get("posts").and_then(Value::as_u64).and_then(|posts| usize::try_from(posts).ok());
             Some((line.get("name")?.as_str()?.to_owned(), posts?))
         };
         let hashtags = lines.iter().filter_map(hashtag).collect();
@@ -146,8 +147,7 @@ impl People {
         let by_hashtag = self.hashtags.values().map(|posts| pages(*posts, HASHTAG_PAGE)).sum::<usize>();
         // A page of less than ten rows is the last one; its rows are whole.
         let listed = self.countries().into_iter().map(|country| {
-            let of_country =
-                |person: &&Person| person.country == country && person.is_known_to("echotik");
+            let of_country = |person: &&Person| person.country == country && person.is_known_to("echotik");
             self.all.iter().filter(of_country).count() / REGION_PAGE + 1
         });
         let ranked = pages(self.all.len(), RANKING_PAGE);

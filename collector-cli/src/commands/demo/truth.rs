@@ -39,6 +39,8 @@ pub(super) struct Score {
     pub(super) mixed: u64,
     /// Creators whose present handle or number of followers no vendor tells.
     pub(super) untold: u64,
+    /// Creators whose first handle somebody else has now. Who loses a handle is asked for once more.
+    pub(super) handed_over: u64,
     /// Fields compared: all that a vendor tells who knows the creator.
     pub(super) fields: u64,
     /// Of those, what is not as it is true, by field.
@@ -68,11 +70,17 @@ impl<'a> Index<'a> {
             // A picture that two have tells neither.
             pictures.entry(&person.avatar_uri).and_modify(|whose| *whose = None).or_insert(Some(at));
         }
-        let by = |key: fn(&'a Person) -> &'a str| people.iter().enumerate().map(move |(at, one)| (key(one), at));
+        let by =
+            |key: fn(&'a Person) -> &'a str| people.iter().enumerate().map(move |(at, one)| (key(one), at));
         let mut handles: HashMap<&str, usize> = by(|one| &one.handle).collect();
         // Lists show the first handle, so whoever had it is meant by a record without anything else.
         handles.extend(by(|one| &one.first_handle));
-        Self { uids: by(|one| &one.uid).collect(), sec_uids: by(|one| &one.sec_uid).collect(), pictures, handles }
+        Self {
+            uids: by(|one| &one.uid).collect(),
+            sec_uids: by(|one| &one.sec_uid).collect(),
+            pictures,
+            handles,
+        }
     }
 
     fn by_number(&self, record: &Creator) -> Option<usize> {
@@ -129,6 +137,7 @@ impl Score {
         let (mut expected, mut stored) = (HashSet::new(), HashSet::new());
         for (person, records) in all.iter().zip(found) {
             self.checked += 1;
+            self.handed_over += u64::from(person.first_handle_taken_by.is_some());
             expected.insert(&*person.avatar_uri);
             self.duplicates += (records.len() as u64).saturating_sub(1);
             self.duplicates_excused += u64::from(person.renamed && !person.shows_ids());
@@ -181,7 +190,8 @@ impl Score {
 
 /// The fields that a vendor tells who knows the creator, and whether each is right.
 fn fields(person: &Person, record: &Creator) -> Vec<(&'static str, bool)> {
-    let text = |said: &Option<Box<str>>, is: &str| said.as_deref().is_some_and(|said| plain(said) == plain(is));
+    let text =
+        |said: &Option<Box<str>>, is: &str| said.as_deref().is_some_and(|said| plain(said) == plain(is));
     let count = |said: Option<u64>, is: u64| said == Some(is);
     let (counted, in_database) = (person.is_counted(), person.is_known_to("echotik"));
     let resident = in_database || person.is_known_to("web");

@@ -52,7 +52,8 @@ impl EchoTikCall<'_> {
         };
         let (least, most) = (bound("min_total_followers_cnt")?, bound("max_total_followers_cnt")?);
         let niche = self.query.get("influencer_category_name");
-        let sorted = self.query.get("influencer_sort_field_v2").is_some() || self.query.get("sort_type").is_some();
+        let sorted =
+            self.query.get("influencer_sort_field_v2").is_some() || self.query.get("sort_type").is_some();
         if !sorted && least.is_none() && most.is_none() && niche.is_none() {
             // Of a whole region only the page is made.
             let known: Vec<u32> = self.known_of_region(region).collect();
