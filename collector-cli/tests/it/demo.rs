@@ -207,24 +207,6 @@ fn the_demo_refuses_a_folder_of_somebody_else() {
 }
 
 #[test]
-fn a_dead_vendor_keeps_nobody_from_what_the_others_know() {
-    let sandbox = Sandbox::new();
-    let alone = demo(&sandbox, &["--json"]).expect(0).json();
-    let other = Sandbox::new();
-    let json = demo(&other, &["--dead", "tiktok", "--json"]).expect(1).json();
-    assert_eq!(json["exit"], "partial", "{json:#}");
-    let reasons = json["reasons"].to_string();
-    assert!(reasons.contains("tiktok"), "{reasons}");
-    for figure in ["stored", "searchable", "missing", "incomplete", "wrong", "duplicates"] {
-        assert_eq!(json["creators"][figure], alone["creators"][figure], "{figure} {json:#}");
-    }
-    for vendor in VENDORS.into_iter().filter(|vendor| *vendor != "tiktok") {
-        assert_eq!(json["calls"][vendor], alone["calls"][vendor], "{vendor} {json:#}");
-    }
-    assert_eq!(json["images"]["stored"], alone["images"]["stored"]);
-}
-
-#[test]
 fn only_vendors_can_be_dead() {
     Sandbox::new().run(&["demo", "--dead", "nobody"]).refuses(2, &["nobody", "echotik"]);
 }
