@@ -2,6 +2,7 @@
 
 mod dead;
 mod lists;
+mod rebuild;
 mod setup;
 mod transfer;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
 pub(crate) use lists::{Export, Import, Lists, ListsCommand, ListsRemove, SheetChoice};
+pub(crate) use rebuild::{Erase, Rebuild};
 pub(crate) use setup::{Completions, Init};
 pub(crate) use transfer::Transfer;
 
@@ -93,6 +95,12 @@ pub(crate) enum Command {
     ///
     /// From a laptop to servers, or back. Killed anywhere, the same command goes on where it was.
     Transfer(Transfer),
+    /// Make anew what follows from what is kept: the merged view from the answers, the index from the store
+    ///
+    /// Nobody is asked and nothing is bought. Killed anywhere, the same command goes on.
+    Rebuild(Rebuild),
+    /// Take one creator out of everything that is kept, and keep them out
+    Erase(Erase),
     /// Write a configuration to begin with
     Init(Init),
     /// Print completions for a shell

@@ -5,12 +5,16 @@ mod completions;
 mod config;
 mod consent;
 mod dead;
+mod deliver;
 mod demo;
+mod erase;
 mod export;
 mod files;
+mod idle;
 mod import;
 mod init;
 mod lists;
+mod rebuild;
 mod run;
 mod search;
 mod show;
@@ -61,6 +65,8 @@ pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> 
         Command::Lists(args) => lists::execute(&session, &args).await,
         Command::Dead(command) => dead::execute(&session, command).await,
         Command::Transfer(args) => transfer::execute(&session, &args).await,
+        Command::Rebuild(args) => rebuild::execute(&session, &args).await,
+        Command::Erase(args) => erase::execute(&session, &args).await,
         Command::Init(args) => init::execute(&session, &args).await,
         Command::Completions(args) => completions::execute(&args),
         Command::Config(ConfigCommand::Show(file)) => config::execute(&session, &file),

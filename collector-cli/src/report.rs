@@ -8,6 +8,7 @@ mod demo;
 mod import;
 mod lists;
 mod plan;
+mod rebuild;
 mod run;
 mod search;
 mod show;
@@ -24,6 +25,7 @@ pub use demo::{DemoCrash, DemoCreators, DemoImages, DemoMerge, DemoReport, DemoS
 pub use import::{ImportReport, ListReport, RowExample};
 pub use lists::{ListEntry, ListRemoved, ListsReport};
 pub use plan::{BudgetReport, PlanReport};
+pub use rebuild::{EraseReport, RebuildReport};
 pub use run::RunOutcome;
 pub use search::SearchReport;
 pub use show::ShowReport;

@@ -7,6 +7,7 @@
 mod content;
 mod explain;
 mod field;
+mod fill;
 mod handles;
 mod merge;
 mod model;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use explain::{Explained, Explanation, Said};
 pub use field::{Field, FieldInfo, FieldType, FieldValue};
+pub(crate) use fill::growth_in;
 pub use handles::canonical_handle;
 pub use merge::Creators;
 pub use model::{Creator, Extra, PostStats, SourceAsOf};

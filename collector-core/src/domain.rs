@@ -10,6 +10,7 @@ pub use last_wins::{Keyed, LastWins};
 
 use crate::clock::Timestamp;
 use crate::id::{Digest, Id, Ids, Name};
+use crate::sink::Facts;
 
 /// What an item tells about itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +75,13 @@ pub trait Domain: Send + Sync + 'static {
     /// such as posts seen. Tells whether it added anything. Nothing may depend on the order of several calls.
     fn carry(&self, older: &Self::Item, newer: &mut Self::Item) -> bool;
 
+    /// What an older item of the same (source, aspect), read again from its answer, mends in what was
+    /// [carried](Self::carry) from it: parts that were understood less well the first time. Tells whether it mended
+    /// anything.
+    fn mend(&self, _again: &Self::Item, _newer: &mut Self::Item) -> bool {
+        false
+    }
+
     /// The entity that these sightings make: the latest of each (source, aspect), and the weak identities that
     /// they do not show any more.
     fn merge(&self, latest: &[Sighting<Self::Item>], lost: &[Lost]) -> Self::Entity;
@@ -88,6 +96,23 @@ pub trait Domain: Send + Sync + 'static {
 
     /// The day's figures worth keeping as history, in a fixed order; `None` keeps none.
     fn measures(&self, entity: &Self::Entity) -> Option<Vec<Option<i64>>>;
+
+    /// What a thing's [history](Self::history) tells, as facts of its record: how it grew. The oldest day comes first.
+    /// By default nothing.
+    fn trend(&self, _history: &[Day]) -> Facts {
+        Facts::new()
+    }
+
+    /// The names of the fields that [`filled`](Self::filled) speaks of; at most 64. By default none.
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Which of the [`fields`](Self::fields) an item knows: the first one is the lowest bit. A field that stops being
+    /// known is how a format that has changed shows.
+    fn filled(&self, _item: &Self::Item) -> u64 {
+        0
+    }
 
     /// Figures of days gone by that an item brings along, in the order of [`measures`](Self::measures). Most bring none.
     fn history(&self, _item: &Self::Item) -> Vec<Day> {

@@ -3,13 +3,17 @@
 //! Vendors send the same profile with keys in another order, a new request id and newly signed links. A
 //! fingerprint leaves these out, so that an answer that says nothing new is seen to be nothing new.
 
+mod reading;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use xxhash_rust::xxh3::xxh3_128;
 
+use self::reading::Tee;
 use crate::id::Digest;
 
 /// What changes from call to call in a source's answers and says nothing: request ids, server times.
@@ -51,6 +55,30 @@ pub fn json(body: &[u8], volatile: &Volatile) -> Option<Digest> {
         (hash, _) = hash_document(&quote_wide_integers(text), volatile)?;
     }
     Some(Digest(hash.to_be_bytes()))
+}
+
+/// Reads a JSON document and takes its fingerprint, which is what [`json`] says, in one go.
+///
+/// # Errors
+/// What `serde_json` says when the document cannot be read as a `T`.
+pub fn read<'de, T: Deserialize<'de>>(
+    body: &'de [u8],
+    volatile: &Volatile,
+) -> serde_json::Result<(T, Option<Digest>)> {
+    match std::str::from_utf8(body).ok().and_then(|text| read_at_once(text, volatile)) {
+        Some((value, digest)) => Ok((value, Some(digest))),
+        None => Ok((serde_json::from_slice(body)?, json(body, volatile))),
+    }
+}
+
+/// `None` when that takes more than one pass, or fails.
+fn read_at_once<'de, T: Deserialize<'de>>(text: &'de str, volatile: &Volatile) -> Option<(T, Digest)> {
+    let (wide, blind, hash) = (Cell::new(false), Cell::new(false), Cell::new(0));
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let node = Node { volatile, wide: &wide };
+    let value = T::deserialize(Tee { inner: &mut deserializer, node, hash: &hash, blind: &blind }).ok()?;
+    deserializer.end().ok()?;
+    (!wide.get() && !blind.get()).then(|| (value, Digest(hash.get().to_be_bytes())))
 }
 
 /// The hash of a document, and whether it has integers that do not fit 64 bits.
@@ -251,8 +279,13 @@ impl<'de> Visitor<'de> for Key<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Option<u128>, E> {
-        Ok((!self.0.contains(key)).then(|| xxh3_128(key.as_bytes())))
+        Ok(key_hash(self.0, key))
     }
+}
+
+/// The hash of a key; `None` for a volatile one.
+fn key_hash(volatile: &Volatile, key: &str) -> Option<u128> {
+    (!volatile.contains(key)).then(|| xxh3_128(key.as_bytes()))
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};
 use crate::source::{CallSpec, Source};
 use crate::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled,
-    Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -271,6 +271,49 @@ macro_rules! forward {
 
             async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
                 (**self).known(keys).await
+            }
+
+            async fn answers(
+                &self,
+                source: Option<&str>,
+                after: Option<PayloadId>,
+                max: usize,
+            ) -> Result<Vec<KeptAnswer>> {
+                (**self).answers(source, after, max).await
+            }
+
+            async fn read_again(
+                &self,
+                worker: &WorkerId,
+                answers: Vec<ReadAgain<D>>,
+                note: Option<(&str, &str)>,
+                now: Timestamp,
+            ) -> Result<Committed> {
+                (**self).read_again(worker, answers, note, now).await
+            }
+
+            async fn note(&self, name: &str) -> Result<Option<String>> {
+                (**self).note(name).await
+            }
+
+            async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
+                (**self).put_note(name, text).await
+            }
+
+            async fn add_fills(&self, fills: &[Fill]) -> Result<()> {
+                (**self).add_fills(fills).await
+            }
+
+            async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
+                (**self).fills(since).await
+            }
+
+            async fn forget_fills(&self, source: &str) -> Result<()> {
+                (**self).forget_fills(source).await
+            }
+
+            async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+                (**self).erase(worker, ids, now).await
             }
 
             async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {

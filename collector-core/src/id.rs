@@ -204,6 +204,17 @@ impl Ids {
         self.iter().next()
     }
 
+    /// Adds those that are not among them yet.
+    pub fn include(&mut self, other: Self) {
+        for (known, more) in [(&mut self.strong, other.strong), (&mut self.weak, other.weak)] {
+            for id in more {
+                if !known.contains(&id) {
+                    known.push(id);
+                }
+            }
+        }
+    }
+
     /// Whether both can be the same thing: no strong kind with two different values.
     pub fn compatible(&self, other: &Self) -> bool {
         self.strong.iter().all(|a| other.strong.iter().all(|b| a.kind != b.kind || a.value == b.value))

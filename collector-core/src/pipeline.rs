@@ -28,6 +28,7 @@ mod dispatch;
 mod estimate;
 mod events;
 mod fetch;
+mod fills;
 mod handle;
 mod heard;
 mod listed;
@@ -322,6 +323,7 @@ impl<D: Domain> Pipeline<D> {
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {
+            domain: self.domain,
             slots,
             accounts,
             sinks: self.sinks,

@@ -92,7 +92,7 @@ fn reads<I: Send + Sync + 'static>(
 }
 
 /// A stored answer as if it had just come, with the time at which it came. It costs nothing again.
-fn payload(stored: StoredPayload) -> Payload {
+pub(crate) fn payload(stored: StoredPayload) -> Payload {
     Payload {
         status: stored.status,
         headers: stored.headers,

@@ -93,9 +93,19 @@ pub fn no_such_run(run: RunId) -> Error {
 /// 14. `owners` tells whose an identity is, `keys` goes through all records in order, `known` reads many
 ///     \[`Many`\].
 /// 15. Of each day on which a record changed its figures are kept as they were at the last change. Figures that an item
-///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\].
+///     brings for other days fill in days that have none, whether or not the item is the newest \[`History`\]. What
+///     the days tell ([`Domain::trend`]) is among a record's facts wherever it is read or handed to a sink.
 /// 16. `waits` keeps why a worker does not get on until it says otherwise, closes or is dead; `counts` tells it
 ///     \[`Waits`\].
+/// 17. `answers` goes through the answers that are kept, with what had been asked. `read_again` writes what one says
+///     when it is read again as if it had come when it came: it asks nobody, answers no task, and an entity of which
+///     it tells nothing new keeps its version \[`ReadAgain`\]. `put_note` keeps a text until it is replaced; one that
+///     is handed to `read_again` is kept with it or not at all \[`Notes`\].
+/// 18. `add_fills` adds up how answers were filled, by source, kind and day; `fills` gives it back, `forget_fills`
+///     forgets it for a source \[`Fills`\].
+/// 19. `erase` leaves no trace of somebody: neither record nor sightings, history, answers, tasks, letters or places on
+///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
+///     out before anything is kept. Somebody else may have the handle.
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -303,9 +313,69 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>>;
 
+    /// Stored answers behind `after`, in the order in which they were stored; of one source when one is named. At most
+    /// `max`, and no more than a few MiB unless one alone is larger.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>>;
+
+    /// Writes what stored answers say when they are read again, and a note with it.
+    ///
+    /// # Errors
+    /// `Storage`: then nothing of it is written.
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        answers: Vec<ReadAgain<D>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed>;
+
+    /// The text that was kept under this name.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn note(&self, name: &str) -> Result<Option<String>>;
+
+    /// Keeps a text under a name of at most 200 bytes; `None` takes it away.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()>;
+
+    /// Adds how answers were filled to what is known of the same source, kind and day.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()>;
+
+    /// How answers were filled since a day, that day included; by source, kind and day.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>>;
+
+    /// Forgets how a source's answers were filled.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn forget_fills(&self, source: &str) -> Result<()>;
+
     /// The figures of a living record by day, oldest first: what was measured, and what items brought for other days.
     ///
     /// # Errors
     /// `Storage`.
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
+
+    /// Takes everything about whoever these identities mean out of the store, and keeps them out from now on.
+    ///
+    /// # Errors
+    /// `Storage`: then it may be half done, and is done by the same call once more.
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased>;
 }

@@ -33,7 +33,7 @@ mod token;
 use std::fmt;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use collector_core::context::{BytePermit, Context};
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::task::Payload;
@@ -56,6 +56,9 @@ const LONGEST_HEADER: usize = 256;
 
 /// The same for headers that a source asks for: links are long.
 const LONGEST_ASKED: usize = 8 << 10;
+
+/// Room made at once for a body whose length is told.
+const USUAL_BODY: usize = 256 << 10;
 
 /// Redirects followed within one host before the last one is taken as the answer.
 const MOST_REDIRECTS: usize = 3;
@@ -138,10 +141,11 @@ impl Http {
     /// # Errors
     /// See the [module's table](self#errors-of-an-exchange). Each error names the redacted URL.
     pub async fn exchange(&self, cx: &Context, request: Request) -> Result<Payload> {
-        let shown = request.shown();
-        cx.note_request(|| format!("{} {shown}", request.method()));
+        // Writing it out costs more than keeping it, and only errors and logs need it.
+        let kept = request.clone();
+        cx.note_request(|| format!("{} {}", kept.method(), kept.shown()));
         let done = cx.guard(self.send(cx, request)).await;
-        done.map_err(|error| error.with("url", shown))
+        done.map_err(|error| error.with("url", kept.shown()))
     }
 
     async fn send(&self, cx: &Context, request: Request) -> Result<Payload> {
@@ -176,10 +180,12 @@ impl Http {
         permit: &mut BytePermit,
         cut_at: Option<usize>,
     ) -> Result<Bytes> {
+        let told = response.content_length().unwrap_or(0);
         if cut_at.is_none() {
-            self.require_room(response.content_length().unwrap_or(0))?;
+            self.require_room(told)?;
         }
-        let mut body = BytesMut::new();
+        // What is told need not come: room is made for a usual answer, and the rest as it comes.
+        let mut body = Vec::with_capacity(usize::try_from(told).unwrap_or(0).min(USUAL_BODY));
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if let Some(most) = cut_at {
                 let room = most.saturating_sub(body.len()).min(chunk.len());
@@ -194,7 +200,9 @@ impl Http {
             cx.byte_budget().grow(permit, chunk.len()).await;
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        // Kept until it is committed, and longer in memory: not with the room that growing took.
+        body.shrink_to_fit();
+        Ok(body.into())
     }
 
     fn require_room(&self, size: u64) -> Result<()> {

@@ -1,5 +1,6 @@
 //! End-to-end suites: the workspace's structure, the real binary against the simulator, crashes.
 
+mod again;
 mod crash;
 mod examples;
 mod images;

@@ -49,6 +49,21 @@ pub(crate) async fn get(url: &str, path: &str) -> String {
     answer.split_once("\r\n\r\n").expect("a header ends").1.to_owned()
 }
 
+/// Sends JSON to one of the simulator's own endpoints.
+pub(crate) async fn post(url: &str, path: &str, body: &str) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = url.strip_prefix("http://").expect("a plain address");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("the simulator listens");
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the answer is read");
+    assert!(answer.starts_with("HTTP/1.0 2") || answer.starts_with("HTTP/1.1 2"), "{answer}");
+}
+
 /// What the simulator counted.
 pub(crate) async fn stats(url: &str) -> Value {
     serde_json::from_str(&get(url, "/stats").await).expect("the counts are JSON")

@@ -3,9 +3,6 @@
 //! Rows first, then pictures, then the target's own sinks, which are owed everybody: so the index is built where it will
 //! be used. Each part goes on where an earlier attempt ended; the same command is the way on after anything.
 
-mod deliver;
-mod idle;
-
 use std::sync::Arc;
 
 use collector_core::clock::{Clock, SystemClock};
@@ -15,7 +12,7 @@ use collector_sinks::images::Copied;
 use collector_sinks::sql::{Moved, SqlConfig, Step, Transfer as Rows};
 use tokio::time::Instant;
 
-use super::{Session, consent};
+use super::{Session, consent, deliver};
 use crate::args::{ConfigFile, Transfer};
 use crate::compose;
 use crate::config::{Config, ImagesOptions, JsonlPlace, StorePlace};

@@ -112,8 +112,12 @@ fn through_stdin(sandbox: &Sandbox, body: &str) -> Done {
 fn sources_are_listed_with_what_they_need_and_cost() {
     let sandbox = Sandbox::new();
     let bare = sandbox.run(&["sources", "list", "--json"]).expect(0).json();
-    assert_eq!((&bare["config"], &bare["types"][0]["needs"]), (&Value::Null, &serde_json::json!(["token"])));
-    assert!(bare["types"][0]["takes"].as_array().unwrap().contains(&"long_calls".into()));
+    let types = bare["types"].as_array().unwrap();
+    let names: Vec<&str> = types.iter().filter_map(|known| known["type"].as_str()).collect();
+    assert_eq!(names, ["echotik", "ensembledata", "http", "tiktok", "web"]);
+    let vendor = types.iter().find(|known| known["type"] == "ensembledata").unwrap();
+    assert_eq!((&bare["config"], &vendor["needs"]), (&Value::Null, &serde_json::json!(["token"])));
+    assert!(vendor["takes"].as_array().unwrap().contains(&"long_calls".into()));
 
     sandbox.write(
         "collector.toml",

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Creator, CreatorSighting};
 use crate::clock::Timestamp;
@@ -112,8 +113,7 @@ macro_rules! fields {
         /// How the value is chosen: among the sightings in which it is not older than the field's
         /// [maximum age](FieldInfo::max_age), by the declared precedence of the sources; of equal rank, for
         /// counters and the handle a profile before other aspects, then the youngest. If all are older, the youngest.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Field {
             $(
@@ -188,6 +188,20 @@ macro_rules! fields {
             }
         }
     };
+}
+
+impl Serialize for Field {
+    /// By the name in the table.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| D::Error::custom(format_args!("there is no field `{name}`")))
+    }
 }
 
 fields! {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use super::content;
 use super::handles::{LostHandles, canonical_handle};
-use super::{Creator, CreatorSighting, DayFigures, Extra, Field, SourceAsOf, aspect, posts};
+use super::{Creator, CreatorSighting, DayFigures, Extra, Field, SourceAsOf, aspect, fill, posts};
 use crate::clock::Timestamp;
 use crate::domain::{About, Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Id, Ids, Name};
+use crate::sink::Facts;
 
 /// The domain of creators of one platform.
 ///
@@ -147,6 +148,22 @@ impl Domain for Creators {
 
     fn carry(&self, older: &CreatorSighting, newer: &mut CreatorSighting) -> bool {
         posts::carry(&older.posts, &mut newer.posts)
+    }
+
+    fn mend(&self, again: &CreatorSighting, newer: &mut CreatorSighting) -> bool {
+        posts::mend(&again.posts, &mut newer.posts)
+    }
+
+    fn trend(&self, history: &[Day]) -> Facts {
+        fill::growth(history)
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        fill::names()
+    }
+
+    fn filled(&self, item: &CreatorSighting) -> u64 {
+        fill::filled(item)
     }
 
     fn merge(&self, latest: &[Sighting<CreatorSighting>], lost: &[Lost]) -> Creator {

@@ -73,6 +73,31 @@ pub(super) fn carry(older: &[PostSeen], newer: &mut Vec<PostSeen>) -> bool {
     *newer != before
 }
 
+/// Replaces posts by what the same answer says of them when it is read again, where that is more and nothing else: so a
+/// figure that was not understood is known, and one that a later answer brought stays. Tells whether any was replaced.
+pub(super) fn mend(again: &[PostSeen], known: &mut [PostSeen]) -> bool {
+    let mut mended = false;
+    for post in again.iter().filter(|post| !post.id.is_empty()) {
+        let Some(known) = known.iter_mut().find(|known| known.id == post.id) else { continue };
+        if *known != *post && is_part_of(known, post) {
+            *known = PostSeen { pinned: known.pinned || post.pinned, ..post.clone() };
+            mended = true;
+        }
+    }
+    mended
+}
+
+/// Whether a post shows nothing that another one does not show the same way.
+fn is_part_of(less: &PostSeen, more: &PostSeen) -> bool {
+    let same = |a: Option<u64>, b: Option<u64>| a.is_none() || a == b;
+    (less.created_at.is_none() || less.created_at == more.created_at)
+        && same(less.views, more.views)
+        && same(less.likes, more.likes)
+        && same(less.comments, more.comments)
+        && same(less.shares, more.shares)
+        && (less.hashtags.is_empty() || less.hashtags == more.hashtags)
+}
+
 /// The latest posts that are not pinned, each as its newest sighting shows it.
 ///
 /// A post without an id cannot be told from others and does not count.

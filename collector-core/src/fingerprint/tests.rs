@@ -261,3 +261,73 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
         json(skipped.as_bytes(), &Volatile::new(&["skip"]));
     }
 }
+
+/// What a reader may make of a document; what it does not name is skipped.
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Known<'a> {
+    #[serde(borrow)]
+    k0: Option<std::borrow::Cow<'a, str>>,
+    k1: Option<Box<Known<'a>>>,
+    #[serde(default)]
+    k2: Vec<Value>,
+    k3: Option<f64>,
+}
+
+#[test]
+fn reading_gives_the_same_value_and_the_same_fingerprint_in_one_go() {
+    let mut random = StdRng::seed_from_u64(11);
+    let volatile = Volatile::new(&["k2"]);
+    let mut read_by_type = 0;
+    for _ in 0..2_000 {
+        let document = random_document(&mut random, 4);
+        let text = shuffled(&document, &mut random);
+        let print = json(text.as_bytes(), &volatile);
+        assert!(print.is_some(), "{text}");
+        let (again, same) = read::<Value>(text.as_bytes(), &volatile).unwrap();
+        assert_eq!((again, same), (serde_json::from_str(&text).unwrap(), print), "{text}");
+        assert_eq!(read::<IgnoredAny>(text.as_bytes(), &volatile).unwrap().1, print, "{text}");
+        if let Ok(known) = serde_json::from_str::<Known<'_>>(&text) {
+            read_by_type += 1;
+            assert_eq!(read::<Known<'_>>(text.as_bytes(), &volatile).unwrap(), (known, print), "{text}");
+        } else {
+            assert!(read::<Known<'_>>(text.as_bytes(), &volatile).is_err(), "{text}");
+        }
+    }
+    assert!(read_by_type > 30, "{read_by_type}");
+}
+
+#[test]
+fn what_cannot_be_seen_in_one_go_is_read_twice() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    enum Mark {
+        A(u8),
+    }
+    #[derive(serde::Deserialize)]
+    struct Odd<'a> {
+        #[serde(borrow)]
+        raw: &'a serde_json::value::RawValue,
+        mark: Mark,
+    }
+    for text in [
+        r#"{"raw":{"b":1,"a":[2]},"mark":{"A":3},"more":"x"}"#,
+        r#"{"raw":123456789012345678901234567890,"mark":{"A":3},"more":12345678901234567890123}"#,
+    ] {
+        let (odd, print) = read::<Odd<'_>>(text.as_bytes(), &Volatile::default()).unwrap();
+        assert_eq!((odd.mark, print), (Mark::A(3), Some(of(text))));
+        assert!(text.contains(odd.raw.get()));
+    }
+    let (_, print) = read::<IgnoredAny>(b"[123456789012345678901]", &Volatile::default()).unwrap();
+    assert_eq!(print, Some(of("[123456789012345678901]")));
+}
+
+#[test]
+fn what_is_read_but_too_deep_to_be_compared_has_no_fingerprint() {
+    let deep = format!("{{\"a\":1,\"b\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    #[derive(serde::Deserialize)]
+    struct Shallow {
+        a: u8,
+    }
+    let (read_back, print) = read::<Shallow>(deep.as_bytes(), &Volatile::default()).unwrap();
+    assert_eq!((read_back.a, print), (1, None));
+    assert!(read::<Shallow>(b"{\"a\":1} x", &Volatile::default()).is_err(), "something stands behind it");
+}

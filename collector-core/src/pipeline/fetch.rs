@@ -200,6 +200,13 @@ async fn judge<D: Domain>(
         cost,
     });
     let Answer { payload, page } = answer;
+    if let (Some(payload), Ok(page)) = (&payload, &page) {
+        let tasks: Vec<Task> = call.tasks.iter().map(|claimed| claimed.task.clone()).collect();
+        if let Some(error) = worker.filled((call.slot, call.lane), &tasks, payload, page).await {
+            let account = slot.account;
+            worker.park(account, &error).await.map_err(|error| worker.fail(error))?;
+        }
+    }
     if let Err(error) = &page {
         tracing::debug!(source = &*slot.name, kind = &**kind, error = %ErrorChain(error), "call failed");
         react(worker, call.slot, error, drifted).await?;

@@ -22,7 +22,7 @@ use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
 use crate::observe::Event;
-use crate::store::{Begun, Counts, Known, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
+use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
 use crate::task::{Query, Task};
 
 /// How often a waiting run looks at the store when nobody tells it anything.
@@ -129,6 +129,7 @@ impl<D: Domain> Engine<D> {
         worker.lift_parking().await?;
         worker.sync_parking().await?;
         worker.recount_owed().await?;
+        worker.learn_fills().await?;
         let before = worker.store().counts().await?.sinks;
         let mut stages = JoinSet::new();
         let (send, receive) = mpsc::unbounded_channel();
@@ -359,9 +360,10 @@ impl<D: Domain> Handle<D> {
         keeper.cancel();
         while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
+        let saved = self.worker.save_fills(true).await;
         let closed = self.worker.store().close(&self.worker.id).await;
         self.worker.closed.cancel();
-        drained.and(self.failed()).and(closed)
+        drained.and(self.failed()).and(saved).and(closed)
     }
 
     async fn drain(&self) -> Result<()> {
@@ -464,9 +466,11 @@ impl<D: Domain> Handle<D> {
         let open = self.worker.store().counts().await?.open;
         let mut parked = false;
         for lane in open.keys() {
-            match self.slot_of(lane) {
-                Some(slot) if self.worker.account_of(slot).admission().parked().is_none() => return Ok(None),
-                slot => parked |= slot.is_some(),
+            let Some(slot) = self.slot_of(lane) else { continue };
+            match self.worker.account_of(slot).admission().parked() {
+                None => return Ok(None),
+                // A format that has changed does not come back by waiting.
+                Some(park) => parked |= park.kind != ErrorKind::Malformed,
             }
         }
         Ok(match (open.is_empty(), parked) {
@@ -569,8 +573,11 @@ impl<D: Domain> Handle<D> {
         if report.open > 0 {
             reasons.push(format!("open {}: not answered yet", report.open));
         }
-        if let End::Parked { .. } = report.end {
-            for park in &report.parked {
+        let accounts = &self.worker.parts.accounts;
+        let ours = |park: &Parked| accounts.iter().any(|account| account.name == park.account);
+        let parked = matches!(report.end, End::Parked { .. });
+        for park in &report.parked {
+            if parked || (park.kind == ErrorKind::Malformed && ours(park)) {
                 let until = park
                     .until
                     .map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));

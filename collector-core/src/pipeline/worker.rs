@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::fills::Fills;
 use super::waiting::Troubles;
 use super::watch::Watched;
 use super::{Settings, events};
@@ -26,6 +27,7 @@ use crate::task::Task;
 
 /// What the builder hands over.
 pub(super) struct Parts<D: Domain> {
+    pub(super) domain: Arc<D>,
     pub(super) slots: Vec<Slot<D>>,
     pub(super) accounts: Vec<Account>,
     pub(super) sinks: Vec<Arc<dyn Sink<D::Entity>>>,
@@ -174,6 +176,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) wet: Vec<Vec<AtomicBool>>,
     /// Open tasks per lane when it was last asked.
     pub(super) open: Vec<Vec<AtomicU64>>,
+    /// How answers are filled.
+    pub(super) fills: Fills,
     /// Wakes the claiming stage.
     pub(super) wake: Notify,
     /// Counts what a waiting run may want to look at again.
@@ -228,6 +232,7 @@ impl<D: Domain> Worker<D> {
                 .iter()
                 .map(|slot| slot.kinds.iter().map(|_| AtomicU64::new(0)).collect())
                 .collect(),
+            fills: Fills::new(&parts),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
             troubles: Troubles::default(),
@@ -431,6 +436,7 @@ impl<D: Domain> Worker<D> {
             }
             let beaten = async {
                 self.beat_once().await?;
+                self.save_fills(false).await?;
                 self.sync_parking().await
             };
             if let Err(error) = beaten.await {

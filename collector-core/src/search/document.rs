@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::FieldKind;
-use super::field::{Read, SearchField};
+use super::field::{Read, SearchField, millionths};
 use super::tokens::{Tokens, keyword};
-use crate::creator::Creator;
+use crate::creator::{Creator, growth_in};
 use crate::id::RecordKey;
 use crate::sink::Record;
 
@@ -36,7 +36,7 @@ impl Document {
     pub fn of(record: &Record<Creator>) -> Self {
         let mut document = Self { key: record.key, version: record.version, ..Self::default() };
         for field in SearchField::ALL {
-            document.add(*field, &record.entity);
+            document.add(*field, record);
         }
         document.add_hashtag_words();
         document.keywords.sort_unstable();
@@ -59,7 +59,8 @@ impl Document {
         self.numbers.iter().find(|(of, _)| *of == field).map(|(_, value)| *value)
     }
 
-    fn add(&mut self, field: SearchField, creator: &Creator) {
+    fn add(&mut self, field: SearchField, record: &Record<Creator>) {
+        let creator = &*record.entity;
         match field.read() {
             Read::Texts(read) if field.kind() == FieldKind::Text => {
                 let mut left = MAX_VALUES;
@@ -84,6 +85,10 @@ impl Document {
                 self.keywords.extend(word.map(|word| (field, word.to_owned())));
             }
             Read::Number(read) => self.numbers.extend(read(creator).map(|value| (field, value))),
+            Read::Share(name) => {
+                let share = growth_in(&record.facts, name).map(millionths);
+                self.numbers.extend(share.map(|share| (field, share)));
+            }
             Read::Elsewhere => {}
         }
     }
@@ -167,6 +172,17 @@ mod tests {
         assert_eq!(of(SearchField::Hashtag).collect::<Vec<_>>(), ["kbeauty", "뷰티"]);
         assert_eq!(of(SearchField::Mention).collect::<Vec<_>>(), ["friend"]);
         assert!(document.texts.contains(&(SearchField::HashtagWords, "뷰티 티".to_owned())));
+    }
+
+    #[test]
+    fn growth_is_read_from_the_facts_in_either_direction() {
+        let mut record = record(Creator::default());
+        record.facts.insert("growth_7d".to_owned(), serde_json::json!(-0.25));
+        record.facts.insert("growth_30d".to_owned(), serde_json::json!(1.5));
+        let document = Document::of(&record);
+        assert_eq!(document.number(SearchField::Growth7d), Some(-250_000));
+        assert_eq!(document.number(SearchField::Growth30d), Some(1_500_000));
+        assert_eq!(document.number(SearchField::Growth90d), None);
     }
 
     #[test]

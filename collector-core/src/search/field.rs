@@ -38,6 +38,8 @@ pub(super) enum Read {
     Flag(fn(&Creator) -> Option<bool>),
     /// A number, or not known.
     Number(fn(&Creator) -> Option<i64>),
+    /// A share among the record's facts, under this name.
+    Share(&'static str),
     /// Not in the creator: made from its other texts, or kept elsewhere.
     Elsewhere,
 }
@@ -170,6 +172,12 @@ search_fields! {
     AvgShares "avg_shares" [], Number, false, Read::Number(|c| average(c, |p| p.avg_shares));
     /// Mean of (likes + comments + shares) / views over the latest posts.
     EngagementRate "engagement_rate" ["er"], Rate, false, Read::Number(|c| c.posts.as_ref()?.engagement_rate.map(millionths));
+    /// Growth of followers over 7 days until they last changed.
+    Growth7d "growth_7d" ["growth"], Rate, false, Read::Share("growth_7d");
+    /// Growth of followers over 30 days.
+    Growth30d "growth_30d" [], Rate, false, Read::Share("growth_30d");
+    /// Growth of followers over 90 days.
+    Growth90d "growth_90d" [], Rate, false, Read::Share("growth_90d");
     /// When the latest post was published.
     LastPostAt "last_post_at" ["last_post"], Time, false, Read::Number(|c| Some(c.posts.as_ref()?.last_post_at?.as_millis()));
     /// When the account was made.
@@ -250,7 +258,7 @@ fn count(number: Option<u64>) -> Option<i64> {
 }
 
 /// A share as whole millionths. A cast saturates; there is no share that is not a number.
-fn millionths(share: f64) -> i64 {
+pub(super) fn millionths(share: f64) -> i64 {
     (share * 1e6).round() as i64
 }
 

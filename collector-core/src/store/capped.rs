@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled,
-    Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
+    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -298,6 +298,49 @@ impl<D: Domain> Store<D> for Capped<D> {
 
     async fn known(&self, keys: &[RecordKey]) -> Result<Vec<Known<D>>> {
         self.inner.known(keys).await
+    }
+
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>> {
+        self.inner.answers(source, after, max).await
+    }
+
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        answers: Vec<ReadAgain<D>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        self.inner.read_again(worker, answers, note, now).await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        self.inner.note(name).await
+    }
+
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
+        self.inner.put_note(name, text).await
+    }
+
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()> {
+        self.inner.add_fills(fills).await
+    }
+
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
+        self.inner.fills(since).await
+    }
+
+    async fn forget_fills(&self, source: &str) -> Result<()> {
+        self.inner.forget_fills(source).await
+    }
+
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+        self.inner.erase(worker, ids, now).await
     }
 
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {

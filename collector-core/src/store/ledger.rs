@@ -25,7 +25,7 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain, Lost, Sighting};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{Digest, Id, IdHash, Ids, Name, RecordKey};
+use crate::id::{Digest, Id, IdHash, Ids, Name, PayloadId, RecordKey};
 use crate::sink::Facts;
 
 /// Weak identities remembered as lost per entity; the newest are kept.
@@ -48,6 +48,44 @@ pub struct EntityRow<I> {
     pub facts: Facts,
     /// The latest sighting of each (source, aspect).
     pub sightings: Vec<Sighting<I>>,
+    /// The answer that each of them came in, as far as that is known; those left out are not.
+    pub origins: Vec<Option<PayloadId>>,
+}
+
+/// An answer that is kept already and was read again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Its number.
+    pub payload: PayloadId,
+    /// Whom it showed when it was read before; entities that have ended are left out.
+    pub shows: Vec<RecordKey>,
+}
+
+/// That somebody with this identity was erased: the kinds of strong identities that were known of them. Whoever shows
+/// another value of one of them is somebody else, who has the same handle now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bar(pub Arc<[Arc<str>]>);
+
+impl Bar {
+    /// The bar for somebody with these identities.
+    pub fn of(ids: &Ids) -> Self {
+        Self(ids.strong.iter().map(|id| Arc::clone(&id.kind)).collect())
+    }
+}
+
+impl From<Arc<[Arc<str>]>> for Bar {
+    fn from(kinds: Arc<[Arc<str>]>) -> Self {
+        Self(kinds)
+    }
+}
+
+/// Somebody erased whom a call shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptOut {
+    /// The call.
+    pub call: usize,
+    /// Who they are there: more may be known than when they were erased.
+    pub ids: Ids,
 }
 
 /// An entity that was touched.
@@ -91,6 +129,10 @@ pub struct Written {
     pub aspect: Name,
     /// When it was true.
     pub seen_at: Timestamp,
+    /// The call it came in; `None` for one that was known before and to which something was added.
+    pub call: Option<usize>,
+    /// The kept answer it came in, if it is no call's.
+    pub origin: Option<PayloadId>,
     /// What was said, as JSON.
     pub item: Box<RawValue>,
 }
@@ -154,7 +196,19 @@ struct Shown<I> {
     call: usize,
     ids: Ids,
     hashes: Vec<IdHash>,
+    /// Whether the item says itself when it was true.
+    dated: bool,
     sighting: Sighting<I>,
+}
+
+/// Where a sighting that is seen comes from.
+#[derive(Clone, Copy)]
+struct Came {
+    call: Option<usize>,
+    origin: Option<PayloadId>,
+    /// Whether its answer was read again, and what it says is dated by itself: then another answer may have its date.
+    again: bool,
+    dated: bool,
 }
 
 struct Working<I> {
@@ -164,6 +218,8 @@ struct Working<I> {
     identity_changed: bool,
     /// Which of the row's sightings are to be written.
     written: Vec<usize>,
+    /// The call that each of the row's sightings came in; those left out were known before.
+    calls: Vec<Option<usize>>,
     grown: Option<usize>,
     history: BTreeMap<i32, Vec<Option<i64>>>,
 }
@@ -176,9 +232,21 @@ impl<I> Working<I> {
             touched: is_new,
             identity_changed: is_new,
             written: Vec::new(),
+            calls: Vec::new(),
             grown: None,
             history: BTreeMap::new(),
         }
+    }
+
+    /// Notes where sighting number `at` came from.
+    fn came(&mut self, at: usize, came: Came) {
+        put(&mut self.calls, at, came.call);
+        put(&mut self.row.origins, at, came.origin);
+    }
+
+    /// The kept answer that sighting number `at` came in, if that is known.
+    fn origin(&self, at: usize) -> Option<PayloadId> {
+        self.row.origins.get(at).copied().flatten()
     }
 
     /// Marks the sighting number `at` as one to write.
@@ -190,11 +258,23 @@ impl<I> Working<I> {
     }
 }
 
+/// Sets an element of a list that is as long as it has to be.
+fn put<T: Copy>(list: &mut Vec<Option<T>>, at: usize, value: Option<T>) {
+    if value.is_some() || at < list.len() {
+        if list.len() <= at {
+            list.resize(at + 1, None);
+        }
+        list[at] = value;
+    }
+}
+
 /// See the [module page](self).
 pub struct Ledger<'d, D: Domain> {
     domain: &'d D,
     entries: Vec<Shown<D::Item>>,
     calls: usize,
+    /// By call, the kept answer that was read again; those left out are new.
+    again: Vec<Option<Arc<Kept>>>,
     aspects: Vec<Name>,
     owners: HashMap<IdHash, RecordKey>,
     /// Identities with another owner than the store knows.
@@ -219,6 +299,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             domain,
             entries: Vec::new(),
             calls: 0,
+            again: Vec::new(),
             aspects: Vec::new(),
             owners: HashMap::new(),
             owned: Vec::new(),
@@ -240,6 +321,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             let about = self.domain.about(&item);
             // A date in the future would win against every later sighting.
             let seen_at = about.as_of.map_or(at, |as_of| as_of.min(at));
+            let dated = about.as_of.is_some();
             let (ids, aspect) = (about.ids, about.aspect);
             if ids.strongest().is_none() {
                 drop(aspect);
@@ -256,8 +338,18 @@ impl<'d, D: Domain> Ledger<'d, D> {
             };
             let hashes = ids.iter().map(Id::hash).collect();
             let sighting = Sighting { source: Arc::clone(source), aspect, seen_at, item };
-            self.entries.push(Shown { call, ids, hashes, sighting });
+            self.entries.push(Shown { call, ids, hashes, dated, sighting });
         }
+    }
+
+    /// Adds what an answer says that is kept already and was read again; `at` is when it was received last.
+    ///
+    /// It replaces what the same answer said before, and what it shows without a strong identity stays with whom it
+    /// showed then: a handle may be somebody else's by now.
+    pub fn add_again(&mut self, source: &Name, at: Timestamp, items: Vec<D::Item>, kept: Kept) {
+        self.again.resize(self.calls, None);
+        self.again.push(Some(Arc::new(kept)));
+        self.add(source, at, items);
     }
 
     /// Every identity shown, in order and once: the aliases to load.
@@ -269,6 +361,23 @@ impl<'d, D: Domain> Ledger<'d, D> {
         hashes
     }
 
+    /// Leaves out whoever was erased; `bar` says whether an identity is theirs. Gives who was left out.
+    pub fn keep_out(&mut self, bar: impl Fn(&IdHash) -> Option<Bar>) -> Vec<KeptOut> {
+        let mut out = Vec::new();
+        self.entries.retain(|entry| {
+            let (strong, weak) = entry.hashes.split_at(entry.ids.strong.len());
+            let is_other =
+                |bar: &Bar| entry.ids.strong.iter().any(|id| bar.0.iter().any(|kind| *kind == id.kind));
+            let theirs = strong.iter().any(|id| bar(id).is_some())
+                || weak.iter().filter_map(&bar).any(|bar| !is_other(&bar));
+            if theirs {
+                out.push(KeptOut { call: entry.call, ids: entry.ids.clone() });
+            }
+            !theirs
+        });
+        out
+    }
+
     /// Says who owns an identity.
     pub fn load_alias(&mut self, id: IdHash, owner: RecordKey) {
         self.owners.insert(id, owner);
@@ -276,7 +385,8 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
     /// Every entity that owns one of the identities, in order and once: the entities to load.
     pub fn owners(&self) -> Vec<RecordKey> {
-        let owners: BTreeSet<RecordKey> = self.owners.values().copied().collect();
+        let shown = self.again.iter().flatten().flat_map(|kept| kept.shows.iter());
+        let owners: BTreeSet<RecordKey> = self.owners.values().chain(shown).copied().collect();
         owners.into_iter().collect()
     }
 
@@ -300,9 +410,10 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     fn observe(&mut self, entry: Shown<D::Item>, next_key: &mut impl FnMut() -> RecordKey) {
-        let Shown { call, ids, hashes, sighting } = entry;
+        let Shown { call, ids, hashes, dated, sighting } = entry;
         let (strong_hashes, weak_hashes) = hashes.split_at(ids.strong.len());
-        let mut target = match self.identify(&ids, strong_hashes, weak_hashes) {
+        let shown_before = self.shown_before(call, &ids, sighting.seen_at);
+        let mut target = match shown_before.or_else(|| self.identify(&ids, strong_hashes, weak_hashes)) {
             Some(key) => key,
             None => self.create(next_key()),
         };
@@ -316,8 +427,27 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
         self.keep_strong(target, &ids, strong_hashes, call);
         self.remember(target, self.domain.history(&sighting.item));
-        self.see(target, sighting);
+        let origin = self.again.get(call).and_then(Option::as_deref).map(|kept| kept.payload);
+        self.see(target, sighting, Came { call: Some(call), origin, again: origin.is_some(), dated });
         self.shown.push((target, call));
+    }
+
+    /// Whom a kept answer showed under a weak identity when it came.
+    fn shown_before(&self, call: usize, ids: &Ids, at: Timestamp) -> Option<RecordKey> {
+        let kept = self.again.get(call)?.as_ref()?;
+        if !ids.strong.is_empty() {
+            return None;
+        }
+        let theirs = |row: &EntityRow<D::Item>| {
+            let had = |id: &Id| row.lost.iter().any(|lost| lost.id == *id && lost.since >= at);
+            ids.weak.iter().any(had)
+        };
+        let owned = |row: &EntityRow<D::Item>| ids.weak.iter().any(|id| row.ids.weak.contains(id));
+        let shown = || kept.shows.iter().map(|key| self.survivor(*key));
+        let find = |fits: &dyn Fn(&EntityRow<D::Item>) -> bool| {
+            shown().find(|key| self.entities.get(key).is_some_and(|known| fits(&known.row)))
+        };
+        find(&theirs).or_else(|| find(&owned))
     }
 
     fn owner(&self, hash: &IdHash) -> Option<RecordKey> {
@@ -352,6 +482,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             lost: Vec::new(),
             facts: Facts::new(),
             sightings: Vec::with_capacity(1),
+            origins: Vec::new(),
         };
         self.entities.insert(key, Working::of(row, true));
         key
@@ -379,12 +510,14 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let facts = std::mem::take(&mut gone.row.facts);
         let history = std::mem::take(&mut gone.history);
         let sightings = std::mem::take(&mut gone.row.sightings);
+        let (calls, origins) = (std::mem::take(&mut gone.calls), std::mem::take(&mut gone.row.origins));
         self.joins.insert(loser, winner);
         for id in ids.iter() {
             self.own(id.hash(), winner);
         }
-        for sighting in sightings {
-            self.see(winner, sighting);
+        for (at, sighting) in sightings.into_iter().enumerate() {
+            let (call, origin) = (calls.get(at).copied().flatten(), origins.get(at).copied().flatten());
+            self.see(winner, sighting, Came { call, origin, again: false, dated: false });
         }
         if let Some(one) = self.entities.get_mut(&winner) {
             for id in ids.strong {
@@ -512,7 +645,6 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
     }
 
-    /// Keeps a sighting unless a later one of its (source, aspect) is known; either way, what the older one adds.
     /// Keeps what an item says about days gone by, also when a newer one has replaced it. Of two items that tell of one
     /// day, the one added last counts.
     fn remember(&mut self, key: RecordKey, days: Vec<Day>) {
@@ -522,19 +654,30 @@ impl<'d, D: Domain> Ledger<'d, D> {
         }
     }
 
-    fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>) {
+    /// Keeps a sighting unless a later one of its (source, aspect) is known; either way, what the older one adds. One
+    /// that was read `again` replaces what its own answer said before, and no later answer of the same date.
+    fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>, came: Came) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
         let Some(at) = known.row.sightings.iter().position(same) else {
             known.row.sightings.push(sighting);
+            known.came(known.row.sightings.len() - 1, came);
             known.write(known.row.sightings.len() - 1);
             return;
         };
+        // Of a normal call the later commit counts; of kept answers the one that came later.
+        let newer = came.again && came.dated && known.origin(at) > came.origin;
         let kept = &mut known.row.sightings[at];
-        let late = kept.seen_at > sighting.seen_at;
+        let late = kept.seen_at > sighting.seen_at || (newer && kept.seen_at == sighting.seen_at);
         if !late {
             std::mem::swap(kept, &mut sighting);
+            known.came(at, came);
         }
+        let kept = &mut known.row.sightings[at];
+        if late && came.again && self.domain.mend(&sighting.item, &mut kept.item) {
+            known.write(at);
+        }
+        let kept = &mut known.row.sightings[at];
         let old = sighting;
         if self.domain.carry(&old.item, &mut kept.item) || !late {
             known.write(at);
@@ -603,12 +746,16 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> Result<EntityChange<D>> {
-        let Working { row, is_new, identity_changed, written, grown: grew, history, .. } = known;
-        let EntityRow { key, version, digest: before, ids, lost, facts, sightings } = row;
+        let Working { row, is_new, identity_changed, written, calls, grown: grew, history, .. } = known;
+        let EntityRow { key, version, digest: before, ids, lost, facts, sightings, origins } = row;
         if let Some(call) = grew {
             grown.push((call, ids.clone()));
         }
-        let written = written.into_iter().map(|at| encode(&sightings[at])).collect::<Result<_>>()?;
+        let encoded = |at: usize| {
+            let call = calls.get(at).copied().flatten();
+            encode(&sightings[at], call, origins.get(at).copied().flatten())
+        };
+        let written = written.into_iter().map(encoded).collect::<Result<_>>()?;
         let count = sightings.len();
         let entity = self.domain.merge_owned(sightings, &lost);
         let digest = self.domain.digest(&entity);
@@ -632,7 +779,11 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 }
 
-fn encode<I: Serialize>(sighting: &Sighting<I>) -> Result<Written> {
+fn encode<I: Serialize>(
+    sighting: &Sighting<I>,
+    call: Option<usize>,
+    origin: Option<PayloadId>,
+) -> Result<Written> {
     let item = serde_json::value::to_raw_value(&sighting.item).map_err(|error| {
         Error::new(ErrorKind::Storage, "an item cannot be written as JSON")
             .with("source", &sighting.source)
@@ -642,6 +793,8 @@ fn encode<I: Serialize>(sighting: &Sighting<I>) -> Result<Written> {
         source: Arc::clone(&sighting.source),
         aspect: Arc::clone(&sighting.aspect),
         seen_at: sighting.seen_at,
+        call,
+        origin,
         item,
     })
 }

@@ -5,6 +5,7 @@
 //! few MiB and those of dead letters are kept.
 
 mod archive;
+mod barred;
 mod entities;
 mod lists;
 mod outbox;
@@ -12,30 +13,33 @@ mod payloads;
 mod runs;
 mod tasks;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard};
 
+use self::barred::Barred;
 use self::entities::Entities;
 use self::lists::Lists;
 use self::outbox::Outbox;
 use self::payloads::Payloads;
 use self::runs::Runs;
 use self::tasks::Tasks;
-use super::ledger::{Changes, EntityChange, Ledger};
+use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Fate, FinishedCall, GiveBack, Heartbeat,
-    Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState,
-    Settled, Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo, no_such_run,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall,
+    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, Waiting,
+    WorkerId, WorkerInfo, no_such_run,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
+use crate::erase::{Cut, Traces, is_about};
 use crate::error::Result;
 use crate::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use crate::sink::{Change, Position};
-use crate::task::{Cost, Task};
+use crate::task::{Absence, Cost, Task};
 
 /// The default bound on the bytes of answers kept.
 const PAYLOAD_BYTES: usize = 2 << 20;
@@ -60,6 +64,9 @@ struct State<D: Domain> {
     budgets: HashMap<Name, (Timestamp, Cost)>,
     parked: BTreeMap<Name, Parked>,
     lists: Lists,
+    notes: BTreeMap<String, String>,
+    fills: BTreeMap<(Name, Name, i32), Fill>,
+    barred: Barred,
     commits: u64,
 }
 
@@ -84,6 +91,9 @@ impl<D: Domain> MemoryStore<D> {
             budgets: HashMap::new(),
             parked: BTreeMap::new(),
             lists: Lists::default(),
+            notes: BTreeMap::new(),
+            fills: BTreeMap::new(),
+            barred: Barred::default(),
             commits: 0,
         };
         Self { domain: domain.into(), entities: Arc::default(), state: Arc::new(Mutex::new(state)) }
@@ -165,8 +175,7 @@ impl<D: Domain> State<D> {
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0);
         let (payload, blob) = match call.payload {
             Some(payload) => {
-                let ids = call.tasks.iter().map(|task| task.claimed.id).collect();
-                let (id, new) = self.payloads.keep(ids, &call.source, call.fingerprint, &payload);
+                let (id, new) = self.payloads.keep(&call.tasks, &call.source, call.fingerprint, &payload);
                 (Some(id), new)
             }
             None => (None, false),
@@ -257,6 +266,12 @@ fn wishes<D: Domain>(changes: &Changes<D>) -> Vec<Wish<D>> {
     let changed = changes.entities.iter().filter(|change| change.changed);
     let put = changed.map(|change| (change.key, change.version, at_hand(change)));
     put.chain(changes.joined.iter().map(|joined| (joined.key, joined.version, None))).collect()
+}
+
+/// What a record's history tells is among its facts, so it is not at hand.
+fn cool<D: Domain>(wishes: &mut [Wish<D>], with_past: &HashSet<RecordKey>) {
+    let past = |(key, ..): &&mut Wish<D>| with_past.contains(key);
+    wishes.iter_mut().filter(past).for_each(|(_, _, entity)| *entity = None);
 }
 
 /// Whether a sink reports facts or asks for more: most only say that they have stored something.
@@ -378,14 +393,16 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             ledger.add(&call.source, at, std::mem::take(&mut call.items));
         }
         let mut entities = self.entities().await;
-        entities.load(&mut ledger);
-        let changes = ledger.close(|| entities.next_key())?;
-        let wishes = wishes(&changes);
-        let Changes { aliases, entities: changed, joined, links, counts, moved, grown } = changes;
-        entities.keep(aliases, changed, joined, now.day());
-
         let mut state = self.state().await;
         let state = &mut *state;
+        state.keep_out(&mut ledger, &mut calls);
+        entities.load(&mut ledger);
+        let changes = ledger.close(|| entities.next_key())?;
+        let mut wishes = wishes(&changes);
+        let Changes { aliases, entities: changed, joined, links, counts, moved, grown } = changes;
+        let with_past = entities.keep(aliases, changed, joined, now.day());
+        cool::<D>(&mut wishes, &with_past);
+
         state.commits += 1;
         let commit = state.commits;
         let mut done = Committed { versions: wishes.len() as u64, ..Committed::default() };
@@ -599,12 +616,148 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         Ok(keys.iter().filter_map(|key| entities.known(&self.domain, *key)).collect())
     }
 
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>> {
+        Ok(self.state().await.payloads.answers(source, after, max))
+    }
+
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        answers: Vec<ReadAgain<D>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        let mut entities = self.entities().await;
+        let mut state = self.state().await;
+        let state = &mut *state;
+        let mut ledger = Ledger::new(&*self.domain);
+        let mut payloads = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let kept = Kept { payload: answer.payload, shows: state.payloads.shows(answer.payload) };
+            payloads.push(answer.payload);
+            ledger.add_again(&answer.source, answer.at, answer.items, kept);
+        }
+        ledger.keep_out(|id| state.barred.get(id));
+        entities.load(&mut ledger);
+        let changes = ledger.close(|| entities.next_key())?;
+        let mut wishes = wishes(&changes);
+        let Changes { aliases, entities: changed, joined, links, counts, .. } = changes;
+        let with_past = entities.keep(aliases, changed, joined, now.day());
+        cool::<D>(&mut wishes, &with_past);
+        state.commits += 1;
+        let mut done = Committed { versions: wishes.len() as u64, ..Committed::default() };
+        for counts in &counts {
+            done.changed += counts.changed;
+            done.unchanged += counts.unchanged;
+        }
+        for (key, call) in links {
+            state.payloads.link(payloads[call], key);
+        }
+        for (key, version, warm) in wishes {
+            state.outbox.wish(key, version, warm, worker, state.commits, None);
+        }
+        if let Some((name, text)) = note {
+            state.notes.insert(name.to_owned(), text.to_owned());
+        }
+        Ok(done)
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.state().await.notes.get(name).cloned())
+    }
+
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
+        let notes = &mut self.state().await.notes;
+        match text {
+            Some(text) => drop(notes.insert(name.to_owned(), text.to_owned())),
+            None => drop(notes.remove(name)),
+        }
+        Ok(())
+    }
+
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()> {
+        let known = &mut self.state().await.fills;
+        for fill in fills {
+            let key = (Arc::clone(&fill.source), Arc::clone(&fill.kind), fill.day);
+            match known.get_mut(&key) {
+                Some(known) => known.add(fill),
+                None => drop(known.insert(key, fill.clone())),
+            }
+        }
+        Ok(())
+    }
+
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
+        Ok(self.state().await.fills.values().filter(|fill| fill.day >= since).cloned().collect())
+    }
+
+    async fn forget_fills(&self, source: &str) -> Result<()> {
+        self.state().await.fills.retain(|(of, ..), _| &**of != source);
+        Ok(())
+    }
+
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
         Ok(self.entities().await.history(key))
+    }
+
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+        let mut entities = self.entities().await;
+        let mut state = self.state().await;
+        let state = &mut *state;
+        let mut erased = Erased { ids: ids.clone(), ..Erased::default() };
+        let mut lost = Vec::new();
+        let owners: BTreeSet<RecordKey> = ids.iter().filter_map(|id| entities.owner(id)).collect();
+        state.commits += 1;
+        for key in owners {
+            let Some(gone) = entities.erase(key) else { continue };
+            erased.records.push(key);
+            erased.sightings += gone.sightings;
+            erased.days += gone.days;
+            erased.facts.push(gone.facts);
+            erased.ids.include(gone.ids);
+            lost.extend(gone.lost);
+            state.outbox.wish(key, gone.version, None, worker, state.commits, None);
+        }
+        state.barred.add(&erased.ids);
+        let traces = Traces::of(&erased.ids, &lost);
+        let (gone, rewritten) = state.payloads.cut(&traces);
+        (erased.answers_removed, erased.answers_rewritten) = (gone.len() as u64, rewritten);
+        for runs in state.tasks.end_about(&traces, now) {
+            state.runs.count_finished(&runs, &Verdict::Absent(Absence::Deleted));
+            erased.tasks += 1;
+        }
+        let before = state.dead.len();
+        state.dead.retain(|_, letter| {
+            let about = letter.task.as_ref().is_some_and(|task| is_about(task, &traces));
+            let answer = letter.payload.is_some_and(|payload| gone.contains(&payload));
+            !(about || answer || traces.are_in(letter.message.as_bytes()))
+        });
+        erased.letters = (before - state.dead.len()) as u64;
+        erased.places = state.lists.erase(&traces);
+        Ok(erased)
     }
 }
 
 impl<D: Domain> State<D> {
+    /// Leaves out of the calls whoever was erased.
+    fn keep_out(&mut self, ledger: &mut Ledger<'_, D>, calls: &mut [FinishedCall<D>]) {
+        for out in ledger.keep_out(|id| self.barred.get(id)) {
+            if let Some(payload) = calls.get_mut(out.call).and_then(|call| call.payload.as_mut()) {
+                match Traces::of(&out.ids, &[]).cut(&payload.body) {
+                    Cut::Untouched => {}
+                    Cut::Rest(rest) => payload.body = rest,
+                    Cut::Nothing => payload.body = bytes::Bytes::new(),
+                }
+            }
+            self.barred.add(&out.ids);
+        }
+    }
+
     fn take_over_dead(&mut self, by: &WorkerId, now: Timestamp) -> u64 {
         let silent = |beat: &Beat| beat.dead || now.since(beat.at) > beat.ttl;
         let dead: Vec<WorkerId> = self

@@ -545,3 +545,85 @@ pub struct StoredPayload {
     /// When it was first received.
     pub at: Timestamp,
 }
+
+/// A stored answer with the questions it answered: all that is needed to read it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptAnswer {
+    /// The answer.
+    pub payload: StoredPayload,
+    /// When it was received last; an answer that says the same is not stored again.
+    pub last_at: Timestamp,
+    /// What had been asked; empty when that is not known any more.
+    pub tasks: Vec<Task>,
+}
+
+/// What a stored answer says when it is read again.
+#[derive(Debug)]
+pub struct ReadAgain<D: Domain> {
+    /// The answer.
+    pub payload: PayloadId,
+    /// Whose it is.
+    pub source: Name,
+    /// When it was received last.
+    pub at: Timestamp,
+    /// What it says.
+    pub items: Vec<D::Item>,
+}
+
+/// How answers of one source and kind were filled on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// The source.
+    pub source: Name,
+    /// The kind of call.
+    pub kind: Name,
+    /// Days since the epoch, in UTC.
+    pub day: i32,
+    /// Answers that could be read.
+    pub answers: u64,
+    /// Items in them.
+    pub items: u64,
+    /// In how many items each field was known, by the field's name.
+    pub filled: BTreeMap<String, u64>,
+}
+
+impl Fill {
+    /// Adds what another one says of the same source and kind.
+    pub fn add(&mut self, other: &Self) {
+        self.answers += other.answers;
+        self.items += other.items;
+        for (field, count) in &other.filled {
+            match self.filled.get_mut(field) {
+                Some(known) => *known += count,
+                None => drop(self.filled.insert(field.clone(), *count)),
+            }
+        }
+    }
+}
+
+/// What was taken out of a store about somebody.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Erased {
+    /// The records that ended; each is owed to every sink as a deletion.
+    pub records: Vec<RecordKey>,
+    /// Every identity that was known, and is kept out from now on.
+    #[serde(skip)]
+    pub ids: Ids,
+    /// What sinks had reported about them.
+    #[serde(skip)]
+    pub facts: Vec<Facts>,
+    /// Sightings.
+    pub sightings: u64,
+    /// Days of history.
+    pub days: u64,
+    /// Answers that were about nobody else, and are gone.
+    pub answers_removed: u64,
+    /// Answers that show others, too, and were written again without them.
+    pub answers_rewritten: u64,
+    /// Tasks that asked about them.
+    pub tasks: u64,
+    /// Dead letters.
+    pub letters: u64,
+    /// Places on lists.
+    pub places: u64,
+}

@@ -30,6 +30,7 @@
 //! # fn main() {}
 //! ```
 
+mod again;
 mod budgets;
 mod cancelling;
 mod claims;
@@ -168,6 +169,10 @@ macro_rules! __store_cases {
             14 Many lists::many "Owners, keys and records of many at once.";
             15 History history::history "Figures by day: measured ones, and those brought for other days.";
             16 Waits tasks::waits "Why a worker does not get on is told until it does.";
+            17 ReadAgain again::read_again "What a kept answer says again replaces what it said.";
+            17 Notes again::notes "Notes are kept until they are replaced or taken away.";
+            18 Fills again::fills "Fills add up by source, kind and day.";
+            19 Erase again::erase "Nothing is left of somebody who was erased, nor comes back.";
         }
     };
 }

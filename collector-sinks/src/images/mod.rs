@@ -65,6 +65,7 @@ mod config;
 mod copy;
 mod download;
 mod fact;
+mod forget;
 mod hosts;
 mod link;
 mod memory;

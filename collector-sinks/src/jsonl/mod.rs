@@ -38,9 +38,11 @@
 //! ```
 
 mod config;
+mod erase;
 mod error;
 mod line;
 mod sink;
 
 pub use config::JsonlConfig;
+pub use erase::erase;
 pub use sink::JsonlSink;

@@ -56,6 +56,9 @@ const POSTS: [&str; 9] = [
     "last_post_at",
 ];
 
+/// How followers grew, as facts of the record.
+const GROWTH: [&str; 3] = ["growth_7d", "growth_30d", "growth_90d"];
+
 /// The fields that are one cell each, what people look for first in front.
 fn fields() -> impl Iterator<Item = Field> {
     const FIRST: [Field; 7] = [
@@ -72,11 +75,12 @@ fn fields() -> impl Iterator<Item = Field> {
     FIRST.into_iter().chain(rest)
 }
 
-/// The columns' names: `status`, `as_of`, the fields of the [table](Field), figures over posts, `link`.
+/// The columns' names: `status`, `as_of`, the fields of the [table](Field), figures over posts, growth, `link`.
 pub fn columns() -> Vec<&'static str> {
     let mut names = vec!["status", "as_of", "link"];
     names.extend(fields().map(Field::name));
     names.extend(POSTS);
+    names.extend(GROWTH);
     names
 }
 
@@ -93,6 +97,8 @@ pub fn cells(status: Status, known: Option<&Known<Creators>>) -> Vec<Cell> {
     cells.push(link(creator));
     cells.extend(fields().map(|field| field.value_in(creator).map_or(Cell::Empty, cell)));
     cells.extend(posts(creator));
+    let growth = |name: &&str| known.record.facts.get(*name).and_then(serde_json::Value::as_f64);
+    cells.extend(GROWTH.iter().map(|name| growth(name).map_or(Cell::Empty, Cell::Number)));
     cells
 }
 

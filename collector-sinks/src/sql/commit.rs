@@ -1,19 +1,20 @@
 //! One transaction for finished calls: answers, entities, verdicts, follow-ups, outbox.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
 
 use collector_core::clock::Timestamp;
 use collector_core::domain::Domain;
 use collector_core::error::Result;
 use collector_core::id::{RecordKey, RunId};
-use collector_core::store::ledger::{Changes, Ledger};
+use collector_core::store::ledger::{Changes, EntityChange, Ledger};
 use collector_core::store::{Committed, Enqueued, FinishedCall, Lookup, Verdict, WorkerId};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::barred::{self, Barred};
 use super::counters::Counter;
 use super::database::Database;
 use super::enqueue::{Ask, enqueue};
@@ -35,8 +36,8 @@ pub(super) struct Outcome<'a, E> {
     pub(super) owner: u64,
     /// The sinks that are owed, as bits.
     pub(super) mask: u64,
-    /// The changes, by key.
-    pub(super) changes: Vec<(u64, Warm<E>)>,
+    /// The changes, by key; `None` for one that is to be read back.
+    pub(super) changes: Vec<(u64, Option<Warm<E>>)>,
     /// Until it is dropped, no later commit becomes durable.
     pub(super) _handing_over: MutexGuard<'a, ()>,
 }
@@ -58,7 +59,11 @@ pub(super) struct Items<I> {
 impl<I: Serialize + DeserializeOwned> Items<I> {
     /// Takes the items out of the calls.
     pub(super) fn of<D: Domain<Item = I>>(calls: &mut [FinishedCall<D>], repeats: bool) -> Result<Self> {
-        let items: Vec<Vec<I>> = calls.iter_mut().map(|call| std::mem::take(&mut call.items)).collect();
+        Self::new(calls.iter_mut().map(|call| std::mem::take(&mut call.items)).collect(), repeats)
+    }
+
+    /// Takes items, by call.
+    pub(super) fn new(items: Vec<Vec<I>>, repeats: bool) -> Result<Self> {
         let again = if repeats { items.iter().map(to_json).collect::<Result<_>>()? } else { Vec::new() };
         Ok(Self { first: Some(items).into(), again })
     }
@@ -78,6 +83,7 @@ pub(super) struct Target<'a> {
     pub(super) handing_over: &'a Mutex<()>,
     pub(super) worker: &'a WorkerId,
     pub(super) lookup: &'a dyn Lookup,
+    pub(super) barred: &'a Barred,
 }
 
 /// Writes finished calls.
@@ -88,7 +94,7 @@ pub(super) async fn commit<'a, D: Domain>(
     items: Vec<Vec<D::Item>>,
     now: Timestamp,
 ) -> Result<Outcome<'a, D::Entity>> {
-    let Target { database, handing_over, worker, lookup } = *target;
+    let Target { database, handing_over, worker, lookup, barred } = *target;
     let need = need(calls, &items);
     // Before the transaction: somebody else may be writing meanwhile.
     let mut ledger = Ledger::new(domain);
@@ -97,9 +103,11 @@ pub(super) async fn commit<'a, D: Domain>(
         ledger.add(&call.source, at, items);
     }
     let mut write = Write::begin(database, need).await?;
+    let out = barred.keep_out(&write.tx, &mut ledger).await?;
+    let cut = barred::cut(calls, &out);
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
-    let payloads = answers(&mut write, calls, &mut committed).await?;
+    let payloads = answers(&mut write, calls, &cut, &mut committed).await?;
     let landed = land(&mut write, worker, calls, &payloads, number, now, &mut committed).await?;
     let mut sides = Sides::load(&write.tx).await?;
     let loaded = entities::load(&write.tx, &mut ledger, &mut sides).await?;
@@ -110,7 +118,10 @@ pub(super) async fn commit<'a, D: Domain>(
     let owner = workers::acting(&mut write, worker, now).await?;
     let mask = wish(&mut write, &wishes, owner).await?;
     committed.versions = wishes.len() as u64;
-    follow(&mut write, calls, &landed, &changes, lookup, now, &mut committed).await?;
+    let asks = asks(calls, &landed, &changes, lookup);
+    let wanted = barred.wanted(&write.tx, asks.1.iter().map(|ask| &ask.task)).await?;
+    follow(&mut write, asks, &wanted, now, &mut committed).await?;
+    barred::forget_tasks(&write.tx, calls, &out).await?;
     let handing_over = handing_over.lock().await;
     write.commit().await?;
     Ok(Outcome { committed, owner, mask, changes: warm(changes), _handing_over: handing_over })
@@ -130,24 +141,34 @@ fn need<D: Domain>(calls: &[FinishedCall<D>], items: &[Vec<D::Item>]) -> Need {
     }
 }
 
-/// The changes as sinks will want them.
-fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Warm<D::Entity>)> {
+/// The changes as sinks will want them. What days tell that came along is not at hand.
+pub(super) fn warm<D: Domain>(changes: Changes<D>) -> Vec<(u64, Option<Warm<D::Entity>>)> {
     let changed = changes.entities.into_iter().filter(|change| change.changed);
     let put = changed.map(|change| {
-        (change.key.0, Warm { version: change.version, record: Some((change.entity, change.facts)) })
+        let EntityChange { key, version, entity, facts, history, .. } = change;
+        (key.0, history.is_empty().then_some(Warm { version, record: Some((entity, facts)) }))
     });
-    let gone =
-        changes.joined.iter().map(|joined| (joined.key.0, Warm { version: joined.version, record: None }));
+    let gone = changes
+        .joined
+        .iter()
+        .map(|joined| (joined.key.0, Some(Warm { version: joined.version, record: None })));
     put.chain(gone).collect()
+}
+
+/// Deletions as sinks will want them.
+pub(super) fn gone<E>(wishes: &[Wish]) -> Vec<(u64, Option<Warm<E>>)> {
+    wishes.iter().map(|wish| (wish.key.0, Some(Warm { version: wish.version, record: None }))).collect()
 }
 
 /// Keeps the answers; gives the number of each call's.
 async fn answers<D: Domain>(
     write: &mut Write,
     calls: &[FinishedCall<D>],
+    cut: &HashMap<usize, barred::Rest>,
     committed: &mut Committed,
 ) -> Result<Vec<Option<u64>>> {
-    let answers: Vec<Answer<'_>> = calls.iter().filter_map(answer).collect();
+    let answers: Vec<Answer<'_>> =
+        calls.iter().enumerate().filter_map(|(at, call)| answer(call, cut.get(&at))).collect();
     let mut kept = payloads::keep(write, &answers).await?.into_iter();
     let mut numbers = Vec::with_capacity(calls.len());
     for call in calls {
@@ -158,10 +179,14 @@ async fn answers<D: Domain>(
     Ok(numbers)
 }
 
-fn answer<D: Domain>(call: &FinishedCall<D>) -> Option<Answer<'_>> {
+fn answer<'a, D: Domain>(call: &'a FinishedCall<D>, cut: Option<&'a barred::Rest>) -> Option<Answer<'a>> {
+    let asked = call.tasks.iter().map(|task| &task.claimed.task);
     Some(Answer {
         source: &call.source,
         tasks: call.tasks.iter().map(|task| task.claimed.id).collect(),
+        // Of one that shows somebody erased it is not kept who was asked about.
+        asked: if cut.is_some_and(|cut| cut.asked) { Vec::new() } else { asked.collect() },
+        cut: cut.map(|cut| &cut.body),
         fingerprint: call.fingerprint,
         payload: call.payload.as_ref()?,
         malformed: &call.malformed,
@@ -248,7 +273,7 @@ fn count_items<D: Domain>(
     }
 }
 
-async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Result<u64> {
+pub(super) async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Result<u64> {
     let mut sinks = Sinks::load(&write.tx).await?;
     outbox::owe(&write.tx, &mut sinks, wishes, owner).await?;
     let mask = sinks.mask();
@@ -256,16 +281,13 @@ async fn wish(write: &mut Write, wishes: &[Wish], owner: u64) -> Result<u64> {
     Ok(mask)
 }
 
-/// Adds what follows from the answers, and whom to ask about what they showed.
-async fn follow<D: Domain>(
-    write: &mut Write,
+/// What follows from the answers, and how many of it; then whom to ask about what they showed.
+fn asks<D: Domain>(
     calls: &[FinishedCall<D>],
     landed: &[Landed],
     changes: &Changes<D>,
     lookup: &dyn Lookup,
-    now: Timestamp,
-    committed: &mut Committed,
-) -> Result<()> {
+) -> (usize, Vec<Ask>) {
     let mut asks = Vec::new();
     for (call, landed) in calls.iter().zip(landed).filter(|(_, landed)| landed.current) {
         let depth = call.tasks.iter().map(|task| task.claimed.depth).max().unwrap_or(0) + 1;
@@ -286,6 +308,20 @@ async fn follow<D: Domain>(
             asks.extend(tasks.into_iter().map(|task| Ask { run: landed.run, depth: 0, again: false, task }));
         }
     }
+    (followed, asks)
+}
+
+/// Adds what follows, but nothing about somebody who was erased.
+async fn follow(
+    write: &mut Write,
+    (followed, asks): (usize, Vec<Ask>),
+    wanted: &[bool],
+    now: Timestamp,
+    committed: &mut Committed,
+) -> Result<()> {
+    let dropped = wanted.iter().take(followed).filter(|wanted| !**wanted).count();
+    let followed = followed - dropped;
+    let asks = asks.into_iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(ask, _)| ask).collect();
     let answers = enqueue(write, asks, now).await?;
     let new = answers.iter().take(followed).filter(|answer| **answer == Enqueued::New).count();
     committed.enqueued = new as u64;

@@ -69,7 +69,7 @@ impl Database {
         Box::pin(mysql::over(pool, config))
     }
 
-    fn writes(&self) -> bool {
+    pub(super) fn writes(&self) -> bool {
         match &self.link {
             #[cfg(feature = "sqlite")]
             Link::File(file) => file.writes(),
@@ -171,6 +171,18 @@ impl Database {
             Link::File(file) => {
                 file.checkpoint().await.map_err(|error| super::error::storage(&self.place, error))
             }
+            #[cfg(feature = "mysql")]
+            Link::Server(_) => Ok(()),
+        }
+    }
+
+    /// Sees to it that nothing is left in a file of what was deleted from it. What a server leaves in its own files goes
+    /// when it is written over.
+    #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only files need it"))]
+    pub(super) async fn shred(&self) -> Result<()> {
+        match &self.link {
+            #[cfg(feature = "sqlite")]
+            Link::File(file) => file.shred().await.map_err(|error| super::error::storage(&self.place, error)),
             #[cfg(feature = "mysql")]
             Link::Server(_) => Ok(()),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use collector_core::clock::Timestamp;
 use collector_core::domain::{Day, Domain, Sighting};
 use collector_core::error::Result;
-use collector_core::id::{Digest, IdHash, RecordKey};
+use collector_core::id::{Digest, IdHash, PayloadId, RecordKey};
 use collector_core::sink::Record;
 use collector_core::store::Known;
 use collector_core::store::ledger::{Changes, EntityRow, Ledger};
@@ -86,8 +86,8 @@ pub(super) async fn load<D: Domain>(
 
 /// Key, version, digest, identities, lost ones, facts.
 type PackedEntity = (u64, u64, Packed, String, Option<String>, Option<String>);
-/// Entity, side, time, item.
-type PackedSighting = (u64, usize, i64, String);
+/// Entity, side, time, answer, item.
+type PackedSighting = (u64, usize, i64, Option<u64>, String);
 
 /// Entities with their sightings, by key; unknown ones and those that are gone are left out. In a transaction that
 /// writes they are about to be changed.
@@ -112,19 +112,21 @@ pub(super) async fn rows<D: Domain>(
             lost: from_json_or_none(lost.as_deref())?,
             facts: from_json_or_none(facts.as_deref())?,
             sightings: Vec::new(),
+            origins: Vec::new(),
         });
     }
-    let columns = ["entity", "side", "seen_at", "item"];
+    let columns = ["entity", "side", "seen_at", "payload", "item"];
     let from = "FROM @sighting WHERE entity IN (?*)";
     let shown: Vec<PackedSighting> = tx.packed_in(&columns, from, &keys).await?;
     if shown.iter().any(|(_, side, ..)| sides.get(*side).is_none()) {
         // Somebody added one after these were loaded, and before the entities were locked.
         *sides = Sides::load(tx).await?;
     }
-    for (key, side, seen_at, item) in shown {
+    for (key, side, seen_at, payload, item) in shown {
         let Some(entity) = at.get(&key).and_then(|at| entities.get_mut(*at)) else { continue };
         let (source, aspect) = sides.get(side).ok_or_else(|| unreadable("a sighting's side", side))?;
         let seen_at = Timestamp::from_millis(seen_at);
+        entity.origins.push(payload.map(PayloadId));
         entity.sightings.push(Sighting { source, aspect, seen_at, item: from_json(&item)? });
     }
     Ok(entities)
@@ -213,13 +215,14 @@ fn sighting_rows<D: Domain>(
     sides: &mut Sides,
     payloads: &[Option<u64>],
 ) -> Vec<[Value; 5]> {
-    // The last call that shows an entity; several calls of one commit seldom show the same one.
-    let shown: HashMap<RecordKey, usize> = changes.links.iter().copied().collect();
     let mut rows = Vec::with_capacity(changes.entities.len());
     for change in &mut changes.entities {
-        let payload = shown.get(&change.key).and_then(|call| payloads.get(*call).copied().flatten());
         for sighting in change.written.drain(..) {
             let side = sides.find_or_add(&sighting.source, &sighting.aspect);
+            let payload = match sighting.call {
+                Some(call) => payloads.get(call).copied().flatten(),
+                None => sighting.origin.map(|origin| origin.0),
+            };
             let (seen_at, item) = (time(sighting.seen_at), Box::<str>::from(sighting.item));
             rows.push([int(change.key.0), int(side), seen_at, int_or_null(payload), text(item)]);
         }

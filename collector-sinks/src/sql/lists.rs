@@ -12,7 +12,7 @@ use super::session::Session;
 use super::sides::Sides;
 use super::statements::Insert;
 use super::values::{int, json, text, time};
-use super::{aliases, entities};
+use super::{aliases, entities, history};
 
 const LIST: Insert =
     Insert { table: "list", columns: &["name", "changed"], key: &["name"], update: &["changed"] };
@@ -84,6 +84,7 @@ pub(super) async fn known<D: Domain>(tx: &Session, domain: &D, keys: &[RecordKey
     let place: HashMap<RecordKey, usize> =
         keys.iter().enumerate().map(|(place, key)| (*key, place)).collect();
     let mut known: Vec<Known<D>> = rows.into_iter().map(|row| entities::known(domain, row)).collect();
+    history::add_to_known(tx, domain, &mut known).await?;
     known.sort_by_key(|known| place.get(&known.record.key).copied());
     Ok(known)
 }

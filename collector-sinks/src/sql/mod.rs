@@ -47,7 +47,9 @@
 //! # }
 //! ```
 
+mod again;
 mod aliases;
+mod barred;
 mod budgets;
 mod cancel;
 mod claim;
@@ -59,12 +61,16 @@ mod dead;
 mod dialect;
 mod enqueue;
 mod entities;
+mod erase;
 mod error;
+mod fills;
+mod history;
 #[cfg(feature = "mysql")]
 mod keys;
 mod lanes;
 mod lists;
 mod migration;
+mod notes;
 mod outbox;
 mod owed;
 mod payloads;

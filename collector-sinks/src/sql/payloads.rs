@@ -7,7 +7,7 @@ use collector_core::clock::Timestamp;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{Digest, PayloadId, TaskId};
 use collector_core::store::StoredPayload;
-use collector_core::task::{Malformed, Payload};
+use collector_core::task::{Malformed, Payload, Task};
 use sea_orm::Value;
 use zstd::bulk::Compressor;
 
@@ -33,6 +33,7 @@ const ADD: Insert = Insert {
         "first_at",
         "last_at",
         "times",
+        "tasks",
     ],
     key: &[],
     update: &[],
@@ -49,8 +50,12 @@ const ZSTD: u64 = 1;
 pub(super) struct Answer<'a> {
     pub(super) source: &'a str,
     pub(super) tasks: Vec<TaskId>,
+    /// The same as they were asked.
+    pub(super) asked: Vec<&'a Task>,
     pub(super) fingerprint: Digest,
     pub(super) payload: &'a Payload,
+    /// What to keep of it, if not all.
+    pub(super) cut: Option<&'a Bytes>,
     pub(super) malformed: &'a [Malformed],
 }
 
@@ -73,7 +78,7 @@ pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Ve
     let mut newest = newest(&write.tx, &requests).await?;
     let mut compressor = compressor()?;
     let mut kept = Vec::with_capacity(answers.len());
-    let mut rows: Vec<[Value; 12]> = Vec::new();
+    let mut rows: Vec<[Value; 13]> = Vec::new();
     let mut held = 0;
     for (answer, request) in answers.iter().zip(requests) {
         let at = answer.payload.at;
@@ -91,7 +96,7 @@ pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Ve
                 write.counters.add(Counter::Payloads, 1);
                 newest.insert(request, Newest { id, fingerprint: answer.fingerprint.0, last_at: at });
                 kept.push(Kept { id, is_new: true });
-                let (codec, body) = pack(&mut compressor, &answer.payload.body);
+                let (codec, body) = pack(&mut compressor, answer.cut.unwrap_or(&answer.payload.body));
                 held += body.len();
                 rows.push(row(id, request, answer, codec, body)?);
                 if held >= INSERT_BYTES {
@@ -106,7 +111,7 @@ pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Ve
 }
 
 /// What makes it the same request: the tasks, in any order.
-fn request(tasks: &[TaskId]) -> [u8; 16] {
+pub(super) fn request(tasks: &[TaskId]) -> [u8; 16] {
     let mut ids: Vec<[u8; 16]> = tasks.iter().map(|id| id.0).collect();
     ids.sort_unstable();
     Digest::of(ids.as_flattened()).0
@@ -125,7 +130,7 @@ async fn newest(tx: &Session, requests: &[[u8; 16]]) -> Result<HashMap<[u8; 16],
         .collect()
 }
 
-fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8>) -> Result<[Value; 12]> {
+fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8>) -> Result<[Value; 13]> {
     let at = answer.payload.at;
     Ok([
         int(id),
@@ -140,10 +145,11 @@ fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8
         time(at),
         time(at),
         int(1),
+        if answer.asked.is_empty() { text_or_null(None) } else { json(&answer.asked)? },
     ])
 }
 
-fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> (u64, Vec<u8>) {
+pub(super) fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> (u64, Vec<u8>) {
     match compressor.compress(body) {
         Ok(packed) if packed.len() < body.len() => (ZSTD, packed),
         // What does not shrink is kept as it is.
@@ -151,13 +157,13 @@ fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> (u64, Vec<u8>) {
     }
 }
 
-fn compressor() -> Result<Compressor<'static>> {
+pub(super) fn compressor() -> Result<Compressor<'static>> {
     let failed =
         |error: std::io::Error| Error::new(ErrorKind::Storage, "cannot compress answers").caused_by(error);
     Compressor::new(LEVEL).map_err(failed)
 }
 
-fn unpack(codec: u64, body: Vec<u8>) -> Result<Bytes> {
+pub(super) fn unpack(codec: u64, body: Vec<u8>) -> Result<Bytes> {
     match codec {
         PLAIN => Ok(body.into()),
         ZSTD => Ok(zstd::decode_all(body.as_slice()).map_err(|error| unreadable("an answer", error))?.into()),

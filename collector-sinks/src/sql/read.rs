@@ -11,7 +11,7 @@ use super::counters::{Counter, Counters};
 use super::session::Session;
 use super::sides::Sides;
 use super::values::int;
-use super::{aliases, budgets, entities, runs, workers};
+use super::{aliases, budgets, entities, history, runs, workers};
 
 /// How many runs are listed.
 const RUNS: u64 = 20;
@@ -21,7 +21,9 @@ pub(super) async fn find<D: Domain>(tx: &Session, domain: &D, id: &Id) -> Result
     let Some((_, key)) = aliases::owners(tx, &[id.hash()]).await?.pop() else { return Ok(None) };
     let mut sides = Sides::load(tx).await?;
     let found = entities::rows::<D>(tx, vec![key], &mut sides).await?;
-    Ok(found.into_iter().next().map(|row| entities::known(domain, row)))
+    let mut known: Vec<_> = found.into_iter().map(|row| entities::known(domain, row)).collect();
+    history::add_to_known(tx, domain, &mut known).await?;
+    Ok(known.pop())
 }
 
 /// The identities of a living record.

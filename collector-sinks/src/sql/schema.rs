@@ -5,7 +5,7 @@
 //! them too.
 
 /// What each version of the schema adds to the one before; version 1 is the first entry.
-pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS, WAITING];
+pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS, WAITING, AGAIN];
 
 const FIRST: &[&str] = &[
     // Numbers that only grow, and totals that would be slow to count. See `counters.rs`.
@@ -83,3 +83,14 @@ const LISTS: &[&str] = &[
 
 /// Why a worker does not get on, as JSON.
 const WAITING: &[&str] = &["ALTER TABLE @worker ADD COLUMN waiting {text}"];
+
+/// What answers were answers to, how they were filled, who is kept out.
+const AGAIN: &[&str] = &[
+    // The tasks as JSON: an answer is read again after they are gone.
+    "ALTER TABLE @payload ADD COLUMN tasks {text}",
+    "CREATE TABLE @note (name {name} NOT NULL PRIMARY KEY, value {text} NOT NULL){clustered}",
+    "CREATE TABLE @fill (source {name} NOT NULL, kind {name} NOT NULL, day {int} NOT NULL, answers {int} NOT NULL, \
+     items {int} NOT NULL, filled {text} NOT NULL, PRIMARY KEY (source, kind, day)){clustered}",
+    // Keyed hashes of identities that were erased, and of which kinds more was known. See `barred.rs`.
+    "CREATE TABLE @barred (hash {hash} NOT NULL PRIMARY KEY, kinds {text} NOT NULL){clustered}",
+];

@@ -10,13 +10,16 @@ use collector_core::error::Result;
 use collector_core::id::{ClaimNo, DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, Reserved, RunEnd, RunSpec, RunState, Settled,
-    Store, StoredPayload, Waiting, WorkerId, WorkerInfo, no_such_run,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId,
+    WorkerInfo, no_such_run,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
 
+use super::again::Again;
+use super::barred::Barred;
 use super::commit::{Items, Target};
 use super::config::SqlConfig;
 use super::database::Database;
@@ -25,9 +28,25 @@ use super::owed::{Doubt, Flight, Owed};
 use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
-    budgets, cancel, claim, commit, dead, enqueue, entities, lists, payloads, read, runs, settle, take,
-    tasks, workers,
+    again, budgets, cancel, claim, commit, dead, enqueue, entities, erase, fills, lists, notes, payloads,
+    read, runs, settle, take, tasks, workers,
 };
+
+/// Asks a question that changes nothing, of one state of the database.
+macro_rules! look {
+    ($store:expr, $tx:ident => $question:expr) => {{
+        let look = || async {
+            let $tx = $store.database.read().await?;
+            let answer = $question.await;
+            $tx.end().await;
+            answer
+        };
+        $store.database.call(look).await
+    }};
+}
+
+/// That answers of an older program were given the tasks they answered, as far as they are known.
+const NAMED: &str = "answers have tasks";
 
 /// The store of record in one SQLite file, or on a server. See the [module page](super).
 pub struct SqlStore<D: Domain> {
@@ -36,6 +55,7 @@ pub struct SqlStore<D: Domain> {
     owed: Owed<D::Entity>,
     /// Held from the end of a commit's transaction until `owed` knows of it, so that it hears of versions in order.
     handing_over: Mutex<()>,
+    barred: Barred,
 }
 
 impl<D: Domain> std::fmt::Debug for SqlStore<D> {
@@ -45,6 +65,34 @@ impl<D: Domain> std::fmt::Debug for SqlStore<D> {
 }
 
 impl<D: Domain> SqlStore<D> {
+    /// Gives answers of an older program the tasks they answered.
+    async fn name_tasks(&self) -> Result<()> {
+        let unnamed = self.database.read().await?;
+        let any = again::has_unnamed(&unnamed).await;
+        unnamed.end().await;
+        if !any? || self.note_of(NAMED).await?.is_some() {
+            return Ok(());
+        }
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let name = || async {
+                let tx = self.database.write().await?;
+                let last = again::name_tasks(&tx, from).await?;
+                if last.is_none() {
+                    notes::put(&tx, NAMED, Some("1")).await?;
+                }
+                tx.commit().await?;
+                Ok(last)
+            };
+            after = self.database.call(name).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_of(&self, name: &str) -> Result<Option<String>> {
+        look!(self, tx => notes::get(&tx, name))
+    }
+
     /// Opens the store for writing; makes the file or the tables, or brings them to the newest schema, when that is
     /// needed.
     ///
@@ -67,7 +115,13 @@ impl<D: Domain> SqlStore<D> {
     }
 
     fn over(database: Database, domain: Arc<D>) -> Self {
-        Self { database, domain, owed: Owed::default(), handing_over: Mutex::new(()) }
+        Self {
+            database,
+            domain,
+            owed: Owed::default(),
+            handing_over: Mutex::new(()),
+            barred: Barred::default(),
+        }
     }
 
     /// Opens the store over connections to MySQL or MariaDB that the caller has: a pool of sqlx, or sea-orm's. Of the
@@ -86,23 +140,22 @@ impl<D: Domain> SqlStore<D> {
         Ok(Self::over(Database::over(pool.into(), config).await?, domain))
     }
 
+    fn target<'a>(&'a self, worker: &'a WorkerId, lookup: &'a dyn Lookup) -> Target<'a> {
+        let (database, handing_over, barred) = (&self.database, &self.handing_over, &self.barred);
+        Target { database, handing_over, worker, lookup, barred }
+    }
+
+    /// Hands a transaction's changes over to whoever takes them.
+    fn hand_over(&self, outcome: &commit::Outcome<'_, D::Entity>) {
+        for (key, change) in &outcome.changes {
+            self.owed.add(outcome.owner, outcome.mask, *key, change.as_ref());
+        }
+    }
+
     fn taken_over(&self, taken: &TakenOver) {
         taken.dead.iter().for_each(|worker| self.owed.forget(*worker));
         self.owed.rescan();
     }
-}
-
-/// Asks a question that changes nothing, of one state of the database.
-macro_rules! look {
-    ($store:expr, $tx:ident => $question:expr) => {{
-        let look = || async {
-            let $tx = $store.database.read().await?;
-            let answer = $question.await;
-            $tx.end().await;
-            answer
-        };
-        $store.database.call(look).await
-    }};
 }
 
 #[async_trait]
@@ -165,13 +218,19 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         let need = Need { tasks: tasks.len(), ..Need::default() };
         let add = || async {
             let mut write = Write::begin(&self.database, need).await?;
+            let wanted = self.barred.wanted(&write.tx, tasks.iter()).await?;
             let ask = |task: &Task| Ask { run, depth: 0, again: false, task: task.clone() };
             if runs::windows(&write.tx, [run]).await?.is_empty() {
                 return Err(no_such_run(run));
             }
-            let answers = enqueue::enqueue(&mut write, tasks.iter().map(ask).collect(), now).await?;
+            let asks = tasks.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(task, _)| ask(task));
+            let answers = enqueue::enqueue(&mut write, asks.collect(), now).await?;
             write.commit().await?;
-            Ok(answers)
+            let mut answers = answers.into_iter();
+            let answer = |wanted: &bool| if *wanted { answers.next() } else { None };
+            // Of somebody who was erased there is nothing to ask.
+            let told = wanted.iter().map(answer).map(|answer| answer.unwrap_or(Enqueued::Fresh));
+            Ok(told.collect())
         };
         self.database.call(add).await
     }
@@ -234,12 +293,10 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     ) -> Result<Committed> {
         let doubt = Doubt::about(&self.owed);
         let items = Items::of(&mut calls, self.database.is_shared())?;
-        let target = Target { database: &self.database, handing_over: &self.handing_over, worker, lookup };
+        let target = self.target(worker, lookup);
         let write = || async { commit::commit(&target, &*self.domain, &calls, items.give()?, now).await };
         let (outcome, first) = self.database.repeat(write).await?;
-        for (key, change) in &outcome.changes {
-            self.owed.add(outcome.owner, outcome.mask, *key, Some(change));
-        }
+        self.hand_over(&outcome);
         if first {
             doubt.clear();
         }
@@ -406,7 +463,90 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         look!(self, tx => lists::known(&tx, &*self.domain, keys))
     }
 
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>> {
+        if after.is_none() && self.database.writes() {
+            self.name_tasks().await?;
+        }
+        look!(self, tx => again::answers(&tx, source, after, max))
+    }
+
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        mut answers: Vec<ReadAgain<D>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        let doubt = Doubt::about(&self.owed);
+        let said = answers.iter_mut().map(|answer| std::mem::take(&mut answer.items)).collect();
+        let items = Items::new(said, self.database.is_shared())?;
+        let answers: Vec<Again> = answers.iter().map(Again::of).collect();
+        let target = self.target(worker, &NoLookup);
+        let write =
+            || async { again::write(&target, &*self.domain, &answers, items.give()?, note, now).await };
+        let (outcome, first) = self.database.repeat(write).await?;
+        self.hand_over(&outcome);
+        if first {
+            doubt.clear();
+        }
+        Ok(outcome.committed)
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        look!(self, tx => notes::get(&tx, name))
+    }
+
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
+        let put = || async {
+            let tx = self.database.write().await?;
+            notes::put(&tx, name, text).await?;
+            tx.commit().await
+        };
+        self.database.call(put).await
+    }
+
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()> {
+        let add = || async {
+            let tx = self.database.write().await?;
+            fills::add(&tx, fills).await?;
+            tx.commit().await
+        };
+        self.database.call(add).await
+    }
+
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
+        look!(self, tx => fills::since(&tx, since))
+    }
+
+    async fn forget_fills(&self, source: &str) -> Result<()> {
+        let forget = || async {
+            let tx = self.database.write().await?;
+            fills::forget(&tx, source).await?;
+            tx.commit().await
+        };
+        self.database.call(forget).await
+    }
+
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
         look!(self, tx => entities::history(&tx, key))
+    }
+
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+        let doubt = Doubt::about(&self.owed);
+        let target = self.target(worker, &NoLookup);
+        let erase = || erase::erase::<D>(&target, ids, now);
+        let ((erased, outcome), first) = self.database.repeat(erase).await?;
+        self.hand_over(&outcome);
+        if first {
+            doubt.clear();
+        }
+        drop(outcome);
+        self.database.shred().await?;
+        Ok(erased)
     }
 }

@@ -10,11 +10,11 @@ use collector_core::sink::Change;
 use sea_orm::Value;
 
 use super::database::Database;
-use super::entities;
 use super::owed::{Doubt, Flight, Owed, Parties, Picked};
 use super::session::Session;
 use super::sides::Sides;
 use super::values::{Row, int, ints, text, time};
+use super::{entities, history};
 
 /// Takes changes owed to a sink, in the order of their keys; none for a worker or sink that is not registered.
 ///
@@ -33,6 +33,7 @@ pub(super) async fn take<D: Domain>(
     let mut changes = std::mem::take(&mut picked.changes);
     let keys = changes.iter().map(|change| change.key().0).collect();
     let mut flight = Flight::of(owed, Some(parties), keys);
+    history::add_to_changes(database, domain, &mut changes).await?;
     let more = max - changes.len();
     let others = database.is_shared() && !changes.is_empty();
     if others || picked.due || !picked.cold.is_empty() || (picked.scan_from.is_some() && more > 0) {
@@ -209,8 +210,9 @@ impl Search {
         let rows = entities::rows::<D>(&self.tx, living, &mut sides).await?;
         let gone = found.into_iter().filter(|found| found.is_gone);
         let gone = gone.map(|found| Change::Delete { key: RecordKey(found.key), version: found.version });
-        let living = rows.into_iter().map(|row| Change::Put(entities::known(domain, row).record));
-        Ok(living.chain(gone).collect())
+        let mut known: Vec<_> = rows.into_iter().map(|row| entities::known(domain, row)).collect();
+        history::add_to_known(&self.tx, domain, &mut known).await?;
+        Ok(known.into_iter().map(|known| Change::Put(known.record)).chain(gone).collect())
     }
 }
 

@@ -109,6 +109,12 @@ impl Cell for usize {
     }
 }
 
+impl Cell for Option<u64> {
+    fn cell(row: &Row, at: usize) -> Result<Self> {
+        row.int_or_null(at)
+    }
+}
+
 impl Cell for i64 {
     fn cell(row: &Row, at: usize) -> Result<Self> {
         row.small(at)
@@ -146,6 +152,7 @@ macro_rules! unpack {
 unpack!(A 0, B 1);
 unpack!(A 0, B 1, C 2);
 unpack!(A 0, B 1, C 2, D 3);
+unpack!(A 0, B 1, C 2, D 3, E 4);
 unpack!(A 0, B 1, C 2, D 3, E 4, F 5);
 
 /// A hash as a database packs it: hexadecimal.

@@ -47,6 +47,7 @@ mod error;
 mod folder;
 mod mapping;
 mod query;
+mod rebuild;
 mod search;
 mod sink;
 mod versions;
@@ -57,6 +58,7 @@ use std::path::Path;
 use collector_core::error::Result;
 
 pub use config::TantivyConfig;
+pub use rebuild::TantivyRebuild;
 pub use search::TantivySearch;
 pub use sink::TantivySink;
 

@@ -117,7 +117,7 @@ impl Sink<Creator> for TantivySink {
 }
 
 /// The lock lies beside the folder.
-async fn make_parent(path: &Path) -> Result<()> {
+pub(super) async fn make_parent(path: &Path) -> Result<()> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => tokio::fs::create_dir_all(parent)
             .await

@@ -122,15 +122,54 @@ pub(super) fn open(path: &Path) -> Result<Index> {
     Index::open(directory).map_err(failed)
 }
 
+/// A new index beside the one in use.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    folder: Folder,
+    name: Name,
+    writer: Writer,
+}
+
+impl Fresh {
+    /// An empty one. The caller holds the lock on the folder.
+    pub(super) fn begin(config: &TantivyConfig) -> Result<Self> {
+        let folder = Folder::new(&config.path);
+        folder.prepare()?;
+        let current = folder.current()?;
+        let name = Name::after(current.as_ref(), &fingerprint());
+        let path = folder.make(&name)?;
+        let writer = Writer::of(&path, create(&path)?, config.heap)?;
+        Ok(Self { folder, name, writer })
+    }
+
+    pub(super) fn add(&self, change: &Change<Creator>) -> Result<()> {
+        self.writer.add(change)
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        let Self { folder, name, mut writer } = self;
+        let failed = |error| refused(folder.path(), "cannot write the new search index", error);
+        writer.writer.commit().map_err(failed)?;
+        folder.use_index(&name)?;
+        folder.tidy(&name)
+    }
+}
+
+/// Makes an empty index in an empty folder.
+fn create(path: &Path) -> Result<Index> {
+    let failed = |error| refused(path, "cannot make a search index", error);
+    // One thread less; records are small.
+    let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+    let builder = Index::builder().schema(Mapping::new().schema).settings(settings);
+    builder.create_in_dir(path).map_err(failed)
+}
+
 /// Makes a new index beside an older one, with what that one keeps, and uses it from now on.
 fn make(folder: &Folder, older: Option<&Name>, heap: usize) -> Result<Name> {
     let name = Name::after(older, &fingerprint());
     let path = folder.make(&name)?;
     let failed = |error| refused(&path, "cannot make a search index", error);
-    // One thread less; records are small.
-    let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
-    let builder = Index::builder().schema(Mapping::new().schema).settings(settings);
-    let index = builder.create_in_dir(&path).map_err(failed)?;
+    let index = create(&path)?;
     if let Some(older) = older {
         let mut writer = Writer::of(&path, index, heap)?;
         let copied = copy(&folder.index(older), &writer)?;

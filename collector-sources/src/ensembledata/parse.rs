@@ -92,7 +92,22 @@ impl Reader {
 
     /// A page that answers `tasks` with nothing in it yet.
     fn page(&self, tasks: &[Task], payload: &Payload, price: Option<Cost>) -> Result<Page<CreatorSighting>> {
-        let mut page = Page::answering(tasks.len(), self.fingerprint(payload)?);
+        let print = fingerprint::json(body(payload), &self.volatile);
+        Self::page_of(tasks, payload, price, print)
+    }
+
+    /// The same with a fingerprint that was taken while the answer was read.
+    fn page_of(
+        tasks: &[Task],
+        payload: &Payload,
+        price: Option<Cost>,
+        print: Option<Digest>,
+    ) -> Result<Page<CreatorSighting>> {
+        let print = print.ok_or_else(|| {
+            Error::new(ErrorKind::Malformed, "the answer is nested deeper than 127 levels")
+                .with("bytes", payload.body.len())
+        })?;
+        let mut page = Page::answering(tasks.len(), print);
         page.cost = charged(payload).or(price);
         Ok(page)
     }
@@ -109,17 +124,23 @@ impl Reader {
         Ok(page)
     }
 
-    fn fingerprint(&self, payload: &Payload) -> Result<Digest> {
-        fingerprint::json(body(payload), &self.volatile).ok_or_else(|| {
-            Error::new(ErrorKind::Malformed, "the answer is nested deeper than 127 levels")
-                .with("bytes", payload.body.len())
-        })
-    }
-
     /// The data of an answer, or that there is nothing to get.
     fn open<'a, T: Deserialize<'a>>(&self, payload: &'a Payload) -> Result<Answer<T>> {
-        let envelope: Part<Envelope<'a, T>> = serde_json::from_slice(body(payload))
-            .map_err(|error| unreadable::<Part<Envelope<'a, T>>>(payload, &error, error::without_body))?;
+        let envelope = serde_json::from_slice(body(payload)).map_err(|error| broken::<T>(payload, &error))?;
+        self.understand(payload, envelope)
+    }
+
+    /// The same, with the fingerprint of the whole answer.
+    fn open_and_compare<'a, T: Deserialize<'a>>(
+        &self,
+        payload: &'a Payload,
+    ) -> Result<(Answer<T>, Option<Digest>)> {
+        let (envelope, print) =
+            fingerprint::read(body(payload), &self.volatile).map_err(|error| broken::<T>(payload, &error))?;
+        Ok((self.understand(payload, envelope)?, print))
+    }
+
+    fn understand<'a, T>(&self, payload: &'a Payload, envelope: Part<Envelope<'a, T>>) -> Result<Answer<T>> {
         let envelope = match envelope {
             Part::Value(envelope) => envelope,
             Part::Missing | Part::Odd(_) => return Err(misshapen("", "an object")),
@@ -138,6 +159,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Why the outermost object could not be read.
+fn broken<'a, T: Deserialize<'a>>(payload: &'a Payload, error: &serde_json::Error) -> Error {
+    unreadable::<Part<Envelope<'a, T>>>(payload, error, error::without_body)
 }
 
 /// What an answer says as a whole.

@@ -21,7 +21,9 @@ fn every_row_of_the_table_is_complete() {
         assert!(!info.definition.is_empty(), "{field}");
         assert_eq!(info.unit.is_empty(), info.value != FieldType::Number, "{field}");
         assert_eq!(Field::from_name(info.name), Some(field));
-        assert_eq!(serde_json::to_value(field).unwrap(), info.name);
+        let json = serde_json::to_value(field).unwrap();
+        assert_eq!(json, info.name);
+        assert_eq!(serde_json::from_value::<Field>(json).unwrap(), field);
     }
     assert_eq!(Field::from_name("folowers"), None);
 }

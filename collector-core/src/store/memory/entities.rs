@@ -1,6 +1,6 @@
 //! Entities: what was sighted, compressed, and who owns which identity.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -40,6 +40,10 @@ struct Owners {
 impl Owners {
     fn get(&self, id: &IdHash) -> Option<RecordKey> {
         self.rows.get(&self.hasher.hash_one(id)).map(|key| RecordKey(u64::from(*key)))
+    }
+
+    fn remove(&mut self, id: &IdHash) {
+        self.rows.remove(&self.hasher.hash_one(id));
     }
 
     fn insert(&mut self, id: &IdHash, key: RecordKey) {
@@ -85,6 +89,16 @@ struct Cell<R> {
 type Days = Vec<(i32, Vec<Option<i64>>)>;
 
 type Row<I> = (u32, u32, i64, I);
+
+/// An entity that was erased.
+pub(super) struct Gone {
+    pub(super) version: u64,
+    pub(super) ids: Ids,
+    pub(super) lost: Vec<Lost>,
+    pub(super) facts: Facts,
+    pub(super) sightings: u64,
+    pub(super) days: u64,
+}
 
 /// Strong and weak identities: kind by number, value.
 #[derive(Serialize, Deserialize)]
@@ -182,7 +196,17 @@ impl<D: Domain> Entities<D> {
         let Cell { version, digest, ids, lost, facts, rows, days: _ } = self.cell(key)?;
         let sightings = self.unpack(rows);
         let ids = self.unpack_ids(ids);
-        Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings })
+        let origins = Vec::new();
+        Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings, origins })
+    }
+
+    /// Its facts, with what its history tells; one day alone tells nothing.
+    fn facts(&self, domain: &D, key: RecordKey, mut facts: Facts) -> Facts {
+        let days = self.history(key);
+        if days.len() > 1 {
+            facts.extend(domain.trend(&days));
+        }
+        facts
     }
 
     pub(super) fn load(&self, ledger: &mut Ledger<'_, D>) {
@@ -198,18 +222,23 @@ impl<D: Domain> Entities<D> {
         }
     }
 
+    /// Writes entities; gives those that have a past.
     pub(super) fn keep(
         &mut self,
         aliases: Vec<(IdHash, RecordKey)>,
         changes: Vec<EntityChange<D>>,
         joined: Vec<Joined>,
         today: i32,
-    ) {
+    ) -> HashSet<RecordKey> {
+        let mut with_past = HashSet::new();
         for (hash, key) in aliases {
             self.owners.insert(&hash, key);
         }
         for change in changes {
-            self.put(change, today);
+            let key = change.key;
+            if self.put(change, today) {
+                with_past.insert(key);
+            }
         }
         for joined in joined {
             if let Some(gone) = self.cell::<IgnoredAny>(joined.key) {
@@ -218,9 +247,11 @@ impl<D: Domain> Entities<D> {
                 self.sightings -= gone.rows.len() as u64;
             }
         }
+        with_past
     }
 
-    fn put(&mut self, change: EntityChange<D>, today: i32) {
+    /// Writes an entity; tells whether it has a past.
+    fn put(&mut self, change: EntityChange<D>, today: i32) -> bool {
         let before = if change.is_new { None } else { self.cell::<Box<RawValue>>(change.key) };
         let (rows, mut days) = before.map(|cell| (cell.rows, cell.days)).unwrap_or_default();
         keep_days(&mut days, change.measures.map(|figures| (today, figures)), change.history);
@@ -247,6 +278,24 @@ impl<D: Domain> Entities<D> {
             rows: kept,
         };
         self.write(change.key, &cell);
+        cell.days.len() > 1
+    }
+
+    /// Forgets an entity; gives the version of its deletion, its identities, facts, sightings and days.
+    pub(super) fn erase(&mut self, key: RecordKey) -> Option<Gone> {
+        let cell = self.cell::<IgnoredAny>(key)?;
+        self.archive.remove(key);
+        self.living -= 1;
+        self.sightings -= cell.rows.len() as u64;
+        let (sightings, days) = (cell.rows.len() as u64, cell.days.len() as u64);
+        let ids = self.unpack_ids(cell.ids);
+        let lost = cell.lost;
+        for id in ids.iter().chain(lost.iter().map(|lost| &lost.id)) {
+            if self.owners.get(&id.hash()) == Some(key) {
+                self.owners.remove(&id.hash());
+            }
+        }
+        Some(Gone { version: cell.version + 1, ids, lost, facts: cell.facts, sightings, days })
     }
 
     /// Adds what a sink reported; gives the new version when that changed something.
@@ -267,7 +316,8 @@ impl<D: Domain> Entities<D> {
         match self.row(key) {
             Some(row) => {
                 let entity = Arc::new(domain.merge_owned(row.sightings, &row.lost));
-                Change::Put(Record { key, version, entity, facts: row.facts })
+                let facts = self.facts(domain, key, row.facts);
+                Change::Put(Record { key, version, entity, facts })
             }
             None => Change::Delete { key, version },
         }
@@ -306,7 +356,8 @@ impl<D: Domain> Entities<D> {
     pub(super) fn known(&self, domain: &D, key: RecordKey) -> Option<Known<D>> {
         let row = self.row(key)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
-        let record = Record { key: row.key, version: row.version, entity, facts: row.facts };
+        let facts = self.facts(domain, key, row.facts);
+        let record = Record { key: row.key, version: row.version, entity, facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
+use crate::erase::Traces;
 use crate::error::Result;
 use crate::id::Ids;
 use crate::store::{ListInfo, ListMember, check_list, dated};
@@ -32,5 +33,17 @@ impl Lists {
 
     pub(super) fn get(&self, name: &str) -> Option<Vec<ListMember>> {
         self.0.get(name).map(|(_, members)| members.clone())
+    }
+
+    /// Takes somebody off every list; gives how many places they had.
+    pub(super) fn erase(&mut self, traces: &Traces) -> u64 {
+        let mut places = 0;
+        for (_, members) in self.0.values_mut() {
+            let before = members.len();
+            members.retain(|member| !member.ids.iter().any(|id| traces.is(&id.value)));
+            places += (before - members.len()) as u64;
+        }
+        self.0.retain(|_, (_, members)| !members.is_empty());
+        places
     }
 }

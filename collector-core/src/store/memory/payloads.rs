@@ -1,10 +1,12 @@
 //! Answers: the newest few MiB, and those of dead letters.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::erase::{Cut, Traces, is_about};
 use crate::id::{Digest, Name, PayloadId, RecordKey, TaskId, hash_parts};
-use crate::store::StoredPayload;
+use crate::store::{FinishedTask, KeptAnswer, StoredPayload};
 use crate::task::Payload;
 
 pub(super) struct Payloads {
@@ -17,7 +19,7 @@ pub(super) struct Payloads {
 }
 
 struct Kept {
-    payload: StoredPayload,
+    answer: KeptAnswer,
     shows: Vec<RecordKey>,
 }
 
@@ -36,20 +38,25 @@ impl Payloads {
     /// Keeps an answer unless the newest one to the same request says the same; tells whether it is new.
     pub(super) fn keep(
         &mut self,
-        mut tasks: Vec<TaskId>,
+        tasks: &[FinishedTask],
         source: &Name,
         fingerprint: Digest,
         payload: &Payload,
     ) -> (PayloadId, bool) {
-        tasks.sort_unstable();
-        let request = hash_parts(tasks.iter().map(|id| id.0.as_slice()));
+        let mut ids: Vec<TaskId> = tasks.iter().map(|task| task.claimed.id).collect();
+        ids.sort_unstable();
+        let request = hash_parts(ids.iter().map(|id| id.0.as_slice()));
         if let Some((_, id)) = self.newest.get(&request).filter(|(known, _)| *known == fingerprint) {
+            if let Some(kept) = self.kept.get_mut(id) {
+                kept.answer.last_at = kept.answer.last_at.max(payload.at);
+            }
             return (*id, false);
         }
         let id = PayloadId(self.next);
         self.next += 1;
         self.newest.insert(request, (fingerprint, id));
         self.bytes += payload.body.len();
+        let last_at = payload.at;
         let payload = StoredPayload {
             id,
             source: Arc::clone(source),
@@ -59,7 +66,9 @@ impl Payloads {
             body: bytes::Bytes::copy_from_slice(&payload.body),
             at: payload.at,
         };
-        self.kept.insert(id, Kept { payload, shows: Vec::new() });
+        let tasks = tasks.iter().map(|task| task.claimed.task.clone()).collect();
+        let answer = KeptAnswer { payload, last_at, tasks };
+        self.kept.insert(id, Kept { answer, shows: Vec::new() });
         self.evict(id);
         (id, true)
     }
@@ -68,7 +77,7 @@ impl Payloads {
         while self.bytes > self.limit {
             let oldest = self.kept.keys().find(|id| **id != newest && !self.pinned.contains(id)).copied();
             let Some(gone) = oldest.and_then(|id| self.kept.remove(&id)) else { break };
-            self.bytes -= gone.payload.body.len();
+            self.bytes -= gone.answer.payload.body.len();
         }
     }
 
@@ -87,6 +96,50 @@ impl Payloads {
     }
 
     pub(super) fn get(&self, id: PayloadId) -> Option<StoredPayload> {
-        self.kept.get(&id).map(|kept| kept.payload.clone())
+        self.kept.get(&id).map(|kept| kept.answer.payload.clone())
+    }
+
+    /// Answers behind `after`.
+    pub(super) fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Vec<KeptAnswer> {
+        let behind = self.kept.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let answers = behind.map(|(_, kept)| &kept.answer);
+        let of = |answer: &&KeptAnswer| source.is_none_or(|source| *answer.payload.source == *source);
+        answers.filter(of).take(max).cloned().collect()
+    }
+
+    /// Whom an answer shows.
+    pub(super) fn shows(&self, id: PayloadId) -> Vec<RecordKey> {
+        self.kept.get(&id).map(|kept| kept.shows.clone()).unwrap_or_default()
+    }
+
+    /// Takes somebody out of every answer; gives those that are gone, and how many were written again.
+    pub(super) fn cut(&mut self, traces: &Traces) -> (Vec<PayloadId>, u64) {
+        let (mut gone, mut rewritten) = (Vec::new(), 0);
+        for (id, kept) in &mut self.kept {
+            let asked = kept.answer.tasks.iter().any(|task| is_about(task, traces));
+            let body = &mut kept.answer.payload.body;
+            match traces.cut(body) {
+                _ if asked => gone.push(*id),
+                Cut::Untouched => {}
+                Cut::Nothing => gone.push(*id),
+                Cut::Rest(rest) => {
+                    self.bytes = self.bytes - body.len() + rest.len();
+                    *body = rest;
+                    rewritten += 1;
+                }
+            }
+        }
+        for id in &gone {
+            if let Some(kept) = self.kept.remove(id) {
+                self.bytes -= kept.answer.payload.body.len();
+            }
+            self.pinned.remove(id);
+        }
+        (gone, rewritten)
     }
 }

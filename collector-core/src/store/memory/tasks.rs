@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::erase::{Traces, is_about};
 use crate::id::{ClaimNo, Name, RunId, TaskId};
 use crate::store::{Added, Claimed, Claims, LanePermit, Verdict, WorkerId};
 use crate::task::Task;
@@ -253,6 +254,25 @@ impl Tasks {
         if let Some(at) = open.waits_until {
             self.waiting.remove(&(at, open.seq, id));
         }
+    }
+
+    /// Ends every open task that asks about somebody, as if there were nothing; gives the runs that waited for each.
+    pub(super) fn end_about(&mut self, traces: &Traces, now: Timestamp) -> Vec<Vec<RunId>> {
+        let about = |(id, row): (&TaskId, &Row)| match &row.at {
+            Place::Open(open) => is_about(&open.task, traces).then_some(*id),
+            _ => None,
+        };
+        let theirs: Vec<TaskId> = self.rows.iter().filter_map(about).collect();
+        let mut ended = Vec::with_capacity(theirs.len());
+        for id in theirs {
+            if let Some(Row { run, joined, .. }) = self.rows.get(&id) {
+                ended.push(std::iter::once(*run).chain(joined.iter().copied()).collect());
+            }
+            self.forget(id);
+            let run = ended.last().and_then(|runs: &Vec<RunId>| runs.first()).copied().unwrap_or(RunId(0));
+            self.rows.insert(id, Row { run, at: Place::Absent(now), joined: Vec::new() });
+        }
+        ended
     }
 
     /// The run that a task counts for first.

@@ -202,6 +202,12 @@ faults! {
     NewestDayFirst => History;
     ForgetsOtherDays => History;
     MeasuresNothing => History;
+    // Reading again, counting, erasing.
+    ReadsInWords => ReadAgain, Notes;
+    AnswersWithoutTasks => ReadAgain;
+    ForgetsNotes => Notes;
+    FillsOfOneDay => Fills;
+    ErasesInWords => Erase;
 }
 
 /// What a case says about a store; `None` when it is content.

@@ -12,9 +12,10 @@ use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, MemoryLock, Released, Renewed};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, FinishedCall, GiveBack, Heartbeat, Known,
-    LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened, Parked, Reserved, RunEnd, RunSpec,
-    RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
+    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId,
+    WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -155,5 +156,13 @@ gated! {
     owners(ids: &[Id]) -> Vec<Option<RecordKey>>;
     keys(after: Option<RecordKey>, max: usize) -> Vec<RecordKey>;
     known(keys: &[RecordKey]) -> Vec<Known<D>>;
+    answers(source: Option<&str>, after: Option<PayloadId>, max: usize) -> Vec<KeptAnswer>;
+    read_again(worker: &WorkerId, answers: Vec<ReadAgain<D>>, note: Option<(&str, &str)>, now: Timestamp) -> Committed;
+    note(name: &str) -> Option<String>;
+    put_note(name: &str, text: Option<&str>) -> ();
+    add_fills(fills: &[Fill]) -> ();
+    fills(since: i32) -> Vec<Fill>;
+    forget_fills(source: &str) -> ();
+    erase(worker: &WorkerId, ids: &Ids, now: Timestamp) -> Erased;
     history(key: RecordKey) -> Vec<Day>;
 }

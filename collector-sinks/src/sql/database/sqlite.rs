@@ -104,6 +104,15 @@ impl File {
     }
 }
 
+impl File {
+    /// Writes the whole file anew: pages that were freed, and what stood on others before, are gone with the old one.
+    pub(super) async fn shred(&self) -> Result<(), DbErr> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        writer.execute_unprepared("VACUUM").await?;
+        self.checkpoint().await
+    }
+}
+
 fn connect(config: &SqlConfig) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(&config.path)

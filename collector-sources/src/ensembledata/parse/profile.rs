@@ -2,6 +2,7 @@
 
 use collector_core::creator::{CreatorSighting, aspect};
 use collector_core::error::Result;
+use collector_core::id::Digest;
 use collector_core::task::{Absence, Outcome, Page, Payload, Task};
 use serde_json::value::RawValue;
 
@@ -23,7 +24,7 @@ pub(super) fn read(
             return reader.absent(tasks, payload, reader.settings.price(kind, tasks, None), absence);
         }
     };
-    let mut page = reader.page(tasks, payload, reader.settings.price(kind, tasks, Some(1)))?;
+    let mut page = Reader::page_of(tasks, payload, reader.settings.price(kind, tasks, Some(1)), found.print)?;
     if found.user.user_canceled.is_set() {
         page.outcomes.fill_with(|| Outcome::Absent(Absence::Deleted));
         return Ok(page);
@@ -58,23 +59,26 @@ struct Found<'a> {
     user: User<'a>,
     stats: Part<Stats>,
     place: &'static str,
+    /// The fingerprint of the whole answer.
+    print: Option<Digest>,
 }
 
 /// The user of an answer, or why there is none.
 fn find<'a>(reader: &Reader, payload: &'a Payload) -> Result<Result<Found<'a>, Absence>> {
-    let profile = match reader.open::<Part<Profile<'_>>>(payload)? {
+    let (answer, print) = reader.open_and_compare::<Part<Profile<'_>>>(payload)?;
+    let profile = match answer {
         Answer::Data { data: Part::Value(profile), .. } => profile,
         Answer::Data { .. } => return Err(misshapen("data", "an object")),
         Answer::Absent(absence) => return Ok(Err(absence)),
     };
     let stats = profile.stats;
     match profile.user {
-        Slot::Value(Part::Value(user)) => Ok(Ok(Found { user, stats, place: "data.user" })),
+        Slot::Value(Part::Value(user)) => Ok(Ok(Found { user, stats, place: "data.user", print })),
         Slot::Value(Part::Odd(_)) => Err(misshapen("data.user", "an object")),
         Slot::Value(Part::Missing) | Slot::Null => Ok(Err(Absence::NotFound)),
         Slot::Missing => {
             let user = unwrapped(payload)?;
-            Ok(user.map(|user| Found { user, stats, place: "data" }).ok_or(Absence::NotFound))
+            Ok(user.map(|user| Found { user, stats, place: "data", print }).ok_or(Absence::NotFound))
         }
     }
 }

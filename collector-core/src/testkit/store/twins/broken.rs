@@ -14,10 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, RunId, TaskId};
 use crate::sink::{Change, Facts, Position};
 use crate::store::{
-    Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Fate, FinishedCall, GiveBack,
-    Heartbeat, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, NoLookup, Opened, Parked,
-    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, Waiting, WorkerId,
-    WorkerInfo,
+    Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
+    FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
+    MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
+    StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -635,5 +635,66 @@ impl Store<TestDomain> for Broken {
             }
         }
         Ok(kept)
+    }
+
+    async fn answers(
+        &self,
+        source: Option<&str>,
+        after: Option<PayloadId>,
+        max: usize,
+    ) -> Result<Vec<KeptAnswer>> {
+        let mut answers = self.inner.answers(source, after, max).await?;
+        if self.is(Fault::AnswersWithoutTasks) {
+            answers.iter_mut().for_each(|answer| answer.tasks.clear());
+        }
+        Ok(answers)
+    }
+
+    async fn read_again(
+        &self,
+        worker: &WorkerId,
+        answers: Vec<ReadAgain<TestDomain>>,
+        note: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<Committed> {
+        if self.is(Fault::ReadsInWords) {
+            return Ok(Committed::default());
+        }
+        let warped = |one: ReadAgain<TestDomain>| {
+            let ReadAgain { payload, source, at, items } = one;
+            ReadAgain::<Warped> { payload, source, at, items }
+        };
+        self.inner.read_again(worker, answers.into_iter().map(warped).collect(), note, now).await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.inner.note(name).await?.filter(|_| !self.is(Fault::ForgetsNotes)))
+    }
+
+    async fn put_note(&self, name: &str, text: Option<&str>) -> Result<()> {
+        self.inner.put_note(name, text).await
+    }
+
+    async fn add_fills(&self, fills: &[Fill]) -> Result<()> {
+        self.inner.add_fills(fills).await
+    }
+
+    async fn fills(&self, since: i32) -> Result<Vec<Fill>> {
+        let mut fills = self.inner.fills(since).await?;
+        if self.is(Fault::FillsOfOneDay) {
+            fills.truncate(1);
+        }
+        Ok(fills)
+    }
+
+    async fn forget_fills(&self, source: &str) -> Result<()> {
+        self.inner.forget_fills(source).await
+    }
+
+    async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
+        if self.is(Fault::ErasesInWords) {
+            return Ok(Erased::default());
+        }
+        self.inner.erase(worker, ids, now).await
     }
 }

@@ -1,0 +1,86 @@
+//! `collector erase`: one creator out of everything that is kept.
+
+use std::sync::Arc;
+
+use collector_core::clock::{Clock, SystemClock};
+use collector_core::context::{ByteBudget, Context};
+use collector_core::id::Ids;
+use collector_core::store::{Erased, Store};
+use tokio::time::Instant;
+
+use super::{Session, consent, deliver, rebuild};
+use crate::args::Erase;
+use crate::compose::{self, AnyStore};
+use crate::config::{Config, JsonlPlace, SearchPlace};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::ids;
+use crate::progress::Line;
+use crate::report::{EraseReport, number};
+
+pub(super) async fn execute(session: &Session, args: &Erase) -> Result<Exit> {
+    let subjects = ids::subject(&args.creator).map_err(Failure::usage)?;
+    let config = session.places(&args.file)?;
+    // Looked at first: a store that is not there is not made.
+    drop(compose::open_reader(&config.store).await?);
+    let plan = format!(
+        "{} is taken out of {}: record, history, answers, pictures, lists, letters, index and change log; \
+         and kept out from now on. Nothing brings it back.",
+        args.creator, config.store
+    );
+    consent::agreed_to(session, &plan, args.yes).await?;
+    let began = Instant::now();
+    let store = compose::open_store(&config.store).await?;
+    let who = whole(&store, Ids { strong: Vec::new(), weak: subjects }).await?;
+    let worker = format!("erase-{}", std::process::id()).into();
+    let erased = store.erase(&worker, &who, SystemClock.now()).await;
+    store.close(&worker).await?;
+    let erased = erased?;
+    drop(store);
+    let mut report = EraseReport::new(&erased);
+    let line = Line::new(&session.output, "sinks");
+    let say = |pending| line.say(&format!("{} pending", number(pending)));
+    report.deliver(deliver::everything(&config, &session.stop, &say).await?);
+    drop(line);
+    elsewhere(session, &config, &erased, &mut report).await?;
+    report.end(began.elapsed());
+    session.output.print(&report, EraseReport::text)?;
+    Ok(report.exit())
+}
+
+/// What was typed may be a strong identity or a weak one; who is known says which.
+async fn whole(store: &AnyStore, asked: Ids) -> Result<Ids> {
+    for id in asked.iter() {
+        if let Some(known) = store.find(id).await? {
+            return Ok(known.ids);
+        }
+    }
+    // Nobody is known by it: answers are looked through, and whoever shows it is kept out.
+    let Some(first) = asked.weak.into_iter().next() else { return Ok(Ids::none()) };
+    Ok(match first.kind.ends_with(":handle") {
+        true => Ids { strong: Vec::new(), weak: vec![first] },
+        false => Ids { strong: vec![first], weak: Vec::new() },
+    })
+}
+
+/// Files that a deletion does not reach by itself.
+async fn elsewhere(
+    session: &Session,
+    config: &Config,
+    erased: &Erased,
+    report: &mut EraseReport,
+) -> Result<()> {
+    if let Some(place @ JsonlPlace::File(_)) = &config.jsonl {
+        report.lines = collector_sinks::jsonl::erase(place.as_path(), &erased.records).await?;
+    }
+    if let Some(SearchPlace::Tantivy(_)) = &config.search {
+        // A deleted record stands in the index's files until they are merged: they are written anew.
+        rebuild::index(session, config).await?;
+    }
+    if let Some(options) = &config.images {
+        let store = compose::open_reader(&config.store).await?;
+        let cx = Context::new(session.stop.clone(), Arc::new(SystemClock), ByteBudget::new(0));
+        report.pictures = compose::images(options)?.forget(&cx, &erased.facts, &*store).await?;
+    }
+    Ok(())
+}
