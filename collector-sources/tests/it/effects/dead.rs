@@ -1,6 +1,6 @@
 //! One vendor is dead all along: what the others know is there while it is still being tried.
 
-use collector_core::creator::Creators;
+use collector_core::creator::{Creator, Creators};
 use collector_core::pipeline::{Job, Pipeline};
 use collector_core::sink::MemorySink;
 use collector_core::task::Query;
@@ -51,7 +51,7 @@ async fn nobody_waits_for_a_dead_vendor() {
     // Every search of the dead vendor is still to be made: nothing of it was given up, and nothing waited for that.
     let state = handle.status(run).await.unwrap().unwrap();
     assert_eq!((state.open, state.ended), (hashtags.len() as u64, None));
-    let names = |sink: &MemorySink<_>| {
+    let names = |sink: &MemorySink<Creator>| {
         let mut names: Vec<_> =
             sink.records().into_iter().map(|record| record.entity.handle.clone()).collect();
         names.sort();
