@@ -34,8 +34,8 @@ pub(super) struct Person {
     pub(super) first_handle: String,
     pub(super) first_handle_taken_by: Option<String>,
     pub(super) renamed: bool,
-    known_by: BTreeSet<String>,
-    ids_at: BTreeSet<String>,
+    pub(super) known_by: BTreeSet<String>,
+    pub(super) ids_at: BTreeSet<String>,
     pub(super) name: String,
     pub(super) bio: String,
     pub(super) country: String,
@@ -45,11 +45,11 @@ pub(super) struct Person {
     pub(super) hearts: u64,
     pub(super) videos: u64,
     pub(super) verified: bool,
-    private: bool,
+    pub(super) private: bool,
     pub(super) has_shop: bool,
     pub(super) commerce: Option<Sold>,
     pub(super) avatar_uri: String,
-    posts: Vec<Post>,
+    pub(super) posts: Vec<Post>,
 }
 
 /// What somebody sold in 30 days.
@@ -62,7 +62,7 @@ pub(super) struct Sold {
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
-struct Post {
+pub(super) struct Post {
     created_at: u64,
     hashtag: String,
 }
