@@ -249,7 +249,7 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// How many creators the made-up vendor has
+    /// How many creators the made-up vendors have
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) creators: u32,
     /// Where results go: a SQLite file, pictures, a search index and JSON Lines
@@ -262,12 +262,16 @@ pub(crate) struct Demo {
     /// Kill the collecting process once while it fetches, as a power cut would, and start it again
     #[arg(long)]
     pub(crate) crash: bool,
-    /// Milliseconds the made-up vendor takes for an answer
+    /// Milliseconds the made-up vendors take for an answer
     #[arg(long, value_name = "MS", default_value_t = 20)]
     pub(crate) latency_ms: u64,
-    /// Calls at once
+    /// Calls at once, of each vendor
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) in_flight: NonZeroUsize,
+    /// A vendor that is dead all along; can be given several times. It is tried for long: Ctrl-C ends the demo, with what the
+    /// others know
+    #[arg(long, value_name = "VENDOR", value_parser = ["ensembledata", "tiktok", "echotik", "web"])]
+    pub(crate) dead: Vec<String>,
     /// Be the collecting process of a demo, for this job of its configuration
     #[arg(long, value_name = "JOB", hide = true)]
     pub(crate) collect: Option<String>,

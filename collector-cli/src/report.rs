@@ -21,7 +21,7 @@ mod tried;
 
 pub use check::{CheckReport, PartCheck};
 pub use dead::{DeadLetters, LetterReport, ReplayReport};
-pub use demo::{DemoCrash, DemoCreators, DemoImages, DemoReport, DemoSearch};
+pub use demo::{DemoCrash, DemoCreators, DemoImages, DemoMerge, DemoReport, DemoSearch};
 pub use import::{ImportReport, ListReport, RowExample};
 pub use lists::{ListEntry, ListRemoved, ListsReport};
 pub use plan::{BudgetReport, PlanReport};

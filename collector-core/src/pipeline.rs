@@ -30,6 +30,7 @@ mod events;
 mod fetch;
 mod fills;
 mod handle;
+mod heard;
 mod listed;
 mod permits;
 mod project;

@@ -91,6 +91,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// The root tasks for a query; empty when nothing in it concerns this source.
     ///
+    /// One query goes to several sources: each leaves alone the parts it has no use for, and a part that all of them leave
+    /// alone is refused by the engine.
+    ///
     /// # Errors
     /// `ConfigInvalid` naming the part of the query it understands and cannot honour.
     fn seed(&self, query: &Query) -> Result<Vec<Task>>;

@@ -25,6 +25,7 @@ fn is_exact(json: &Value) {
         ("/creators/incomplete", 0),
         ("/creators/wrong", 0),
         ("/creators/duplicates", 0),
+        ("/merge/mixed", 0),
         ("/images/expected", CREATORS),
         ("/images/stored", CREATORS),
         ("/images/missing", 0),
@@ -33,6 +34,28 @@ fn is_exact(json: &Value) {
         assert_eq!(json.pointer(path), Some(&expected.into()), "{path} {json:#}");
     }
     assert_eq!(json["exit"], "complete", "{json:#}");
+    for share in ["identity_f1", "field_accuracy"] {
+        assert!(json["merge"][share].as_f64().unwrap() >= 0.995, "{share} {json:#}");
+    }
+}
+
+/// Of two who are shown under one handle, whoever loses it is asked for once more.
+fn asked_once_more(json: &Value) -> u64 {
+    2 * json["creators"]["handed_over"].as_u64().unwrap()
+}
+
+const VENDORS: [&str; 4] = ["ensembledata", "tiktok", "echotik", "web"];
+
+/// Nobody was asked more than it takes to hear all that each vendor knows.
+#[track_caller]
+fn is_cheap(json: &Value) {
+    for vendor in VENDORS {
+        let calls = |name: &str| json["calls"][name].as_u64().unwrap_or_else(|| panic!("{name} {json:#}"));
+        let (asked, least) = (calls(vendor), calls(&format!("{vendor}_least")));
+        // A token, and the rules of a site.
+        let most = least * 102 / 100 + 1 + asked_once_more(json);
+        assert!((1..=most).contains(&asked), "{vendor}: {asked} calls, {least} at least: {json:#}");
+    }
 }
 
 #[test]
@@ -42,20 +65,17 @@ fn everybody_is_found_with_pictures_and_a_second_time_costs_nothing() {
     assert_eq!(first.stderr, "");
     let json = first.json();
     is_exact(&json);
-    assert_eq!((&json["again"], &json["bought_twice"]), (&false.into(), &0.into()), "{json:#}");
+    is_cheap(&json);
+    assert_eq!(json["again"], false, "{json:#}");
+    assert!(json["bought_twice"].as_u64().unwrap() <= asked_once_more(&json), "{json:#}");
     assert!(json["images"]["downloaded"].as_u64().unwrap() >= CREATORS, "{json:#}");
     assert!(json["first_record_s"].as_f64().unwrap() > 0.0, "{json:#}");
     #[cfg(target_os = "linux")]
     assert!(json["peak_rss_mb"].as_f64().unwrap() > 1.0, "{json:#}");
     assert_eq!(json.get("crash"), None);
-    assert_eq!(
-        json["units"], json["run"]["counts"]["cost"]["units"],
-        "what we book is what the vendor charges: {json:#}"
-    );
-
     let again = demo(&sandbox, &["--json"]).expect(0).json();
     is_exact(&again);
-    let spent = (&again["calls"], &again["units"], &again["images"]["downloaded"], &again["fresh"]);
+    let spent = (&again["calls"]["total"], &again["units"], &again["images"]["downloaded"], &again["fresh"]);
     assert_eq!(spent, (&0.into(), &0.into(), &0.into(), &CREATORS.into()), "{again:#}");
     assert_eq!(again["again"], true);
 
@@ -97,7 +117,7 @@ fn a_crash_on_the_way_loses_and_doubles_nothing() {
     let crash = |name: &str| json["crash"][name].as_u64().unwrap();
     assert_eq!(crash("kills"), 1, "{json:#}");
     assert!(crash("taken_over") > 0, "the next process took over what the killed one held: {json:#}");
-    assert!(crash("bought_again") <= crash("taken_over"), "{json:#}");
+    assert!(crash("bought_again") <= crash("taken_over") + asked_once_more(&json), "{json:#}");
     assert_eq!(json["run"]["resumed"], true, "{json:#}");
 
     // The log has each version of each creator once, and no torn line.
@@ -140,7 +160,7 @@ fn links_that_lead_to_another_port_bring_no_picture_twice() {
     let sandbox = Sandbox::new();
     demo(&sandbox, &[]).expect(0);
     demo(&sandbox, &[]).expect(0);
-    let simulator = Simulator::start(&["--creators", "300"]);
+    let simulator = Simulator::start(&["--creators", "300", "--effects"]);
     let marker = sandbox.lines("demo/collector-demo.json").remove(0);
     let config = std::fs::read_to_string(sandbox.path().join("demo/collector.toml")).unwrap();
     let moved = config
@@ -173,7 +193,8 @@ fn a_demo_that_was_stopped_goes_on() {
     );
     let done = demo(&sandbox, &["--json"]).expect(0).json();
     is_exact(&done);
-    assert_eq!((&done["run"]["resumed"], &done["bought_twice"]), (&true.into(), &0.into()), "{done:#}");
+    assert_eq!(done["run"]["resumed"], true, "{done:#}");
+    assert!(done["bought_twice"].as_u64().unwrap() <= asked_once_more(&done), "{done:#}");
 }
 
 #[test]
@@ -183,4 +204,9 @@ fn the_demo_refuses_a_folder_of_somebody_else() {
     sandbox.run(&["demo", "--dir", "."]).refuses(2, &["not empty", "--dir"]);
     sandbox.run(&["demo", "--dir", "thesis.txt"]).refuses(2, &["thesis.txt"]);
     assert_eq!(sandbox.files(), ["thesis.txt"]);
+}
+
+#[test]
+fn only_vendors_can_be_dead() {
+    Sandbox::new().run(&["demo", "--dead", "nobody"]).refuses(2, &["nobody", "echotik"]);
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatcher;
 use super::events::Events;
+use super::heard::refuse_unheard;
 use super::report::{DeadGroup, End, RunReport, since};
 use super::worker::{Outlet, Parts, Slot, Worker};
 use super::{Job, commit, project, watch};
@@ -50,7 +51,7 @@ impl<D: Domain> Engine<D> {
     /// [`roots`](Self::roots).
     ///
     /// # Errors
-    /// `ConfigInvalid` when a source cannot honour its part of the query, or none can do anything with it.
+    /// `ConfigInvalid` when a source cannot honour its part of the query, or none makes use of a part of it.
     pub fn plan(&self, query: &Query) -> Result<Vec<Task>> {
         let mut roots = Vec::new();
         for slice in query.slices() {
@@ -75,6 +76,7 @@ impl<D: Domain> Engine<D> {
                 roots.extend(tasks);
             }
         }
+        refuse_unheard(&self.parts, query)?;
         if roots.is_empty() && query.list.is_none() {
             return Err(Error::new(
                 ErrorKind::ConfigInvalid,

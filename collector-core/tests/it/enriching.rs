@@ -3,7 +3,7 @@
 use collector_core::creator::{CreatorSighting, Creators, aspect, id_kind};
 use collector_core::error::ErrorKind;
 use collector_core::pipeline::End;
-use collector_core::task::Task;
+use collector_core::task::{Query, Task};
 
 use crate::support::*;
 
@@ -73,6 +73,19 @@ async fn an_enricher_does_not_seed() {
     let alone = world.pipeline().enrich(enricher.clone()).build().unwrap();
     assert_eq!(alone.plan(&many(3).query).unwrap_err().kind(), ErrorKind::ConfigInvalid);
     assert_eq!(enricher.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_query_that_no_source_makes_use_of_is_refused_by_name() {
+    let world = World::of(Creators::default());
+    let engine = world.pipeline().source(finder()).build().unwrap();
+    let regions = Query { regions: vec!["KR".into()], ..many(3).query };
+    let extra = [("listngs".to_owned(), true.into())].into();
+    for (query, part) in [(regions, "`regions`"), (Query { extra, ..many(3).query }, "`extra.listngs`")] {
+        let refused = engine.plan(&query).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConfigInvalid);
+        assert!(refused.to_string().contains(part) && refused.to_string().contains("finder"), "{refused}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@
 //! Whatever the file says: its calls are the kinds of task, and where the fields of a creator stand in an answer is told by
 //! JSONPath (RFC 9535) and a closed list of [filters](crate::values::Filter). A call's `subject` says what it is asked
 //! for: somebody known, a hashtag, a keyword, a post, or what a query has in `extra`. `max_pages` and `hydrate` are
-//! honoured; `regions` where the call has a `{region}`, else they are refused.
+//! honoured; `regions` where the call has a `{region}`, else they are for other sources.
 //!
 //! Answers are read once, from front to back, without a tree where paths are names, numbers and `[*]`.
 //!

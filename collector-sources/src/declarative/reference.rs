@@ -59,7 +59,7 @@ const TASKS: &str = "\
 | `extra.NAME` | `extra.NAME`: `true`, a text, a number, or a list of these | once a run |
 
 Of several calls about the same kind of person, or about posts, the first by name is asked; the others are asked when a
-`then` names them. `max_pages` and `hydrate` are honoured. `regions` without a `{region}` are refused.
+`then` names them. `max_pages` and `hydrate` are honoured. `regions` without a `{region}` are for other sources.
 
 In a query, tasks of this source have the parameters `page`, `offset`, `cursor` (as JSON), `next` (path and query), `to`,
 `nth`, `max_pages`, `hydrate`, `region`, `job`, `since` and `url`.

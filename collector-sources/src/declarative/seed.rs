@@ -39,12 +39,7 @@ pub(super) fn roots(plan: &Plan, source: &Name, query: &Query) -> Result<Vec<Tas
     let mut known = BTreeSet::new();
     for (kind, subject) in asked {
         for text in subjects(subject, query, &ids)? {
-            let restricted = matches!(subject, Subject::Hashtag | Subject::Keyword);
             let regions = if kind.form.has(Hole::Region) { query.regions.as_slice() } else { &[] };
-            if restricted && !query.regions.is_empty() && regions.is_empty() {
-                let message = "the source's file has no `{region}` in this call: take `regions` out of the query, or put it in";
-                return Err(Error::new(ErrorKind::ConfigInvalid, message).with("call", &kind.call));
-            }
             let each: Vec<Option<&String>> =
                 if regions.is_empty() { vec![None] } else { regions.iter().map(Some).collect() };
             for region in each {

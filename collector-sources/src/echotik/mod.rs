@@ -17,7 +17,8 @@
 //! A query's `handles`, `ids` (`tiktok:uid:…`, `tiktok:handle:…`), `keywords` and `regions` are honoured, `max_pages` (of
 //! lists and rankings) and `hydrate`; `extra.listings` ([`Listing`]) and `extra.rankings` ([`Ranking`]) read lists and
 //! rankings of each region; `options.echotik` ([`EchoTikOptions`]) reads videos and trends of those asked for. `hashtags`
-//! and `posts` are refused. Who is shown in part, by rankings and searches, is looked up; `hydrate` makes it everybody
+//! and `posts` are for other sources; of a query with `hashtags` and `regions` that asks for no `keywords`, lists or
+//! rankings, each region's whole list is read, which `max_pages` bounds. Who is shown in part, by rankings and searches, is looked up; `hydrate` makes it everybody
 //! or nobody.
 //!
 //! The database is a day old at best, so what it says is dated a day back; a profile asked of the platform stands

@@ -30,7 +30,7 @@ pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
         options: EchoTikOptions::of(source, query)?,
         regions: query.regions.iter().map(|text| region(text)).collect::<Result<_>>()?,
     };
-    seed.refuse_what_nobody_here_can()?;
+    seed.refuse_no_pages()?;
     let mut tasks = Vec::new();
     for text in &query.handles {
         tasks
@@ -42,11 +42,15 @@ pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
     for text in &query.keywords {
         tasks.extend(seed.keyword(&required(ident::keyword(text), "search term", text)?));
     }
-    let (listings, rankings) = (options::listings(query)?, options::rankings(query)?);
+    let (mut listings, rankings) = (options::listings(query)?, options::rankings(query)?);
     if seed.regions.is_empty() && !(listings.is_empty() && rankings.is_empty()) {
         return Err(invalid(
             "EchoTik has lists and rankings by region only: add `regions`, such as [\"US\"]",
         ));
+    }
+    if listings.is_empty() && rankings.is_empty() && query.keywords.is_empty() && !query.hashtags.is_empty() {
+        // The people of these regions are searched, and a hashtag is nothing that could be searched here.
+        listings.push(Listing::default());
     }
     for region in &seed.regions {
         tasks.extend(listings.iter().map(|listing| seed.listing(region, listing)));
@@ -71,16 +75,9 @@ struct Seed<'a> {
 }
 
 impl Seed<'_> {
-    fn refuse_what_nobody_here_can(&self) -> Result<()> {
-        if !self.query.hashtags.is_empty() {
-            return Err(invalid(
-                "this source does not search hashtags: use `keywords`, or lists of a niche in `extra.listings`",
-            ));
-        }
-        if !self.query.posts.is_empty() {
-            return Err(invalid("this source does not fetch single posts: leave `posts` out"));
-        }
-        let lists = ["listings", "rankings"].iter().any(|name| self.query.extra.contains_key(*name));
+    fn refuse_no_pages(&self) -> Result<()> {
+        let named = ["listings", "rankings"].iter().any(|name| self.query.extra.contains_key(*name));
+        let lists = named || !(self.regions.is_empty() || self.query.hashtags.is_empty());
         if self.query.max_pages == Some(0) && lists {
             return Err(invalid("`max_pages` is 0: leave it out or choose at least 1"));
         }
@@ -315,8 +312,6 @@ mod tests {
         assert!(refused(|q| q.handles = texts(&["two words"])).contains("two words"));
         assert!(refused(|q| q.ids = texts(&["tiktok:sec_uid:MS4wLjABAAAA"])).contains("tiktok:uid"));
         assert!(refused(|q| q.ids = texts(&["tiktok:uid:12x"])).contains("12x"));
-        assert!(refused(|q| q.hashtags = texts(&["tea"])).contains("keywords"));
-        assert!(refused(|q| q.posts = texts(&["7234567890123456789"])).contains("posts"));
         assert!(refused(|q| q.regions = texts(&["USA"])).contains("USA"));
         let listing = |value: serde_json::Value| [("listings".to_owned(), value)].into();
         assert!(refused(|q| q.extra = [("listings".to_owned(), json!([{}]))].into()).contains("regions"));
@@ -348,6 +343,18 @@ mod tests {
         let extra = [("pages".to_owned(), json!(3))].into();
         assert!(asked(&Query { extra, ..Query::default() }).is_empty());
         assert!(asked(&Query { regions: texts(&["US"]), ..Query::default() }).is_empty());
+        assert!(asked(&Query { hashtags: texts(&["tea"]), ..Query::default() }).is_empty());
+        assert!(asked(&Query { posts: texts(&["7234567890123456789"]), ..Query::default() }).is_empty());
+    }
+
+    #[test]
+    fn of_hashtags_in_regions_the_regions_are_listed_unless_the_query_says_what_is() {
+        let query = Query { hashtags: texts(&["tea"]), regions: texts(&["KR", "US"]), ..Query::default() };
+        assert_eq!(asked(&query), ["echotik/list KR", "echotik/list US"]);
+        let extra = [("listings".to_owned(), json!([{"category": "Beauty"}]))].into();
+        assert_eq!(asked(&Query { extra, ..query.clone() }).len(), 2);
+        let searched = Query { keywords: texts(&["tea"]), ..query };
+        assert_eq!(asked(&searched), ["echotik/search tea region=KR", "echotik/search tea region=US"]);
     }
 
     #[test]

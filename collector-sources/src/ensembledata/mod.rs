@@ -26,7 +26,8 @@
 //! A query's `handles`, `ids` (`tiktok:sec_uid:…`, `tiktok:handle:…`), `hashtags`, `keywords`, `posts` (ids or links),
 //! `max_pages` (of searches) and `hydrate` are honoured, and `extra.sounds`, a list of sounds' ids. What keywords search,
 //! and which lists of a creator or post are read besides, stands in `options.ensembledata`: see
-//! [`EnsembleDataOptions`]. `regions` are refused. Everybody found whom a row does not count is looked up; `hydrate`
+//! [`EnsembleDataOptions`]. `regions` are for other sources: no search here can be restricted to them, and
+//! `options.ensembledata.seen_from` only changes from where a keyword is searched. Everybody found whom a row does not count is looked up; `hydrate`
 //! makes it everybody or nobody.
 //!
 //! Not used: `/tt/post/info`, which sells one post for what `posts` takes for one of a hundred; answers to comments; and

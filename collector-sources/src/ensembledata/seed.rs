@@ -23,7 +23,7 @@ const SOUNDS: &str = "sounds";
 /// # Errors
 /// `ConfigInvalid` naming what this source cannot honour.
 pub(super) fn roots(source: &Name, query: &Query, long_calls: bool) -> Result<Vec<Task>> {
-    refuse_what_nobody_here_can(query)?;
+    refuse_no_pages(query)?;
     let options = EnsembleDataOptions::of(source, query, long_calls)?;
     let seed = Seed { source, query, options };
     let mut tasks = Vec::new();
@@ -205,13 +205,7 @@ fn by_id(source: &Name, text: &str) -> Result<Task> {
     Err(invalid(&message).with("id", quoted(text)))
 }
 
-fn refuse_what_nobody_here_can(query: &Query) -> Result<()> {
-    if !query.regions.is_empty() {
-        return Err(invalid(
-            "EnsembleData cannot restrict a search to `regions`: leave them out, or filter afterwards; \
-             `options.ensembledata.seen_from` only changes from where a keyword is searched",
-        ));
-    }
+fn refuse_no_pages(query: &Query) -> Result<()> {
     let searches = !query.hashtags.is_empty() || !query.keywords.is_empty();
     if query.max_pages == Some(0) && searches {
         return Err(invalid("`max_pages` is 0: leave it out or choose at least 1"));

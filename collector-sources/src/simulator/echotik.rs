@@ -174,6 +174,11 @@ impl EchoTikCall<'_> {
 
     /// The rows of the page asked for, of `all`.
     fn paged(&self, all: Vec<Value>, most: u64) -> Found {
+        self.paged_as(all, most, |row| row)
+    }
+
+    /// The page asked for, of `all`, as rows.
+    fn paged_as<T>(&self, all: Vec<T>, most: u64, row: impl Fn(T) -> Value) -> Found {
         let (page, mut size) = (self.number("page_num")?, self.number("page_size")?);
         if page == 0 || page > most {
             return Err(format!("page_num must be 1 to {most}"));
@@ -185,7 +190,7 @@ impl EchoTikCall<'_> {
             return Err(format!("page_size must be 1 to {TEN}"));
         }
         let from = usize::try_from((page - 1).saturating_mul(size)).unwrap_or(usize::MAX);
-        let rows: Vec<Value> = all.into_iter().skip(from).take(size as usize).collect();
+        let rows: Vec<Value> = all.into_iter().skip(from).take(size as usize).map(row).collect();
         Ok(self.list(rows))
     }
 

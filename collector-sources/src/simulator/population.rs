@@ -4,6 +4,7 @@
 //! so a population of millions starts at once and weighs a few kilobytes.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -138,6 +139,8 @@ pub struct Population {
     creators: u32,
     hashtags: Vec<String>,
     hashtag_numbers: HashMap<String, u32>,
+    /// Who lives where, found out when somebody asks.
+    countries: OnceLock<HashMap<&'static str, Vec<u32>>>,
     uids: Scramble,
     handles: Scramble,
     sec_uids: Scramble,
@@ -159,6 +162,7 @@ impl Population {
             creators: creators.min(MAX_CREATORS),
             hashtags,
             hashtag_numbers,
+            countries: OnceLock::new(),
             uids: Scramble::new(32, seed, purpose::UID),
             handles: Scramble::new(23, seed, purpose::HANDLE),
             sec_uids: Scramble::new(32, seed, purpose::SEC_UID),
@@ -226,6 +230,19 @@ impl Population {
             let avg_price = 199 + dice.below(9_800);
             Commerce { gmv_30d: units_30d * avg_price, units_30d, avg_price, ec_score: dice.below(501) }
         })
+    }
+
+    /// Everybody who lives in a country.
+    pub(super) fn of_country(&self, country: &str) -> &[u32] {
+        let everybody = self.countries.get_or_init(|| {
+            let mut countries: HashMap<&'static str, Vec<u32>> = HashMap::new();
+            for index in 0..self.creators {
+                let mut dice = Dice::new(self.seed, purpose::PROFILE, u64::from(index));
+                countries.entry(Locale::at(dice.below(100)).country).or_default().push(index);
+            }
+            countries
+        });
+        everybody.get(country).map_or(&[], Vec::as_slice)
     }
 
     /// Finds the creator with a numeric id.

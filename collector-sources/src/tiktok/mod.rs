@@ -28,7 +28,7 @@
 //! A query's `handles`, `ids` (`tiktok:handle:…` only: neither API finds anybody by another key), `keywords`, `regions`,
 //! `max_pages` (of each window of a search) and `hydrate` are honoured; for research also `hashtags`, `posts` and
 //! `extra.sounds`. `extra.whole_regions = true` searches everybody of the `regions`. Searches of `one` need `regions`, each
-//! asked by itself, and refuse `hashtags` and `posts`. What else a query may say stands in `options.tiktok`:
+//! asked by itself, and leave `hashtags` and `posts` to other sources. What else a query may say stands in `options.tiktok`:
 //! [`ResearchOptions`], [`OneOptions`].
 //!
 //! Posts are searched over [`days`](ResearchOptions::days) up to now, 30 by default, or over fixed days. One search takes

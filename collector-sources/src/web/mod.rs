@@ -37,7 +37,7 @@
 //! A query's `handles`, `ids` (`tiktok:handle:…`, `tiktok:uid:…`), `max_pages` and `hydrate` are honoured; of a described
 //! site also `keywords` and `hashtags`, by every list with that placeholder, and `extra.lists`, names of lists to read.
 //! Everybody in a list is looked up when the site has a profile page, unless `hydrate` is off. `regions` and `posts` are
-//! refused, and so are searches on TikTok, whose `robots.txt` forbids them.
+//! for other sources, and so are `keywords` and `hashtags` on TikTok, whose `robots.txt` forbids its searches.
 //!
 //! # Requests and cost
 //!

@@ -99,14 +99,6 @@ impl Pages {
     /// # Errors
     /// `ConfigInvalid` naming what the site cannot honour.
     pub(super) fn roots(&self, source: &Name, query: &Query) -> Result<Vec<Task>> {
-        if !query.regions.is_empty() {
-            return Err(invalid(
-                "pages cannot be restricted to `regions`: leave them out, or filter afterwards",
-            ));
-        }
-        if !query.posts.is_empty() {
-            return Err(invalid("this source reads no posts: leave `posts` out"));
-        }
         if query.max_pages == Some(0) {
             return Err(invalid("`max_pages` is 0: leave it out or choose at least 1"));
         }
@@ -188,13 +180,9 @@ impl Pages {
         }
     }
 
-    /// Every list that is a search by this.
+    /// Every list that is a search by this; none on TikTok, whose robots.txt forbids its search pages.
     fn searches(&self, source: &Name, query: &Query, name: &'static str, text: &str) -> Result<Vec<Task>> {
-        let Some(plan) = self.plan() else {
-            let message = "TikTok's robots.txt forbids its search pages: take keywords and hashtags to an API, and leave \
-                           profiles to this source";
-            return Err(invalid(message));
-        };
+        let Some(plan) = self.plan() else { return Ok(Vec::new()) };
         let term = if name == param::KEYWORD { ident::keyword(text) } else { ident::hashtag(text) };
         let Some(term) = term else {
             return Err(
@@ -202,18 +190,12 @@ impl Pages {
             );
         };
         let holder = format!("{{{name}}}");
-        let tasks: Vec<_> = plan
+        let searches = plan
             .lists
             .iter()
             .filter(|(_, list)| list.url.contains(&holder))
-            .map(|(list, plan)| first_page(source, query, list, plan).param(name, term.as_str()))
-            .collect();
-        if tasks.is_empty() {
-            return Err(invalid(&format!(
-                "no list of the site has `{holder}` in its `url`: describe one, or leave them out"
-            )));
-        }
-        Ok(tasks)
+            .map(|(list, plan)| first_page(source, query, list, plan).param(name, term.as_str()));
+        Ok(searches.collect())
     }
 
     /// The lists a query names.

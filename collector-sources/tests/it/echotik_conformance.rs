@@ -109,7 +109,7 @@ impl SourceHarness for Vendor {
     }
 
     fn impossible(&self) -> Option<Query> {
-        Some(Query { hashtags: vec!["tea".into()], ..Query::default() })
+        Some(Query { regions: vec!["Korea".into()], ..Query::default() })
     }
 
     fn secret(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The folder a demo works in: ours, or refused.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,8 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::people::{POSTED, People};
 use super::servers::Servers;
-use super::vendor::{TOKEN, Vendor};
+use super::vendor::{CLIENT_KEY, PASSWORD, TOKEN, USER, VENDORS, Vendor};
 use crate::failure::{Failure, Result};
 
 /// The file that says a folder is a demo's.
@@ -21,7 +23,18 @@ const LOCK: &str = "collector-demo.lock";
 
 const CONFIG: &str = "collector.toml";
 
+/// Credentials, each in a file of its own.
 const TOKEN_FILE: &str = "token";
+const KEY_FILE: &str = "client-key";
+const USER_FILE: &str = "user";
+const PASSWORD_FILE: &str = "password";
+
+/// What the web source knows of the ranking site.
+const SITE_FILE: &str = "ranking.toml";
+const SITE: &str = include_str!("ranking.toml");
+
+/// What the vendors of this machine bear, in calls a second.
+const PER_SECOND: u32 = 10_000;
 
 const STORE: &str = "collector.db";
 
@@ -64,10 +77,10 @@ impl Marker {
 }
 
 /// What a demo asks for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Ask<'a> {
-    /// Everybody who posts under one of these hashtags.
-    Hashtags(&'a [&'a str]),
+    /// Everybody a vendor shows: by these hashtags, in these countries, in the ranking.
+    Everybody(&'a People),
     /// Everybody an earlier demo found.
     Known,
 }
@@ -76,15 +89,29 @@ impl Ask<'_> {
     /// The name of the job that asks for it.
     pub(super) fn job(self) -> &'static str {
         match self {
-            Self::Hashtags(_) => super::JOB,
+            Self::Everybody(_) => super::JOB,
             Self::Known => "demo-again",
         }
     }
 
     fn query(self) -> Value {
         match self {
-            Self::Hashtags(hashtags) => json!({ "hashtags": hashtags }),
+            Self::Everybody(people) => json!({
+                "hashtags": people.hashtags(),
+                "regions": people.countries().into_iter().collect::<BTreeSet<_>>(),
+                "extra": { "listings": [{}], "lists": ["ranking"] },
+                "options": { "tiktok": { "since": POSTED.0, "until": POSTED.1 } },
+            }),
             Self::Known => json!({ "list": LIST }),
+        }
+    }
+
+    /// Who is asked. Each vendor finds people by itself and is asked only about those it showed: asked about everybody, it
+    /// would be asked about people it does not know. Of those found once, one vendor tells what is new.
+    fn discover(self) -> &'static [&'static str] {
+        match self {
+            Self::Everybody(_) => &VENDORS,
+            Self::Known => &["ensembledata"],
         }
     }
 }
@@ -152,17 +179,22 @@ impl Folder {
         in_flight: NonZeroUsize,
         servers: Option<&Servers>,
     ) -> Result<PathBuf> {
-        let token = self.path.join(TOKEN_FILE);
-        write(&token, TOKEN, &self.path)?;
-        keep_private(&token).map_err(|error| refused(&self.path, &error))?;
-        let mut config = config(vendor.address(), &vendor.base_url(), ask, in_flight);
+        let credentials =
+            [(TOKEN_FILE, TOKEN), (KEY_FILE, CLIENT_KEY), (USER_FILE, USER), (PASSWORD_FILE, PASSWORD)];
+        for (file, credential) in credentials {
+            let file = self.path.join(file);
+            write(&file, credential, &self.path)?;
+            keep_private(&file).map_err(|error| refused(&self.path, &error))?;
+        }
+        write(&self.path.join(SITE_FILE), SITE, &self.path)?;
+        let mut config = config(vendor.address(), &|name| vendor.base_url(name), ask, in_flight);
         if let Some(servers) = servers {
             servers.put_into(&mut config, &self.marker.name);
         }
         let text = toml::to_string(&config)
             .map_err(|error| Failure::aborted(format!("cannot write TOML: {error}")))?;
         let head =
-            "# Written anew by every `collector demo`: the made-up vendor is only there while it runs.\n\n";
+            "# Written anew by every `collector demo`: the made-up vendors are only there while it runs.\n\n";
         write(&self.config(), &format!("{head}{text}"), &self.path)?;
         Ok(self.config())
     }
@@ -178,21 +210,52 @@ pub(super) fn again(folder: &Path) -> String {
     format!("collector demo --dir {}", folder.display())
 }
 
-fn config(vendor: SocketAddr, base_url: &str, ask: Ask<'_>, in_flight: NonZeroUsize) -> Value {
+fn config(
+    vendor: SocketAddr,
+    base_url: &dyn Fn(&str) -> String,
+    ask: Ask<'_>,
+    in_flight: NonZeroUsize,
+) -> Value {
     json!({
         "store": { "url": format!("sqlite:{STORE}") },
         "lock": { "url": "memory:" },
         "images": { "url": format!("file:{IMAGES}"), "allow": [vendor] },
         "search": { "url": "tantivy:search" },
         "jsonl": { "path": "creators.jsonl" },
-        "sources": { "ensembledata": {
-            "token": { "file": TOKEN_FILE },
-            "base_url": base_url,
-            "in_flight": in_flight,
-        } },
+        "sources": {
+            "ensembledata": {
+                "token": { "file": TOKEN_FILE },
+                "base_url": base_url("ensembledata"),
+                "in_flight": in_flight,
+            },
+            "tiktok": {
+                "mode": "research",
+                "client_key": { "file": KEY_FILE },
+                "client_secret": { "file": TOKEN_FILE },
+                "base_url": base_url("tiktok"),
+                "in_flight": in_flight,
+                "per_second": PER_SECOND,
+                "burst": PER_SECOND,
+                "units_per_day": 4_000_000_000_u64,
+            },
+            "echotik": {
+                "username": { "file": USER_FILE },
+                "password": { "file": PASSWORD_FILE },
+                "base_url": base_url("echotik"),
+                "in_flight": in_flight,
+            },
+            "web": {
+                "contact": "https://demo.example/bot",
+                "file": SITE_FILE,
+                "base_url": base_url("web"),
+                "in_flight": in_flight,
+                "per_second": PER_SECOND,
+                "burst": PER_SECOND,
+            },
+        },
         "jobs": [{
             "name": ask.job(),
-            "discover": ["ensembledata"],
+            "discover": ask.discover(),
             "query": ask.query(),
             "fresh_for": "7d",
         }],

@@ -36,10 +36,12 @@ impl EchoTikCall<'_> {
 
     /// Everybody of a market whom the vendor knows, as lists show them.
     fn of_region(&self, region: &str) -> impl Iterator<Item = Creator> {
-        let everybody = 0..self.world.population.len();
-        let known = everybody.filter(|index| self.world.knows(Vendor::EchoTik, *index));
-        let region = region.to_owned();
-        known.map(|index| self.world.listed(index)).filter(move |creator| creator.country == region)
+        self.known_of_region(region).map(|index| self.world.listed(index))
+    }
+
+    fn known_of_region(&self, region: &str) -> impl Iterator<Item = u32> {
+        let everybody = self.world.population.of_country(region).iter().copied();
+        everybody.filter(|index| self.world.knows(Vendor::EchoTik, *index))
     }
 
     fn region_list(&self) -> Found {
@@ -50,6 +52,13 @@ impl EchoTikCall<'_> {
         };
         let (least, most) = (bound("min_total_followers_cnt")?, bound("max_total_followers_cnt")?);
         let niche = self.query.get("influencer_category_name");
+        let sorted =
+            self.query.get("influencer_sort_field_v2").is_some() || self.query.get("sort_type").is_some();
+        if !sorted && least.is_none() && most.is_none() && niche.is_none() {
+            // Of a whole region only the page is made.
+            let known: Vec<u32> = self.known_of_region(region).collect();
+            return self.paged_as(known, LIST_PAGES, |index| self.row(&self.world.listed(index)));
+        }
         let wanted = |creator: &Creator| {
             least.is_none_or(|least| creator.followers >= least)
                 && most.is_none_or(|most| creator.followers <= most)

@@ -28,11 +28,6 @@ const LONGEST_WORDS: usize = 100;
 /// `ConfigInvalid` naming what this source cannot honour.
 pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
     let options = OneOptions::of(source, query)?;
-    if !query.hashtags.is_empty() || !query.posts.is_empty() {
-        return Err(invalid(
-            "TikTok One searches people, not posts: give `keywords` with `regions` instead of `hashtags` and `posts`",
-        ));
-    }
     let whole = match query.extra.get(WHOLE_REGIONS) {
         None | Some(Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,

@@ -33,9 +33,9 @@ fn query() -> Query {
     Query { hashtags: vec!["tea".into()], hydrate: Some(false), ..Query::default() }
 }
 
-/// A query with countries, which neither file can honour.
+/// A query for somebody by an identity that neither file knows.
 fn impossible() -> Query {
-    Query { regions: vec!["KR".into()], ..query() }
+    Query { ids: vec!["tiktok:number:7".into()], ..query() }
 }
 
 mod cursor_in_a_body {

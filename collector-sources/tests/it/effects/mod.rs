@@ -1,6 +1,7 @@
 //! Two vendors that each know a part, one of them days behind, people who are renamed, handles that moved, answers
 //! without ids: the pipeline merges it all in this process, and what comes out is scored against the truth.
 
+mod dead;
 mod roster;
 
 use std::collections::{BTreeMap, BTreeSet};

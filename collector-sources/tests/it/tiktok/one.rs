@@ -97,7 +97,7 @@ impl SourceHarness for Vendor {
     }
 
     fn impossible(&self) -> Option<Query> {
-        Some(Query { hashtags: vec!["tea".into()], ..Query::default() })
+        Some(Query { keywords: vec!["tea".into()], ..Query::default() })
     }
 
     fn secret(&self) -> Option<String> {

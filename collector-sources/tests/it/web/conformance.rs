@@ -92,7 +92,7 @@ impl SourceHarness for Pages {
     }
 
     fn impossible(&self) -> Option<Query> {
-        Some(Query { regions: vec!["KR".into()], ..Query::default() })
+        Some(Query { handles: vec!["two words".into()], ..Query::default() })
     }
 }
 
