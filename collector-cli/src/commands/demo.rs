@@ -172,7 +172,7 @@ struct Findings {
 
 impl Findings {
     fn report(self, args: &Demo, folder: &Folder, ended: Ended, seen: &Seen) -> (DemoReport, Exit) {
-        let crash = args.crash.then(|| DemoCrash { bought_again: self.stats.bought_again, ..seen.crash });
+        let crash = args.crash.then_some(DemoCrash { bought_again: self.stats.bought_again, ..seen.crash });
         let exit = match ended.exit() {
             Exit::Complete if !self.is_faultless(crash.as_ref()) => Exit::Partial,
             exit => exit,

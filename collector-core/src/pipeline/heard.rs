@@ -40,7 +40,7 @@ pub(super) fn refuse_unheard<D: Domain>(parts: &Parts<D>, query: &Query) -> Resu
 
 /// A part of a query that can be taken out.
 enum Part {
-    Texts(fn(&mut Query) -> &mut Vec<String>),
+    Texts(TextsOf),
     Extra(String),
 }
 
@@ -67,7 +67,10 @@ impl Part {
     }
 }
 
-const TEXTS: [(&str, fn(&mut Query) -> &mut Vec<String>); 6] = [
+/// Where a part of a query is.
+type TextsOf = fn(&mut Query) -> &mut Vec<String>;
+
+const TEXTS: [(&str, TextsOf); 6] = [
     ("handles", |query| &mut query.handles),
     ("ids", |query| &mut query.ids),
     ("hashtags", |query| &mut query.hashtags),
