@@ -164,7 +164,7 @@ async fn who_stands_still_in_a_transaction_is_taken_over_from() {
     let (stands, is_standing) = mpsc::channel();
     let (go_on, goes_on) = mpsc::channel();
     let lookup = Still { stands, goes_on: Mutex::new(Some(goes_on)) };
-    let (worker, first) = (still.id.clone(), held[0].clone());
+    let (worker, first) = (Arc::clone(&still.id), held[0].clone());
     // A thread and a runtime of its own: it blocks.
     let standing = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
