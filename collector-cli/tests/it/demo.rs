@@ -170,7 +170,10 @@ fn links_that_lead_to_another_port_bring_no_picture_twice() {
     sandbox.write("demo/token", CANARY);
     let run = ["run", "demo-again", "--fresh-for", "0s", "--config", "demo/collector.toml", "--json"];
     let json = sandbox.run(&run).expect(0).json();
-    assert_eq!((&json["counts"]["done"], simulator.stat("calls")), (&CREATORS.into(), CREATORS), "{json:#}");
+    // The vendor does not know all whom it lists.
+    let count = |name: &str| json["counts"][name].as_u64().unwrap();
+    assert_eq!((count("done") + count("absent"), simulator.stat("calls")), (CREATORS, CREATORS), "{json:#}");
+    assert!(count("done") > CREATORS * 8 / 10, "{json:#}");
     let stats: Value = serde_json::from_str(&get(simulator.url(), "/stats").unwrap()).unwrap();
     assert_eq!(stats["pictures"]["calls"], 0, "{stats:#}");
 }

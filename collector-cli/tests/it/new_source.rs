@@ -50,7 +50,12 @@ fn a_new_source_builds_passes_the_hostile_suite_and_runs() {
         command.args(["--", "try", "acme-people", "--kind", "search", "--key", "tea"]).args(fixture);
         command
     });
-    assert!(page.contains("ana.example") && page.contains("kim.example"), "{page}");
+    let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+    assert_eq!((&page["items"], &page["outcome"]), (&3.into(), &"done".into()), "{page}");
+    assert!(
+        page["trace"]["fields"].as_array().unwrap().iter().any(|field| field["value"] == "ana.example"),
+        "{page}"
+    );
     let listed = ran({
         let mut command = cargo(&folder, &["run", "--quiet"]);
         command.args(["--", "sources", "list", "--json"]);

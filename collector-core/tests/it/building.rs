@@ -124,7 +124,7 @@ async fn refused_run(source: Scripted<Thing>, job: Job) -> String {
 async fn a_query_that_nobody_understands_is_refused_before_the_store_is_touched() {
     let nothing = Job::new("posts", Query { posts: vec!["1".into()], ..Query::default() });
     let message = refused_run(Scripted::willing("api"), nothing).await;
-    assert!(message.contains("no source can do anything"), "{message}");
+    assert!(message.contains("no source that is asked makes use of `posts`"), "{message}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -156,12 +156,12 @@ impl Table {
 
     /// Keys behind this one. The first comparison alone gives a range of the index: MySQL finds none in `(a, b) > (?, ?)`.
     fn behind(&self, key: &[Value]) -> (String, Vec<Value>) {
-        match (self.key.as_slice(), key) {
-            ([a, b], [x, y]) => {
-                (format!("{a} >= ? AND ({a} > ? OR {b} > ?)"), vec![x.clone(), x.clone(), y.clone()])
-            }
-            _ => (format!("{} > ?", self.key.join(", ")), key.to_vec()),
-        }
+        let mut columns = self.key.iter().zip(key).rev();
+        let Some((last, value)) = columns.next() else { return (String::new(), Vec::new()) };
+        columns.fold((format!("{last} > ?"), vec![value.clone()]), |(rest, values), (column, value)| {
+            let condition = format!("{column} >= ? AND ({column} > ? OR {rest})");
+            (condition, [vec![value.clone(), value.clone()], values].concat())
+        })
     }
 
     fn order(&self, direction: &str) -> String {
