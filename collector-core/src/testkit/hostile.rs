@@ -46,6 +46,7 @@
 //!     }
 //! }
 //!
+//! # fn main() {}
 //! mod search {
 //!     # use super::Search;
 //!     collector_core::source_hostile!(Search, without: { ShrinkingTotal: "the vendor tells no total" });

@@ -302,7 +302,6 @@ mod tests {
         assert!(with(|q| q.keywords = texts(&[" "])).contains("keyword"));
         assert!(with(|q| q.extra = [("sounds".into(), serde_json::json!([7]))].into()).contains("in quotes"));
         assert!(with(|q| q.extra = [("sounds".into(), serde_json::json!(["x"]))].into()).contains("\"x\""));
-        assert!(with(|q| q.regions = texts(&["KR"])).contains("regions"));
         assert!(
             with(|q| {
                 q.hashtags = texts(&["x"]);
@@ -316,6 +315,8 @@ mod tests {
     #[test]
     fn an_empty_query_and_what_others_understand_make_no_roots() {
         assert!(roots(&source(), &Query::default(), false).unwrap().is_empty());
+        let regions = Query { regions: texts(&["KR"]), ..Query::default() };
+        assert!(roots(&source(), &regions, false).unwrap().is_empty());
         let extra = [("pages".to_owned(), serde_json::json!(3))].into();
         assert!(roots(&source(), &Query { extra, ..Query::default() }, false).unwrap().is_empty());
     }

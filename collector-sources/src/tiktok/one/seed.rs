@@ -147,7 +147,8 @@ mod tests {
         let with =
             |options: Value| Query { options: [("tiktok".to_owned(), options)].into(), ..Query::default() };
         let query = Query::default;
-        assert!(refused(Query { hashtags: texts(&["x"]), ..query() }).contains("people, not posts"));
+        // TikTok One searches people, not posts.
+        assert!(roots(&"t".into(), &Query { hashtags: texts(&["x"]), ..query() }).unwrap().is_empty());
         assert!(refused(Query { keywords: texts(&["x"]), ..query() }).contains("name `regions`"));
         assert!(refused(Query { ids: texts(&["tiktok:uid:7"]), ..query() }).contains("by handle only"));
         assert!(refused(with(json!({ "min_followers": 2, "max_followers": 1 }))).contains("exchange them"));

@@ -33,9 +33,9 @@ fn query() -> Query {
     Query { hashtags: vec!["tea".into()], hydrate: Some(false), ..Query::default() }
 }
 
-/// A query for somebody by an identity that neither file knows.
+/// More searches than a source may begin with.
 fn impossible() -> Query {
-    Query { ids: vec!["tiktok:number:7".into()], ..query() }
+    Query { keywords: (0..=Query::MAX_ROOTS).map(|number| format!("tea {number}")).collect(), ..query() }
 }
 
 mod cursor_in_a_body {
