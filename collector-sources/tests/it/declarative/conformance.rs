@@ -35,7 +35,7 @@ fn query() -> Query {
 
 /// More searches than a source may begin with.
 fn impossible() -> Query {
-    Query { keywords: (0..=Query::MAX_ROOTS).map(|number| format!("tea {number}")).collect(), ..query() }
+    Query { hashtags: (0..=Query::MAX_ROOTS).map(|number| format!("tea{number}")).collect(), ..query() }
 }
 
 mod cursor_in_a_body {
