@@ -107,7 +107,7 @@ pub struct Settings {
     /// How long a run whose other vendors are done waits for one that answers nothing. What is open then stays open, and
     /// the next run of the job goes on with it.
     pub vendor_patience: Duration,
-    /// How long a run waits at its end for a sink that fails or puts everything off.
+    /// A run ends without a sink that has let nothing through for this long. Longer than servers take to start again.
     pub sink_patience: Duration,
     /// How long one write to a sink may take.
     pub sink_timeout: Duration,
@@ -126,7 +126,7 @@ impl Default for Settings {
             max_depth: 10_000,
             drain: Duration::from_secs(25),
             vendor_patience: Duration::from_secs(600),
-            sink_patience: Duration::from_secs(10),
+            sink_patience: Duration::from_secs(45),
             sink_timeout: Duration::from_secs(60),
         }
     }
