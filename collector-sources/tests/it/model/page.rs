@@ -23,7 +23,7 @@ const HEAD: &str = "\
 
 One table in the code (`collector_core::creator::Field`) says what a creator has; this page is written from it, and from the
 sources themselves: `cargo run -p collector-sources --features full --example model_reference`. Where a source has a field is
-found by reading recorded answers again with each value changed in turn, so it is what the code does.
+found by reading sample answers again with each value changed in turn, so it is what the code does.
 
 ## How a value is chosen
 
@@ -212,11 +212,15 @@ struct Kind {
 fn mapping(heading: &str, source: &AnySource, samples: &[Sample]) -> Result<String, Failure> {
     let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
     for sample in samples {
-        let trace = trace(&*sample.reader(source), &sample.tasks, &sample.payload())?;
-        if !trace.complete {
-            return Err(format!("{heading}: the answer to {} is too large to trace", sample.tasks[0]).into());
+        let task = sample.task(source);
+        let found = trace(&*sample.reader(source), std::slice::from_ref(&task), &sample.payload());
+        let trace = found.map_err(|error| format!("{heading}: {task}: {error}"))?;
+        if !trace.complete || trace.fields.is_empty() {
+            return Err(
+                format!("{heading}: the answer to {task} is too large to trace, or holds nothing").into()
+            );
         }
-        let mut name = sample.tasks[0].kind().to_string();
+        let mut name = sample.kind.clone();
         if let Some(script) = &sample.script {
             name = format!("{name}, `{script}`");
         }

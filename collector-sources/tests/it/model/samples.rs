@@ -1,5 +1,6 @@
-//! Answers as each source gets them, recorded from the simulator: nobody in them exists.
+//! Answers as each source gets them: nobody in them exists.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use collector_sources::echotik::{EchoTik, EchoTikConfig, RealTime};
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use collector_sources::tiktok::{Mode, TikTok, TikTokConfig};
 use collector_sources::web::{Web, WebConfig};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Any source of creators.
@@ -29,12 +30,17 @@ pub(crate) const SOURCES: [(&str, &str, fn(&str) -> Result<AnySource>); 5] = [
     ("`web`, TikTok's profile pages", "web", web),
 ];
 
-/// One recorded answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Sample {
-    pub(crate) tasks: Vec<Task>,
+    /// What was asked for.
+    pub(crate) kind: String,
+    pub(crate) subject: String,
+    #[serde(default)]
+    pub(crate) params: BTreeMap<String, String>,
     /// The id of the script that holds it in its page, of an answer that is a page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) script: Option<String>,
     pub(crate) body: Value,
 }
@@ -46,6 +52,12 @@ impl Sample {
         Payload::new(self.body.to_string(), Timestamp::from_secs(1_830_000_000))
     }
 
+    /// The task it answers.
+    pub(crate) fn task(&self, source: &AnySource) -> Task {
+        let task = Task::new(source.name(), self.kind.as_str(), self.subject.as_str());
+        self.params.iter().fold(task, |task, (name, value)| task.param(name, value))
+    }
+
     /// The source that reads it: of a page, one that is given only the JSON in it.
     pub(crate) fn reader(&self, source: &AnySource) -> AnySource {
         match &self.script {
@@ -55,14 +67,10 @@ impl Sample {
     }
 }
 
-/// The folder of the recorded answers.
-pub(crate) fn folder() -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model")
-}
-
-/// The recorded answers of one source.
+/// The answers of one source.
 pub(crate) fn recorded(file: &str) -> std::io::Result<Vec<Sample>> {
-    let text = std::fs::read_to_string(folder().join(format!("{file}.jsonl")))?;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/model");
+    let text = std::fs::read_to_string(folder.join(format!("{file}.jsonl")))?;
     text.lines().map(|line| serde_json::from_str(line).map_err(Into::into)).collect()
 }
 
