@@ -268,8 +268,8 @@ pub(crate) struct Demo {
     /// Calls at once, of each vendor
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) in_flight: NonZeroUsize,
-    /// A vendor that is dead all along; can be given several times. It is tried for long: Ctrl-C ends the demo, with what the
-    /// others know
+    /// A vendor that is dead all along; can be given several times. When the others are done, the demo ends with what they
+    /// know as soon as it has been silent for 5 seconds
     #[arg(long, value_name = "VENDOR", value_parser = ["ensembledata", "tiktok", "echotik", "web"])]
     pub(crate) dead: Vec<String>,
     /// Be the collecting process of a demo, for this job of its configuration

@@ -275,6 +275,7 @@ fn settings(run: &RunOptions) -> Settings {
         commit_window: run.commit_window.get(),
         worker_ttl: run.worker_ttl,
         drain: run.drain,
+        vendor_patience: run.vendor_patience,
         ..Settings::default()
     }
 }

@@ -20,6 +20,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::known::not_known;
 use collector_core::task::Query;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
@@ -31,7 +32,6 @@ pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
-pub(crate) use fault::not_known;
 pub(crate) use origin::settings;
 pub(crate) use tree::{Environment, Node};
 
@@ -86,6 +86,9 @@ pub struct RunOptions {
     /// How long running calls may take to end after the first signal. Default 25 seconds.
     #[serde(serialize_with = "as_text")]
     pub drain: Duration,
+    /// How long a run whose other vendors are done waits for one that answers nothing. Default 10 minutes.
+    #[serde(serialize_with = "as_text")]
+    pub vendor_patience: Duration,
     /// When failed calls are tried again.
     pub retry: RetryOptions,
 }
@@ -97,6 +100,7 @@ impl Default for RunOptions {
             commit_window: const { NonZeroUsize::new(64).unwrap() },
             worker_ttl: Duration::from_secs(30),
             drain: Duration::from_secs(25),
+            vendor_patience: Duration::from_secs(600),
             retry: RetryOptions::default(),
         }
     }

@@ -206,6 +206,11 @@ impl Admission {
         self.breaker.state()
     }
 
+    /// Since when the vendor has answered nothing, if so.
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.breaker.silent_since()
+    }
+
     /// Calls worth claiming tasks for, over and above those running: never more than can start within 2 s, so
     /// that nothing claimed waits long.
     pub fn room(&mut self, now: Instant) -> usize {

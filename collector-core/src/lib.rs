@@ -110,6 +110,7 @@ pub mod error;
 pub mod fingerprint;
 mod forward;
 pub mod id;
+pub mod known;
 pub mod lock;
 pub mod observe;
 pub mod pipeline;

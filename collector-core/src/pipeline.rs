@@ -25,16 +25,19 @@ mod check;
 mod claim;
 mod commit;
 mod dispatch;
+mod ending;
 mod estimate;
 mod events;
 mod fetch;
 mod fills;
 mod handle;
 mod heard;
+mod keeping;
 mod listed;
 mod permits;
 mod project;
 mod report;
+mod reports;
 mod waiting;
 mod watch;
 mod worker;
@@ -75,6 +78,9 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// Units or requests a window, if they are limited.
     pub budget: Option<Budget>,
+    /// How old what it gave may become, where the vendor's terms say so: a run is refused while the store keeps an older
+    /// answer of it.
+    pub keep_for: Option<Duration>,
 }
 
 /// Settings of the engine; every one has a default that suits most.
@@ -98,6 +104,9 @@ pub struct Settings {
     pub max_depth: u32,
     /// How long running calls may go on after a stop.
     pub drain: Duration,
+    /// How long a run whose other vendors are done waits for one that answers nothing. What is open then stays open, and
+    /// the next run of the job goes on with it.
+    pub vendor_patience: Duration,
     /// A run ends without a sink that has let nothing through for this long. Longer than servers take to start again.
     pub sink_patience: Duration,
     /// How long one write to a sink may take.
@@ -116,6 +125,7 @@ impl Default for Settings {
             max_open_hydration: 20_000,
             max_depth: 10_000,
             drain: Duration::from_secs(25),
+            vendor_patience: Duration::from_secs(600),
             sink_patience: Duration::from_secs(45),
             sink_timeout: Duration::from_secs(60),
         }
@@ -319,7 +329,8 @@ impl<D: Domain> Pipeline<D> {
                 part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
             // Hydration is claimed before discovery.
             kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
-            slots.push(Slot { name, source: part.source, kinds, account: at, discover: part.discover });
+            let (source, discover, keep_for) = (part.source, part.discover, part.options.keep_for);
+            slots.push(Slot { name, source, kinds, account: at, discover, keep_for });
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {

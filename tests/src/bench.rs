@@ -8,6 +8,7 @@ mod batch;
 mod budget;
 mod collect;
 mod crash;
+mod dead_vendor;
 mod detail;
 mod floor;
 mod freshness;
@@ -16,6 +17,7 @@ mod list;
 mod outage;
 mod process;
 mod rate_limit;
+mod reading;
 mod rerun;
 mod roster;
 mod servers;
@@ -108,6 +110,10 @@ enum Workload {
     Outage(outage::Args),
     /// Everything moved from a file to servers and back, killed on the way.
     Transfer(transfer::Args),
+    /// One vendor is dead all along: the others' time beside it, and alone.
+    DeadVendor(dead_vendor::Args),
+    /// A page of the plain list, read by a file that describes it and by code written for it.
+    Reading(reading::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -120,6 +126,9 @@ enum Workload {
     /// The collector through its library, in a process of its own.
     #[command(hide = true)]
     Collect(collect::Args),
+    /// One run of `dead-vendor`, in a process of its own.
+    #[command(hide = true)]
+    DeadVendorChild(dead_vendor::ChildArgs),
     /// Pictures in one way, in a process of its own.
     #[command(hide = true)]
     Pictures(images::ChildArgs),
@@ -151,6 +160,9 @@ pub fn main() -> ExitCode {
             Workload::Stale(args) => stale::run(args, dir.path()).await,
             Workload::Outage(args) => outage::run(args, dir.path()).await,
             Workload::Transfer(args) => transfer::run(args, dir.path()).await,
+            Workload::DeadVendor(args) => dead_vendor::run(args, dir.path()).await,
+            Workload::DeadVendorChild(args) => dead_vendor::child(args).await,
+            Workload::Reading(args) => reading::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

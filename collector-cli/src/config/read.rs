@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::known::not_known;
 use collector_core::task::Query;
 use serde::Deserialize;
 
-use super::fault::not_known;
 use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
 use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store};

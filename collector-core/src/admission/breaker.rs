@@ -30,12 +30,20 @@ pub struct Breaker {
     failures: u32,
     pause: Duration,
     opens_at: Option<Instant>,
+    silent_since: Option<Instant>,
     probing: bool,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: BreakerState::Closed, failures: 0, pause: FIRST_PAUSE, opens_at: None, probing: false }
+        Self {
+            state: BreakerState::Closed,
+            failures: 0,
+            pause: FIRST_PAUSE,
+            opens_at: None,
+            silent_since: None,
+            probing: false,
+        }
     }
 }
 
@@ -48,6 +56,11 @@ impl Breaker {
     /// The state.
     pub fn state(&self) -> BreakerState {
         self.state
+    }
+
+    /// Since when it has not been closed: the vendor has answered nothing in that time.
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
     }
 
     /// The moment before which nothing may start, if there is one after `now`.
@@ -96,6 +109,7 @@ impl Breaker {
         if open {
             self.state = BreakerState::Open;
             self.opens_at = Some(now + self.pause);
+            self.silent_since.get_or_insert(now);
         }
         self.probing = false;
     }
@@ -134,10 +148,11 @@ mod tests {
         assert!(breaker.opens_at(then).is_some(), "a second call beside the probe");
         breaker.failed(then);
         assert_eq!(breaker.opens_at(then), Some(then + FIRST_PAUSE * 2));
+        assert_eq!(breaker.silent_since(), Some(now), "a probe that fails begins no new silence");
         let later = then + FIRST_PAUSE * 2;
         assert_eq!(breaker.opens_at(later), None);
         breaker.started(later);
         breaker.answered();
-        assert_eq!(breaker.state(), BreakerState::Closed);
+        assert_eq!((breaker.state(), breaker.silent_since()), (BreakerState::Closed, None));
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct Slot<D: Domain> {
     pub(super) account: usize,
     /// Whether it seeds; else it only enriches.
     pub(super) discover: bool,
+    /// How old what it gave may become.
+    pub(super) keep_for: Option<Duration>,
 }
 
 /// A vendor account.

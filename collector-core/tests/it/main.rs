@@ -19,6 +19,7 @@ mod quota;
 mod retries;
 mod serving;
 mod shared_rate;
+mod silent;
 mod sinks;
 mod stopping;
 mod support;
