@@ -16,7 +16,7 @@ use super::events::Events;
 use super::heard::refuse_unheard;
 use super::report::{DeadGroup, End, RunReport, since};
 use super::worker::{Outlet, Parts, Slot, Worker};
-use super::{Job, commit, project, watch};
+use super::{Job, commit, project, reconcile, refresh, watch};
 use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
@@ -93,7 +93,9 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        self.plan(&job.query)?;
+        if !job.refreshes()? {
+            self.plan(&job.query)?;
+        }
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
@@ -139,6 +141,7 @@ impl<D: Domain> Engine<D> {
             stages.spawn(guarded(&worker, project::run(Arc::clone(&worker), at)));
         }
         stages.spawn(guarded(&worker, watch::run(Arc::clone(&worker))));
+        stages.spawn(guarded(&worker, reconcile::run(Arc::clone(&worker))));
         stages.spawn(guarded(&worker, Arc::clone(&worker).beat()));
         let keeper_stop = CancellationToken::new();
         stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
@@ -235,13 +238,16 @@ impl<D: Domain> Handle<D> {
     async fn begin(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots(&job.query).await?.tasks;
+        let roots = if job.refreshes()? { Vec::new() } else { engine.roots(&job.query).await?.tasks };
         let _enqueueing = self.enqueueing.lock().await;
-        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
+        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.window() };
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
         for chunk in roots.chunks(Query::MAX_ROOTS) {
             worker.store().enqueue(begun.run, chunk.to_vec(), worker.now()).await?;
+        }
+        if let Some(again) = &job.refresh {
+            refresh::enqueue(worker, begun.run, &job.name, again).await?;
         }
         worker.wet_all();
         Ok(begun)
@@ -466,11 +472,13 @@ impl<D: Domain> Handle<D> {
         let open = self.worker.store().counts().await?.open;
         let mut parked = false;
         for lane in open.keys() {
-            let Some(slot) = self.slot_of(lane) else { continue };
-            match self.worker.account_of(slot).admission().parked() {
-                None => return Ok(None),
-                // A format that has changed does not come back by waiting.
-                Some(park) => parked |= park.kind != ErrorKind::Malformed,
+            // As long as one of the source's accounts may call, it goes on.
+            for slot in self.slots_of(lane) {
+                match self.worker.account_of(slot).admission().parked() {
+                    None => return Ok(None),
+                    // A format that has changed does not come back by waiting.
+                    Some(park) => parked |= park.kind != ErrorKind::Malformed,
+                }
             }
         }
         Ok(match (open.is_empty(), parked) {
@@ -480,11 +488,11 @@ impl<D: Domain> Handle<D> {
         })
     }
 
-    /// The slot that gets the tasks of a lane written as `source/kind`.
-    fn slot_of(&self, lane: &str) -> Option<usize> {
+    /// The slots that get the tasks of a lane written as `source/kind`: one for each account.
+    fn slots_of(&self, lane: &str) -> impl Iterator<Item = usize> {
         let gets =
-            |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
-        self.worker.parts.slots.iter().position(gets)
+            move |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
+        self.worker.parts.slots.iter().enumerate().filter(move |(_, slot)| gets(slot)).map(|(at, _)| at)
     }
 
     fn first_out(&self) -> Option<Timestamp> {
@@ -535,7 +543,7 @@ impl<D: Domain> Handle<D> {
         };
         report.reasons = self.reasons(&report, state.pending);
         if report.open > 0 {
-            let strange = counts.open.iter().filter(|(lane, _)| self.slot_of(lane).is_none());
+            let strange = counts.open.iter().filter(|(lane, _)| self.slots_of(lane).next().is_none());
             report.reasons.extend(strange.map(|(lane, tasks)| {
                 format!("open {tasks}: {lane}, which this pipeline does not have; add its source")
             }));
@@ -578,9 +586,13 @@ impl<D: Domain> Handle<D> {
         let parked = matches!(report.end, End::Parked { .. });
         for park in &report.parked {
             if parked || (park.kind == ErrorKind::Malformed && ours(park)) {
-                let until = park
-                    .until
-                    .map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));
+                let until = match (park.until, park.tries_at()) {
+                    (Some(at), _) => format!("until {at}"),
+                    (None, Some(at)) => {
+                        format!("until somebody acts, or one call that is tried {at} is answered")
+                    }
+                    (None, None) => "until somebody lets it out".to_owned(),
+                };
                 reasons.push(format!("parked {until}: {} ({})", park.account, park.reason));
             }
         }

@@ -411,8 +411,21 @@ pub struct Parked {
     pub kind: ErrorKind,
     /// Why, in words.
     pub reason: String,
-    /// Since when.
+    /// Since when; since the last time it was tried, if it was.
     pub since: Timestamp,
+}
+
+impl Parked {
+    /// How long an account that waits for a person stays out before it is tried with one call: vendors whose reset nobody
+    /// knows may have had it by then.
+    pub const TRY_AFTER: Duration = Duration::from_secs(6 * 3_600);
+
+    /// When an account whose reset is not known is tried with one call. `None` for one that knows its time, and for a
+    /// format that has changed: that does not come back by waiting.
+    pub fn tries_at(&self) -> Option<Timestamp> {
+        let waits = self.until.is_none() && self.kind != ErrorKind::Malformed;
+        waits.then(|| self.since + Self::TRY_AFTER)
+    }
 }
 
 /// Why a worker does not get on. It has one reason at a time, the first in the order lock, rate, sinks.
@@ -568,6 +581,17 @@ pub struct ReadAgain<D: Domain> {
     pub at: Timestamp,
     /// What it says.
     pub items: Vec<D::Item>,
+}
+
+/// A record of which a source has said nothing for long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stale {
+    /// The record.
+    pub key: RecordKey,
+    /// Its identities.
+    pub ids: Ids,
+    /// When the source's last word was true; the epoch when there is none.
+    pub seen_at: Timestamp,
 }
 
 /// How answers of one source and kind were filled on one day.
