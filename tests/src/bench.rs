@@ -6,16 +6,22 @@
 
 mod batch;
 mod budget;
+mod clock;
 mod collect;
 mod crash;
+mod days;
+mod dead;
 mod detail;
+mod erase;
 mod floor;
 mod freshness;
 mod images;
 mod list;
 mod outage;
 mod process;
+mod quota;
 mod rate_limit;
+mod rebuild;
 mod rerun;
 mod roster;
 mod servers;
@@ -108,6 +114,16 @@ enum Workload {
     Outage(outage::Args),
     /// Everything moved from a file to servers and back, killed on the way.
     Transfer(transfer::Args),
+    /// More creators than a day's units: the real command waits for each reset, on a clock it shares with the vendor.
+    Quota(quota::Args),
+    /// Many simulated days: what is kept does not grow, on disk or in memory.
+    Days(days::Args),
+    /// Broken answers, named; then a replay that buys only them.
+    Dead(dead::Args),
+    /// Somebody taken out of everything, and looked for everywhere.
+    Erase(erase::Args),
+    /// The index made anew while it is asked.
+    Rebuild(rebuild::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -120,6 +136,12 @@ enum Workload {
     /// The collector through its library, in a process of its own.
     #[command(hide = true)]
     Collect(collect::Args),
+    /// The real command on the simulator's clock, in a process of its own.
+    #[command(hide = true)]
+    Command(clock::Args),
+    /// Day after day, in a process of its own.
+    #[command(hide = true)]
+    DaysChild(days::ChildArgs),
     /// Pictures in one way, in a process of its own.
     #[command(hide = true)]
     Pictures(images::ChildArgs),
@@ -128,6 +150,10 @@ enum Workload {
 /// Parses the command line and runs the benchmark.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Workload::Command(command) = args.workload {
+        // It makes its own runtime.
+        return clock::run(command).unwrap_or_else(|error| fail(&error));
+    }
     let dir = match args.dir.map_or_else(process::scratch, process::Scratch::given) {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
@@ -151,6 +177,13 @@ pub fn main() -> ExitCode {
             Workload::Stale(args) => stale::run(args, dir.path()).await,
             Workload::Outage(args) => outage::run(args, dir.path()).await,
             Workload::Transfer(args) => transfer::run(args, dir.path()).await,
+            Workload::Quota(args) => quota::run(args, dir.path()).await,
+            Workload::Days(args) => days::run(args, dir.path()).await,
+            Workload::Dead(args) => dead::run(args, dir.path()).await,
+            Workload::Erase(args) => erase::run(args, dir.path()).await,
+            Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
+            Workload::DaysChild(args) => days::child(args).await,
+            Workload::Command(_) => Err("it was run already".into()),
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,
