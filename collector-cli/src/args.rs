@@ -219,6 +219,9 @@ pub(crate) struct Run {
     /// Show what would be asked and what it costs at most; write nothing and ask nobody
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// When an account is out of units, wait for its reset and go on
+    #[arg(long, conflicts_with_all = ["max_units", "dry_run"])]
+    pub(crate) wait: bool,
     /// Do not ask before something is spent: for scripts
     #[arg(long, env = "COLLECTOR_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) yes: bool,

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
+use collector_core::clock::Clock;
 use collector_core::creator::{CreatorSighting, Creators};
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::lock::MemoryLock;
@@ -46,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) answers: Option<Arc<Answers>>,
     /// Book every call in the store, also those of accounts without a budget: a cap counts what is booked.
     pub(crate) book_calls: bool,
+    /// The clock, if it is not the machine's.
+    pub(crate) clock: Option<Arc<dyn Clock>>,
 }
 
 /// The engine for one job.
@@ -71,6 +74,9 @@ pub(crate) fn engine_with(
         .observer(observer)
         .retry(retry(&config.run))
         .settings(settings(&config.run));
+    if let Some(clock) = &setup.clock {
+        pipeline = pipeline.clock(Arc::clone(clock));
+    }
     pipeline = match &config.lock.url {
         LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
         LockPlace::Redis(server) => {
@@ -81,12 +87,20 @@ pub(crate) fn engine_with(
     };
     pipeline = with_sinks(pipeline, config)?;
     for name in &job.discover {
-        let (source, options) = source_for(config, name, store, setup)?;
-        pipeline = pipeline.source_with(source, options);
+        let mut accounts = accounts_of(config, name, store, setup)?.into_iter();
+        for (source, options) in accounts.by_ref().take(1) {
+            pipeline = pipeline.source_with(source, options);
+        }
+        pipeline =
+            accounts.fold(pipeline, |pipeline, (source, options)| pipeline.account_with(source, options));
     }
     for name in job.enrich.iter().filter(|name| !job.discover.contains(name)) {
-        let (source, options) = source_for(config, name, store, setup)?;
-        pipeline = pipeline.enrich_with(source, options);
+        let mut accounts = accounts_of(config, name, store, setup)?.into_iter();
+        for (source, options) in accounts.by_ref().take(1) {
+            pipeline = pipeline.enrich_with(source, options);
+        }
+        pipeline =
+            accounts.fold(pipeline, |pipeline, (source, options)| pipeline.account_with(source, options));
     }
     pipeline.build()
 }
@@ -120,7 +134,8 @@ pub(crate) fn delivering(
 /// Builds everything a job needs but its store, and plans it: what is refused here was refused before anything
 /// was written or asked.
 pub(crate) fn rehearse(config: &Config, job: &Job) -> Result<()> {
-    engine(config, job, &in_memory(), Silent)?.plan(&job.query).map(|_| ())
+    let engine = engine(config, job, &in_memory(), Silent)?;
+    if job.refresh.is_some() { Ok(()) } else { engine.plan(&job.query).map(|_| ()) }
 }
 
 /// A store that is gone with the command.
@@ -207,29 +222,49 @@ fn jsonl(place: &JsonlPlace) -> JsonlSink {
     JsonlSink::new(JsonlConfig::new(place.as_path()))
 }
 
-fn source_for(
+/// A source once for each of its accounts, the first one being the source.
+fn accounts_of(
     config: &Config,
     name: &str,
     store: &AnyStore,
     setup: &Setup,
-) -> Result<(AnySource, SourceOptions)> {
-    let (mut source, mut options) = source(config, name)?;
+) -> Result<Vec<(AnySource, SourceOptions)>> {
+    let entry = entry(config, name)?;
+    std::iter::once(entry)
+        .chain(&entry.further)
+        .map(|entry| Ok(set_up(built(config, name, entry)?, store, setup)))
+        .collect()
+}
+
+/// A source as this run uses it.
+fn set_up(
+    (mut source, mut options): (AnySource, SourceOptions),
+    store: &AnyStore,
+    setup: &Setup,
+) -> (AnySource, SourceOptions) {
     if let Some(answers) = &setup.answers {
         source = Arc::new(Replayed::<Creators>::new(source, Arc::clone(store), Arc::clone(answers)));
     }
     if setup.book_calls && options.budget.is_none() {
-        let account = options.account.clone().unwrap_or_else(|| name.into());
+        let account = options.account.clone().unwrap_or_else(|| source.name().into());
         options.budget =
             Some(Budget { account, units: None, requests: None, window: DAY, offset: Duration::ZERO });
     }
-    Ok((source, options))
+    (source, options)
 }
 
-/// One configured source, and how it may be used.
+/// One configured source, with its first account, and how it may be used.
 pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
-    let Some(entry) = config.sources.get(name) else {
-        return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
-    };
+    built(config, name, entry(config, name)?)
+}
+
+fn entry<'a>(config: &'a Config, name: &str) -> Result<&'a SourceEntry> {
+    config.sources.get(name).ok_or_else(|| {
+        Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name)
+    })
+}
+
+fn built(config: &Config, name: &str, entry: &SourceEntry) -> Result<(AnySource, SourceOptions)> {
     let built = (entry.builder)(name).map_err(|error| error.with("source", name))?.built;
     let options = options(entry, &built, &config.run);
     Ok((built.source, options))

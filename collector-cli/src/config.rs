@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use collector_core::known::not_known;
+use collector_core::pipeline::Refresh;
+use collector_core::store::{Payloads, Retention};
 use collector_core::task::Query;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
@@ -52,6 +54,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The store of record.
     pub store: StorePlace,
+    /// What it keeps of what has been replaced or is over.
+    pub keep: KeepOptions,
     /// The lock.
     pub lock: LockOptions,
     /// The search index, if there is one.
@@ -103,6 +107,29 @@ impl Default for RunOptions {
             vendor_patience: Duration::from_secs(600),
             retry: RetryOptions::default(),
         }
+    }
+}
+
+/// What the store keeps of what has been replaced or is over.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct KeepOptions {
+    /// Which answers: `all`, which is the default, or of each request the `latest`.
+    pub payloads: Payloads,
+    /// How long runs that have ended and tasks that were answered are kept. Default 90 days.
+    #[serde(serialize_with = "as_text")]
+    pub runs: Duration,
+}
+
+impl Default for KeepOptions {
+    fn default() -> Self {
+        Self { payloads: Payloads::All, runs: Duration::from_secs(90 * 86_400) }
+    }
+}
+
+impl KeepOptions {
+    pub(crate) fn retention(self) -> Retention {
+        Retention { payloads: self.payloads, runs: Some(self.runs) }
     }
 }
 
@@ -170,6 +197,7 @@ impl SourceKeys {
     const KEYS: &'static [&'static str] = &[
         "type",
         "account",
+        "accounts",
         "in_flight",
         "per_second",
         "burst",
@@ -191,6 +219,9 @@ pub struct SourceEntry {
     /// The keys every source has.
     #[serde(flatten)]
     pub keys: SourceKeys,
+    /// Its other accounts, each an entry of its own.
+    #[serde(skip)]
+    pub further: Vec<SourceEntry>,
     /// Makes the adapter out of its own keys.
     #[serde(skip)]
     pub(crate) builder: SourceBuilder,
@@ -220,6 +251,26 @@ pub struct Job {
     /// How long an answer stands.
     #[serde(serialize_with = "as_text")]
     pub fresh_for: Duration,
+    /// Whom of those who are known to ask about again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshOptions>,
+}
+
+/// Whom of those who are known to ask about again, the oldest word first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RefreshOptions {
+    /// Whose last word from a source is older.
+    #[serde(serialize_with = "as_text")]
+    pub older_than: Duration,
+    /// At most so many a day, of each source.
+    pub per_day: u64,
+}
+
+impl From<RefreshOptions> for Refresh {
+    fn from(options: RefreshOptions) -> Self {
+        Self { older_than: options.older_than, per_day: options.per_day }
+    }
 }
 
 impl Job {
@@ -232,6 +283,7 @@ impl Job {
             enrich: Vec::new(),
             query,
             fresh_for: FRESH_FOR,
+            refresh: None,
         }
     }
 }

@@ -22,7 +22,8 @@ use crate::source::{CallSpec, Source};
 use crate::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
     Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
-    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
+    Reserved, Retention, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Tidied, Waiting,
+    WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -50,6 +51,10 @@ macro_rules! forward {
 
             fn lookup(&self, ids: &Ids) -> Option<Task> {
                 (**self).lookup(ids)
+            }
+
+            async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
+                (**self).used(cx).await
             }
 
             async fn check(&self, cx: &Context) -> Result<()> {
@@ -310,6 +315,20 @@ macro_rules! forward {
 
             async fn forget_fills(&self, source: &str) -> Result<()> {
                 (**self).forget_fills(source).await
+            }
+
+            async fn stale(
+                &self,
+                side: (&str, &str),
+                before: Timestamp,
+                after: Option<(Timestamp, RecordKey)>,
+                max: usize,
+            ) -> Result<Vec<Stale>> {
+                (**self).stale(side, before, after, max).await
+            }
+
+            async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
+                (**self).tidy(keep, now).await
             }
 
             async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -85,6 +85,13 @@ pub enum Event {
         /// Until when, if known.
         until: Option<Timestamp>,
     },
+    /// A vendor counted more than was booked: somebody else spends with the same credential.
+    SpentElsewhere {
+        /// The account.
+        account: Name,
+        /// How many units that were not ours.
+        units: u64,
+    },
     /// A sink failed as a whole and is tried again.
     SinkPaused {
         /// The sink.

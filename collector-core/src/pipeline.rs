@@ -14,7 +14,9 @@
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
 //! * `waiting` says why nothing gets on, in the log and in the store;
-//! * `watch` ends runs that nobody waits for.
+//! * `watch` ends runs that nobody waits for;
+//! * `parking` keeps accounts out and tries them again, `reconcile` compares what was spent with what vendors counted;
+//! * `refresh` asks again about those who are known, `through` waits for resets between runs.
 //!
 //! # Promises
 //! * At most `in-flight + commit window` calls are bought again after a crash; nothing is lost or written twice.
@@ -34,10 +36,14 @@ mod handle;
 mod heard;
 mod keeping;
 mod listed;
+mod parking;
 mod permits;
 mod project;
+mod reconcile;
+mod refresh;
 mod report;
 mod reports;
+mod through;
 mod waiting;
 mod watch;
 mod worker;
@@ -51,6 +57,8 @@ pub use estimate::{Estimate, LaneEstimate};
 pub use events::Events;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
+pub use reconcile::ELSEWHERE;
+pub use refresh::Refresh;
 pub use report::{DeadGroup, End, RunReport};
 
 use crate::admission::{Admission, HostHold, Limits, SharedRate};
@@ -141,12 +149,19 @@ pub struct Job {
     pub query: Query,
     /// How long an answer stays fresh: what was answered inside it is not asked again.
     pub fresh_for: Duration,
+    /// Whom of those who are known already to ask about again. Such a job looks for nobody: its query is empty.
+    pub refresh: Option<Refresh>,
 }
 
 impl Job {
     /// A job that asks nothing again within a day.
     pub fn new(name: impl Into<String>, query: Query) -> Self {
-        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400) }
+        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400), refresh: None }
+    }
+
+    /// A job that asks again about those who are known.
+    pub fn refreshing(name: impl Into<String>, refresh: Refresh) -> Self {
+        Self { refresh: Some(refresh), ..Self::new(name, Query::default()) }
     }
 
     /// With this window of freshness.
@@ -158,7 +173,28 @@ impl Job {
 
     /// What makes a run of it the same run.
     fn key(&self) -> Digest {
-        Digest::of_json(&(&self.name, &self.query))
+        match &self.refresh {
+            None => Digest::of_json(&(&self.name, &self.query)),
+            Some(refresh) => Digest::of_json(&(&self.name, &self.query, refresh)),
+        }
+    }
+
+    /// How long an answer stays fresh. Whom a vendor does not know any more is not asked about again any sooner than others.
+    fn window(&self) -> Duration {
+        self.refresh.map_or(self.fresh_for, |refresh| refresh.older_than)
+    }
+
+    /// Whether it looks for nobody and asks again.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for a job that does both: the two have windows of their own.
+    fn refreshes(&self) -> Result<bool> {
+        if self.refresh.is_some() && !self.query.is_empty() {
+            let message =
+                "a job either looks for people or asks again about those who are known: make two of it";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message).with("job", &self.name));
+        }
+        Ok(self.refresh.is_some())
     }
 }
 
@@ -166,6 +202,8 @@ struct Part<D: Domain> {
     source: Arc<dyn Source<Item = D::Item>>,
     options: SourceOptions,
     discover: bool,
+    /// Whether another part is the source, and this one a further account of it.
+    further: bool,
 }
 
 /// Builds an [`Engine`]. What is not given is in memory and keeps nothing.
@@ -217,7 +255,17 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that discovers and hydrates.
     #[must_use]
     pub fn source_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: true });
+        self.parts.push(Part { source: Arc::new(source), options, discover: true, further: false });
+        self
+    }
+
+    /// Adds a further account of a source that was added before: the same instance, by its name, with another credential.
+    ///
+    /// Calls are spread over the accounts, each within its own limits and budget. What an account that is kept out cannot
+    /// get, the others get.
+    #[must_use]
+    pub fn account_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
+        self.parts.push(Part { source: Arc::new(source), options, discover: false, further: true });
         self
     }
 
@@ -230,7 +278,7 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that is asked about everything the others find.
     #[must_use]
     pub fn enrich_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: false });
+        self.parts.push(Part { source: Arc::new(source), options, discover: false, further: false });
         self
     }
 
@@ -329,8 +377,16 @@ impl<D: Domain> Pipeline<D> {
                 part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
             // Hydration is claimed before discovery.
             kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
-            let (source, discover, keep_for) = (part.source, part.discover, part.options.keep_for);
-            slots.push(Slot { name, source, kinds, account: at, discover, keep_for });
+            let Part { source, discover, further, options, .. } = part;
+            slots.push(Slot {
+                name,
+                source,
+                kinds,
+                account: at,
+                discover,
+                keep_for: options.keep_for,
+                further,
+            });
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {
@@ -354,7 +410,14 @@ impl<D: Domain> Pipeline<D> {
         if self.parts.is_empty() {
             faults.push("no source was added".to_owned());
         }
-        repeated("source", self.parts.iter().map(|part| part.source.name()), &mut faults);
+        let sources = || self.parts.iter().filter(|part| !part.further);
+        repeated("source", sources().map(|part| part.source.name()), &mut faults);
+        for part in self.parts.iter().filter(|part| part.further) {
+            part.further_faults(sources().find(|main| main.source.name() == part.source.name()), &mut faults);
+        }
+        let accounts = self.parts.iter().map(|part| format!("{} of {}", part.account(), part.source.name()));
+        let accounts: Vec<String> = accounts.collect();
+        repeated("account", accounts.iter().map(String::as_str), &mut faults);
         repeated("sink", self.sinks.iter().map(|sink| sink.name()), &mut faults);
         if self.sinks.len() > 60 {
             faults.push(format!("{} sinks, at most 60 fit", self.sinks.len()));
@@ -407,7 +470,7 @@ impl<D: Domain> Pipeline<D> {
     fn account_faults(&self, faults: &mut Vec<String>) {
         let mut known: BTreeMap<&str, &Part<D>> = BTreeMap::new();
         for part in &self.parts {
-            let account = part.options.account.as_deref().unwrap_or(part.source.name());
+            let account = part.account();
             let first = *known.entry(account).or_insert(part);
             let (a, b) = (&first.options, &part.options);
             if (&a.limits, &a.host, &a.budget) != (&b.limits, &b.host, &b.budget) {
@@ -422,6 +485,26 @@ impl<D: Domain> Pipeline<D> {
 }
 
 impl<D: Domain> Part<D> {
+    /// The name of its account.
+    fn account(&self) -> &str {
+        self.options.account.as_deref().unwrap_or(self.source.name())
+    }
+
+    /// What would keep a further account from doing the same as the first one.
+    fn further_faults(&self, main: Option<&Self>, faults: &mut Vec<String>) {
+        let (name, account) = (self.source.name(), self.account());
+        match main {
+            None => faults.push(format!(
+                "the account `{account}` belongs to source `{name}`, which was not added: add the source first"
+            )),
+            Some(main) if main.source.kinds() != self.source.kinds() => faults.push(format!(
+                "the account `{account}` of source `{name}` gets other kinds of task than its first account: give both \
+                 the same options"
+            )),
+            Some(_) => {}
+        }
+    }
+
     /// What would keep the source's tasks from ever being claimed.
     fn faults(&self, faults: &mut Vec<String>) {
         let name = self.source.name();

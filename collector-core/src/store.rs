@@ -4,6 +4,7 @@ mod capped;
 pub mod ledger;
 mod lists;
 mod memory;
+mod retention;
 mod types;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 pub use capped::{Capped, Caps, Used};
 pub use lists::{ListInfo, ListMember, MAX_LIST_NAME, MAX_MEMBERS, check_list, dated, known_of, owners_of};
 pub use memory::MemoryStore;
+pub use retention::{Payloads, Retention, Tidied, upkeep};
 pub use types::*;
 
 use crate::clock::Timestamp;
@@ -106,6 +108,7 @@ pub fn no_such_run(run: RunId) -> Error {
 /// 19. `erase` leaves no trace of somebody: neither record nor sightings, history, answers, tasks, letters or places on
 ///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
 ///     out before anything is kept. Somebody else may have the handle.
+/// 20. `stale` gives whose sighting of a side is old or missing, the oldest first, page by page \[`Stale`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -217,7 +220,7 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn settle_cost(&self, account: &str, window: Timestamp, over: Cost) -> Result<()>;
 
-    /// Keeps an account out until `park.until` (for ever, until somebody lets it out, when that is `None`).
+    /// Keeps an account out until `park.until` (until somebody lets it in, when that is `None`).
     ///
     /// # Errors
     /// `Storage`.
@@ -372,6 +375,30 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
+
+    /// Living records whose sighting of this (source, aspect) is older than `before`, or that have none: the oldest first,
+    /// those of one time by key. Behind `after` when it is given, at most `max`.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>>;
+
+    /// Removes a small batch of what has been replaced or is over, as far as `keep` allows: one bounded transaction, beside
+    /// whoever works. Called again until it says that it is done; then a later call begins anew. [`upkeep`] does so.
+    ///
+    /// A store whose contents end with its process need not do anything, which is the default.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn tidy(&self, _keep: &Retention, _now: Timestamp) -> Result<Tidied> {
+        Ok(Tidied { done: true, ..Tidied::default() })
+    }
 
     /// Takes everything about whoever these identities mean out of the store, and keeps them out from now on.
     ///

@@ -186,6 +186,7 @@ async fn judge<D: Domain>(
     let now = worker.now();
     let signal = signal(&answer);
     let drifted = seat.leave(signal);
+    worker.passed_trial(slot.account).await.map_err(|error| worker.fail(error))?;
     if matches!(signal, Signal::Answered) {
         worker.retries.lock().unwrap_or_else(PoisonError::into_inner).answered(worker.tick());
     }

@@ -17,7 +17,7 @@ use super::heard::refuse_unheard;
 use super::keeping::refuse_outdated;
 use super::report::RunReport;
 use super::worker::{Outlet, Parts, Worker};
-use super::{Job, commit, project, watch};
+use super::{Job, commit, project, reconcile, refresh, watch};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
@@ -88,7 +88,9 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        self.plan(&job.query)?;
+        if !job.refreshes()? {
+            self.plan(&job.query)?;
+        }
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
@@ -134,6 +136,7 @@ impl<D: Domain> Engine<D> {
             stages.spawn(guarded(&worker, project::run(Arc::clone(&worker), at)));
         }
         stages.spawn(guarded(&worker, watch::run(Arc::clone(&worker))));
+        stages.spawn(guarded(&worker, reconcile::run(Arc::clone(&worker))));
         stages.spawn(guarded(&worker, Arc::clone(&worker).beat()));
         let keeper_stop = CancellationToken::new();
         stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
@@ -218,14 +221,17 @@ impl<D: Domain> Handle<D> {
     async fn begin(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots(&job.query).await?.tasks;
+        let roots = if job.refreshes()? { Vec::new() } else { engine.roots(&job.query).await?.tasks };
         refuse_outdated(&worker.parts).await?;
         let _enqueueing = self.enqueueing.lock().await;
-        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
+        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.window() };
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
         for chunk in roots.chunks(Query::MAX_ROOTS) {
             worker.store().enqueue(begun.run, chunk.to_vec(), worker.now()).await?;
+        }
+        if let Some(again) = &job.refresh {
+            refresh::enqueue(worker, begun.run, &job.name, again).await?;
         }
         worker.wet_all();
         Ok(begun)

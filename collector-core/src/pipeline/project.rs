@@ -202,7 +202,7 @@ async fn refresh<D: Domain>(worker: &Worker<D>, change: &Change<D::Entity>, reas
     // Erased or joined meanwhile: the deletion is a change of its own.
     let Some(ids) = worker.store().ids(change.key()).await? else { return Ok(Fate::Superseded) };
     // The sink says that the freshest answer is out of date. What two sources name is one task to the store.
-    let lookups = worker.parts.slots.iter().filter_map(|slot| worker.parts.lookup(slot, &ids));
+    let lookups = worker.parts.sources().filter_map(|slot| worker.parts.lookup(slot, &ids));
     let ask: Vec<Task> = lookups.map(Task::regardless_of_freshness).collect();
     if ask.is_empty() {
         return Ok(Fate::Rejected(format!("{reason}; no source can be asked for a newer version")));

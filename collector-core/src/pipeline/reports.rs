@@ -68,7 +68,7 @@ impl<D: Domain> Handle<D> {
         };
         report.reasons = self.reasons(&report, state.pending);
         if report.open > 0 {
-            let strange = counts.open.iter().filter(|(lane, _)| self.slot_of(lane).is_none());
+            let strange = counts.open.iter().filter(|(lane, _)| self.slots_of(lane).next().is_none());
             report.reasons.extend(strange.map(|(lane, tasks)| {
                 format!("open {tasks}: {lane}, which this pipeline does not have; add its source")
             }));
@@ -122,9 +122,13 @@ impl<D: Domain> Handle<D> {
         let parked = matches!(report.end, End::Parked { .. });
         for park in &report.parked {
             if parked || (park.kind == ErrorKind::Malformed && ours(park)) {
-                let until = park
-                    .until
-                    .map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));
+                let until = match (park.until, park.tries_at()) {
+                    (Some(at), _) => format!("until {at}"),
+                    (None, Some(at)) => {
+                        format!("until somebody acts, or one call that is tried {at} is answered")
+                    }
+                    (None, None) => "until somebody lets it out".to_owned(),
+                };
                 reasons.push(format!("parked {until}: {} ({})", park.account, park.reason));
             }
         }

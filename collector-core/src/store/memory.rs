@@ -30,7 +30,7 @@ use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall,
     GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Verdict, Waiting,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Verdict, Waiting,
     WorkerId, WorkerInfo, no_such_run,
 };
 use crate::clock::Timestamp;
@@ -704,6 +704,25 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
         Ok(self.entities().await.history(key))
+    }
+
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>> {
+        let entities = self.entities().await;
+        let mut stale = entities.sighted(side);
+        stale
+            .retain(|(seen_at, key)| *seen_at < before && after.is_none_or(|after| (*seen_at, *key) > after));
+        stale.sort_unstable();
+        let told = stale
+            .into_iter()
+            .take(max)
+            .filter_map(|(seen_at, key)| Some(Stale { key, ids: entities.ids(key)?, seen_at }));
+        Ok(told.collect())
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

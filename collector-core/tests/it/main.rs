@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
 
+mod accounts;
 mod building;
 mod crashes;
 mod creators;
@@ -16,6 +17,7 @@ mod machines;
 mod outages;
 mod pace;
 mod quota;
+mod refreshing;
 mod retries;
 mod serving;
 mod shared_rate;

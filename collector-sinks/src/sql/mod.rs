@@ -83,12 +83,14 @@ mod session;
 mod settle;
 mod sides;
 mod sinks;
+mod stale;
 mod statements;
 mod store;
 mod take;
 mod tasks;
 #[cfg(all(test, feature = "mysql"))]
 mod texts;
+mod tidy;
 mod transfer;
 mod values;
 mod verdicts;

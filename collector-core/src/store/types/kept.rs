@@ -127,6 +127,17 @@ pub struct ReadAgain<D: Domain> {
     pub items: Vec<D::Item>,
 }
 
+/// A record of which a source has said nothing for long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stale {
+    /// The record.
+    pub key: RecordKey,
+    /// Its identities.
+    pub ids: Ids,
+    /// When the source's last word was true; the epoch when there is none.
+    pub seen_at: Timestamp,
+}
+
 /// How answers of one source and kind were filled on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {

@@ -16,8 +16,8 @@ use crate::sink::{Change, Facts, Position};
 use crate::store::{
     Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
     FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
-    MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Store,
-    StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo,
+    MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Stale,
+    Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -578,6 +578,22 @@ impl Store<TestDomain> for Broken {
             days.reverse();
         }
         Ok(days)
+    }
+
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>> {
+        let mut stale = self.inner.stale(side, before, after, max).await?;
+        match self.fault {
+            Some(Fault::StaleByKey) => stale.sort_by_key(|one| one.key),
+            Some(Fault::StaleOnceSeen) => stale.retain(|one| one.seen_at.as_millis() > 0),
+            _ => {}
+        }
+        Ok(stale)
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {
