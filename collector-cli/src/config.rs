@@ -4,6 +4,7 @@ mod duration;
 mod fault;
 mod images;
 mod lock;
+mod notify;
 mod origin;
 mod places;
 mod read;
@@ -20,6 +21,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::expect::Expect;
 use collector_core::task::Query;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
@@ -27,6 +29,7 @@ use toml::de::DeTable;
 pub use fault::{Fault, Faults};
 pub use images::ImagesOptions;
 pub use lock::LockOptions;
+pub use notify::{Address, Method, NotifyOptions};
 pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 
@@ -62,6 +65,8 @@ pub struct Config {
     pub jsonl: Option<JsonlPlace>,
     /// Settings of the engine.
     pub run: RunOptions,
+    /// Who is told what goes wrong.
+    pub notify: NotifyOptions,
     /// The source instances, by name.
     pub sources: BTreeMap<String, SourceEntry>,
     /// The jobs, in the file's order.
@@ -216,6 +221,34 @@ pub struct Job {
     /// How long an answer stands.
     #[serde(serialize_with = "as_text")]
     pub fresh_for: Duration,
+    /// What a run has to bring.
+    #[serde(skip_serializing_if = "Expectations::is_empty")]
+    pub expect: Expectations,
+}
+
+/// What a run has to bring: one that brings less is partial.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Expectations {
+    /// The fewest creators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_creators: Option<u64>,
+    /// The least share of them in which a field is known, by the field's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fill: BTreeMap<String, f64>,
+}
+
+impl Expectations {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same for the engine.
+    pub(crate) fn to_engine(&self) -> Expect {
+        Expect { records: self.min_creators, fill: self.fill.clone() }
+    }
 }
 
 impl Job {
@@ -228,6 +261,7 @@ impl Job {
             enrich: Vec::new(),
             query,
             fresh_for: FRESH_FOR,
+            expect: Expectations::default(),
         }
     }
 }

@@ -13,8 +13,8 @@
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
-//! * `waiting` says why nothing gets on, in the log and in the store;
-//! * `watch` ends runs that nobody waits for.
+//! * `waiting` says why nothing gets on, in the log and in the store; `vitals` how the accounts and sinks are;
+//! * `watch` ends runs that nobody waits for; `expecting` counts what is expected of them.
 //!
 //! # Promises
 //! * At most `in-flight + commit window` calls are bought again after a crash; nothing is lost or written twice.
@@ -27,6 +27,7 @@ mod commit;
 mod dispatch;
 mod estimate;
 mod events;
+mod expecting;
 mod fetch;
 mod fills;
 mod handle;
@@ -35,6 +36,7 @@ mod listed;
 mod permits;
 mod project;
 mod report;
+mod vitals;
 mod waiting;
 mod watch;
 mod worker;
@@ -46,14 +48,17 @@ use std::time::Duration;
 pub use check::{Checked, PartKind};
 pub use estimate::{Estimate, LaneEstimate};
 pub use events::Events;
+pub use expecting::missed_by;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
 pub use report::{DeadGroup, End, RunReport};
+pub use vitals::{AccountVitals, Seen, SinkVitals, Vitals, account_seen, sink_seen};
 
 use crate::admission::{Admission, HostHold, Limits, SharedRate};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expect::Expect;
 use crate::id::{Digest, Name};
 use crate::lock::{LeaseOptions, Lock, MemoryLock};
 use crate::observe::{Observer, Silent};
@@ -131,18 +136,27 @@ pub struct Job {
     pub query: Query,
     /// How long an answer stays fresh: what was answered inside it is not asked again.
     pub fresh_for: Duration,
+    /// What it has to bring: a run that brings less is partial. Default nothing.
+    pub expect: Expect,
 }
 
 impl Job {
     /// A job that asks nothing again within a day.
     pub fn new(name: impl Into<String>, query: Query) -> Self {
-        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400) }
+        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400), expect: Expect::default() }
     }
 
     /// With this window of freshness.
     #[must_use]
     pub fn fresh_for(mut self, window: Duration) -> Self {
         self.fresh_for = window;
+        self
+    }
+
+    /// With this to bring.
+    #[must_use]
+    pub fn expect(mut self, expect: Expect) -> Self {
+        self.expect = expect;
         self
     }
 
@@ -312,7 +326,8 @@ impl<D: Domain> Pipeline<D> {
                     .budget
                     .clone()
                     .map(|budget| Budget { account: Arc::clone(&account), ..budget });
-                accounts.push(Account { name: Arc::clone(&account), admission, budget });
+                let recent = vitals::Recent::default();
+                accounts.push(Account { name: Arc::clone(&account), admission, budget, recent });
                 accounts.len() - 1
             });
             let mut kinds: Vec<_> =
@@ -335,6 +350,7 @@ impl<D: Domain> Pipeline<D> {
             observer: self.observer,
             clock: self.clock,
             settings: self.settings,
+            expects: expecting::Expects::default(),
         }))
     }
 

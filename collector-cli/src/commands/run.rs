@@ -82,6 +82,8 @@ async fn collect_within(
     let engine = compose::engine_with(config, job, &store, watch.clone(), &setup)?;
     let progress = Progress::new(output, &job.name, watch);
     let task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
+    // Who limits a run expects no more of it.
+    let task = if limited { task } else { task.expect(job.expect.to_engine()) };
     let report = tokio::select! {
         report = engine.run(task, stop) => report?,
         never = progress.follow(&store) => match never {},

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::domain::Domain;
 use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
 use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store};
+use super::{
+    Config, Expectations, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, notify, search,
+    store,
+};
+use crate::compose::creators;
 use crate::ids;
 use crate::registry::Registry;
 
@@ -18,7 +23,8 @@ use crate::registry::Registry;
 const MAX_NAME: usize = 40;
 
 /// The tables and keys at the top of a file.
-const SECTIONS: [&str; 8] = ["store", "lock", "images", "search", "jsonl", "run", "sources", "jobs"];
+const SECTIONS: [&str; 9] =
+    ["store", "lock", "images", "search", "jsonl", "run", "notify", "sources", "jobs"];
 
 #[derive(Deserialize)]
 struct JobTable {
@@ -29,6 +35,8 @@ struct JobTable {
     #[serde(default)]
     query: Query,
     fresh_for: Option<Duration>,
+    #[serde(default)]
+    expect: Expectations,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +67,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     let images = root.get("images").map(|node| images::read(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
+    let notify = notify::read(root);
     Some(Config {
         file: file.to_owned(),
         store: store?,
@@ -67,6 +76,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
         images: images.flatten(),
         jsonl: jsonl.flatten(),
         run: run?,
+        notify: notify?,
         sources: sources.entries,
         jobs,
         warnings: Vec::new(),
@@ -183,6 +193,7 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
     if table.fresh_for.is_some_and(|span| span.is_zero()) {
         node.fault_in("fresh_for", "expected a time above 0, such as \"7d\"");
     }
+    check_expectations(node, &table.expect);
     let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
     let others = || sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect();
     Some(Job {
@@ -191,7 +202,19 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
         enrich: table.enrich,
         query,
         fresh_for: table.fresh_for.unwrap_or(FRESH_FOR),
+        expect: table.expect,
     })
+}
+
+fn check_expectations(node: &Node<'_>, expect: &Expectations) {
+    let Some(node) = node.get("expect") else { return };
+    if expect.min_creators == Some(0) {
+        node.fault_in("min_creators", "expected a whole number from 1; leave the key out to expect none");
+    }
+    let fields = creators();
+    if let Err(error) = expect.to_engine().check(fields.fields()) {
+        node.fault_in("fill", error.message());
+    }
 }
 
 fn check_uses(node: &Node<'_>, key: &str, uses: &[String], sources: &[&str]) {

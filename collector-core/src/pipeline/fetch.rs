@@ -191,6 +191,7 @@ async fn judge<D: Domain>(
     }
     let cost = cost(&answer, spec);
     let failed = answer.page.as_ref().err().map(Error::kind);
+    worker.account_of(call.slot).recent.saw(worker.tick(), failed);
     worker.observe(&Event::Called {
         source: Arc::clone(&slot.name),
         kind: Arc::clone(kind),

@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatcher;
 use super::events::Events;
+use super::expecting::{self, missed_by};
 use super::heard::refuse_unheard;
 use super::report::{DeadGroup, End, RunReport, since};
+use super::vitals::Vitals;
 use super::worker::{Outlet, Parts, Slot, Worker};
 use super::{Job, commit, project, watch};
 use crate::clock::Timestamp;
@@ -104,6 +106,16 @@ impl<D: Domain> Engine<D> {
         let shut = handle.shutdown().await;
         let report = outcome?;
         shut.map(|()| report)
+    }
+
+    /// Says what is expected of a job whose runs somebody else may begin: see [`Job::expect`].
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it cannot be expected.
+    pub fn expects(&self, job: &Job) -> Result<()> {
+        job.expect.check(self.parts.domain.fields())?;
+        self.parts.expects.note(&job.name, &job.expect);
+        Ok(())
     }
 
     /// Starts working and gives a handle. What the store still has open is worked on at once.
@@ -234,15 +246,18 @@ impl<D: Domain> Handle<D> {
 
     async fn begin(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
+        job.expect.check(worker.parts.domain.fields())?;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
         let roots = engine.roots(&job.query).await?.tasks;
         let _enqueueing = self.enqueueing.lock().await;
         let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
+        worker.parts.expects.note(&job.name, &job.expect);
         for chunk in roots.chunks(Query::MAX_ROOTS) {
             worker.store().enqueue(begun.run, chunk.to_vec(), worker.now()).await?;
         }
+        expecting::begin(worker.store(), begun.run, &job.expect, &roots).await?;
         worker.wet_all();
         Ok(begun)
     }
@@ -300,6 +315,11 @@ impl<D: Domain> Handle<D> {
     /// Why nothing gets on at this moment, if so: the lock, the shared rate or a sink cannot be reached.
     pub fn waiting(&self) -> Option<Waiting> {
         self.worker.troubles.reason()
+    }
+
+    /// How this worker is: its accounts, its sinks, and why it does not get on, if so.
+    pub fn vitals(&self) -> Vitals {
+        self.worker.vitals()
     }
 
     /// Everything countable in the store.
@@ -361,6 +381,7 @@ impl<D: Domain> Handle<D> {
         while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
         let saved = self.worker.save_fills(true).await;
+        let saved = saved.and(self.worker.keep_tallies().await);
         let closed = self.worker.store().close(&self.worker.id).await;
         self.worker.closed.cancel();
         drained.and(self.failed()).and(saved).and(closed)
@@ -540,6 +561,9 @@ impl<D: Domain> Handle<D> {
                 format!("open {tasks}: {lane}, which this pipeline does not have; add its source")
             }));
         }
+        if report.open == 0 && matches!(report.end, End::Complete | End::Partial) {
+            report.reasons.extend(self.missed(begun.run, &report.job).await?);
+        }
         // What was refused for good is missing somewhere, so it is not complete.
         if report.end == End::Complete && !report.reasons.is_empty() {
             report.end = End::Partial;
@@ -553,7 +577,26 @@ impl<D: Domain> Handle<D> {
         Ok(report)
     }
 
+    /// What a run did not bring that is expected of it. Other workers may have to say first what they saw.
+    async fn missed(&self, run: RunId, job: &str) -> Result<Vec<String>> {
+        loop {
+            match self.worker.missed(run, job).await? {
+                Some(missed) if !missed.is_empty() => return Ok(missed),
+                // It may have been judged when it ended.
+                Some(_) => {
+                    let kept = missed_by(self.worker.store(), job).await?;
+                    return Ok(kept
+                        .filter(|kept| kept.run == run)
+                        .map(|kept| kept.missed)
+                        .unwrap_or_default());
+                }
+                None => self.worker.parts.clock.sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
     async fn end(&self, run: RunId, end: RunEnd, known: Option<RunEnd>) -> Result<()> {
+        self.worker.expect_no_more(run).await?;
         if known == Some(end) {
             return Ok(());
         }

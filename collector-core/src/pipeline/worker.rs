@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::expecting::{Expecting, Expects};
 use super::fills::Fills;
+use super::vitals::{Marks, Recent};
 use super::waiting::Troubles;
 use super::watch::Watched;
 use super::{Settings, events};
@@ -40,6 +42,8 @@ pub(super) struct Parts<D: Domain> {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
+    /// What is expected of jobs that other processes may begin.
+    pub(super) expects: Expects,
 }
 
 impl<D: Domain> Parts<D> {
@@ -77,6 +81,8 @@ pub(super) struct Account {
     pub(super) name: Name,
     pub(super) admission: Mutex<Admission>,
     pub(super) budget: Option<Budget>,
+    /// Its calls of the last minute.
+    pub(super) recent: Recent,
 }
 
 impl Account {
@@ -106,6 +112,8 @@ impl Gauges {
 pub(super) struct Outlet {
     /// Changes owed, as far as this worker knows.
     pub(super) owed: AtomicU64,
+    /// Since when.
+    pub(super) marks: Marks,
     /// When the sink first failed in a row.
     failing_since: Mutex<Option<tokio::time::Instant>>,
     failure: Mutex<Option<String>>,
@@ -118,6 +126,7 @@ impl Outlet {
     fn new() -> Self {
         Self {
             owed: AtomicU64::new(0),
+            marks: Marks::default(),
             failing_since: Mutex::new(None),
             failure: Mutex::new(None),
             holding_since: Mutex::new(None),
@@ -184,6 +193,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) progress: watch::Sender<u64>,
     /// Why it does not get on, if so.
     pub(super) troubles: Troubles,
+    /// Runs of which something is expected.
+    pub(super) expecting: Expecting,
     /// Runs that were submitted and have not ended.
     pub(super) watched: Watched,
     /// Tells listeners what happens.
@@ -236,6 +247,7 @@ impl<D: Domain> Worker<D> {
             wake: Notify::new(),
             progress: watch::Sender::new(0),
             troubles: Troubles::default(),
+            expecting: Expecting::default(),
             watched: Watched::default(),
             events: broadcast::Sender::new(events::ROOM),
             closed: CancellationToken::new(),
@@ -437,6 +449,8 @@ impl<D: Domain> Worker<D> {
             let beaten = async {
                 self.beat_once().await?;
                 self.save_fills(false).await?;
+                self.save_vitals().await?;
+                self.keep_tallies().await?;
                 self.sync_parking().await
             };
             if let Err(error) = beaten.await {

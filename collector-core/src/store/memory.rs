@@ -567,6 +567,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             open: state.tasks.by_lane(),
             sinks: state.outbox.balances(),
             dead: state.dead.len() as u64,
+            dead_by: state.dead.values().fold(BTreeMap::new(), |mut parts, letter| {
+                let kinds: &mut BTreeMap<_, _> = parts.entry(letter.part.clone()).or_default();
+                *kinds.entry(letter.kind).or_default() += 1;
+                parts
+            }),
             spent: state.budgets.iter().map(|(name, (_, cost))| (name.to_string(), *cost)).collect(),
             workers: state.workers.values().filter(|beat| !beat.dead).count() as u64,
             waiting: state.waiting.iter().map(|(worker, why)| (worker.to_string(), why.clone())).collect(),

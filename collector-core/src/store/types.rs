@@ -429,9 +429,16 @@ pub struct Waiting {
     pub error: String,
 }
 
+impl Waiting {
+    /// The reason in two words, the same ones in the log, in metrics and in `status`: `lock unreachable`.
+    pub fn reason(&self) -> String {
+        format!("{} {}", self.part, self.problem)
+    }
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "waiting: {} {} since {}", self.part, self.problem, self.since)
+        write!(f, "waiting: {} since {}", self.reason(), self.since)
     }
 }
 
@@ -476,6 +483,8 @@ pub struct Counts {
     pub sinks: BTreeMap<String, SinkCounts>,
     /// Dead letters.
     pub dead: u64,
+    /// The same by source or sink, and by the kind of the failure.
+    pub dead_by: BTreeMap<String, BTreeMap<ErrorKind, u64>>,
     /// What each account has spent in its present window.
     pub spent: BTreeMap<String, Cost>,
     /// Registered workers.

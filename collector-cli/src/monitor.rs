@@ -1,0 +1,103 @@
+//! What `/metrics` answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use collector_core::clock::{Clock, SystemClock, Timestamp};
+use collector_core::creator::Creators;
+use collector_core::error::{ErrorChain, Result};
+use collector_core::metrics::{Meter, Snapshot, expose};
+use collector_core::pipeline::{Handle, Vitals};
+use collector_core::store::{Counts, Parked};
+use tokio::time::Instant;
+
+use crate::compose::AnyStore;
+use crate::config::Config;
+use crate::disk;
+
+/// How long what the store said stands: it is asked by whoever scrapes, and there may be many.
+const STANDS: Duration = Duration::from_secs(5);
+
+/// How long the store may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The type of the answer.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Knows how this process is.
+pub(crate) struct Monitor {
+    /// The observer of the engines.
+    pub(crate) meter: Meter,
+    config: Arc<Config>,
+    started: Timestamp,
+    engines: Mutex<Vec<Arc<Handle<Creators>>>>,
+    /// What the store said, and when.
+    said: tokio::sync::Mutex<Option<(Instant, Option<(Counts, Vec<Parked>)>)>>,
+}
+
+impl Monitor {
+    /// Of a process that begins now.
+    pub(crate) fn new(config: &Arc<Config>) -> Self {
+        Self {
+            meter: Meter::default(),
+            config: Arc::clone(config),
+            started: SystemClock.now(),
+            engines: Mutex::default(),
+            said: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// An engine that works in this process.
+    pub(crate) fn watch(&self, engine: Arc<Handle<Creators>>) {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+    }
+
+    fn vitals(&self) -> Vec<Vitals> {
+        let engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.iter().map(|engine| engine.vitals()).collect()
+    }
+
+    /// The exposition. A store that does not answer leaves out what only it knows.
+    pub(crate) async fn text(&self, store: &AnyStore) -> String {
+        let snapshot = Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.started,
+            store: self.ask(store).await,
+            vitals: self.vitals(),
+            disks: self.disks().await,
+        };
+        expose(&self.meter, &snapshot)
+    }
+
+    async fn disks(&self) -> Vec<collector_core::metrics::Disk> {
+        let config = Arc::clone(&self.config);
+        tokio::task::spawn_blocking(move || disk::of(&config)).await.unwrap_or_default()
+    }
+
+    async fn ask(&self, store: &AnyStore) -> Option<(Counts, Vec<Parked>)> {
+        let mut said = self.said.lock().await;
+        if let Some((at, answer)) = &*said
+            && at.elapsed() < STANDS
+        {
+            return answer.clone();
+        }
+        let asked: Result<_> = match tokio::time::timeout(PATIENCE, async {
+            Ok((store.counts().await?, store.parked().await?))
+        })
+        .await
+        {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::warn!("the store does not answer; metrics leave out what only it knows");
+                return None;
+            }
+        };
+        let answer = asked
+            .inspect_err(|error| {
+                tracing::warn!(error = %ErrorChain(error), "the store fails; metrics leave out what only it knows");
+            })
+            .ok();
+        *said = Some((Instant::now(), answer.clone()));
+        answer
+    }
+}
