@@ -11,6 +11,7 @@ mod search;
 mod secret;
 mod server;
 mod store;
+mod timing;
 mod tree;
 mod wrong;
 
@@ -29,6 +30,7 @@ pub use images::ImagesOptions;
 pub use lock::LockOptions;
 pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use timing::Timing;
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
@@ -216,6 +218,9 @@ pub struct Job {
     /// How long an answer stands.
     #[serde(serialize_with = "as_text")]
     pub fresh_for: Duration,
+    /// When it runs by itself, if it does.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
 }
 
 impl Job {
@@ -228,6 +233,7 @@ impl Job {
             enrich: Vec::new(),
             query,
             fresh_for: FRESH_FOR,
+            timing: None,
         }
     }
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::schedule::{CatchUp, Overlap};
 use collector_core::task::Query;
 use serde::Deserialize;
 
 use super::fault::not_known;
 use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
-use super::{Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store};
+use super::{
+    Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store, timing,
+};
 use crate::ids;
 use crate::registry::Registry;
 
@@ -29,6 +32,12 @@ struct JobTable {
     #[serde(default)]
     query: Query,
     fresh_for: Option<Duration>,
+    schedule: Option<String>,
+    timezone: Option<String>,
+    every: Option<Duration>,
+    jitter: Option<Duration>,
+    catch_up: Option<CatchUp>,
+    overlap: Option<Overlap>,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +194,20 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
     }
     let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
     let others = || sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect();
+    if table.discover.is_none() && others().is_empty() && !sources.is_empty() {
+        let message = "no source is left to begin with: all of them enrich; name one under `discover`";
+        node.fault_in("enrich", message);
+    }
+    let keys = timing::Keys {
+        schedule: table.schedule,
+        timezone: table.timezone,
+        every: table.every,
+        jitter: table.jitter,
+        catch_up: table.catch_up,
+        overlap: table.overlap,
+    };
     Some(Job {
+        timing: timing::read(node, &table.name, keys),
         name: table.name,
         discover: table.discover.unwrap_or_else(others),
         enrich: table.enrich,

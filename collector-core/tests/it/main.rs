@@ -17,6 +17,7 @@ mod outages;
 mod pace;
 mod quota;
 mod retries;
+mod schedules;
 mod serving;
 mod shared_rate;
 mod sinks;
