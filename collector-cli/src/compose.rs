@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use collector_core::creator::{CreatorSighting, Creators};
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::lock::MemoryLock;
+use collector_core::lock::{Lock, MemoryLock};
 use collector_core::observe::{Observer, Silent};
-use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
+use collector_core::pipeline::{Engine, Job as Task, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
@@ -66,19 +66,7 @@ pub(crate) fn engine_with(
     observer: impl Observer,
     setup: &Setup,
 ) -> Result<Engine<Creators>> {
-    let mut pipeline = Pipeline::new(creators())
-        .store(Arc::clone(store))
-        .observer(observer)
-        .retry(retry(&config.run))
-        .settings(settings(&config.run));
-    pipeline = match &config.lock.url {
-        LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
-        LockPlace::Redis(server) => {
-            let redis = Redis::new((**server).clone())?;
-            // Who shares a lock shares the vendors' rates.
-            pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
-        }
-    };
+    let mut pipeline = with_lock(base(config, store, observer), config)?;
     pipeline = with_sinks(pipeline, config)?;
     for name in &job.discover {
         let (source, options) = source_for(config, name, store, setup)?;
@@ -89,6 +77,67 @@ pub(crate) fn engine_with(
         pipeline = pipeline.enrich_with(source, options);
     }
     pipeline.build()
+}
+
+/// The engine for all jobs of a configuration: each says with which sources it begins. Everybody who is found is enriched
+/// by whatever a job with a schedule enriches with.
+pub(crate) fn serving(
+    config: &Config,
+    store: &AnyStore,
+    observer: impl Observer,
+) -> Result<Engine<Creators>> {
+    let mut pipeline = with_sinks(with_lock(base(config, store, observer), config)?, config)?;
+    let discovers = |name: &String| config.jobs.iter().any(|job| job.discover.contains(name));
+    let enriches = |name: &String| {
+        let mut scheduled = config.jobs.iter().filter(|job| job.timing.is_some());
+        scheduled.any(|job| job.enrich.contains(name))
+    };
+    for name in config.sources.keys() {
+        let (source, options) = source_for(config, name, store, &Setup::default())?;
+        pipeline = match (discovers(name), enriches(name)) {
+            (true, true) => pipeline.source_and_enrich_with(source, options),
+            (false, true) => pipeline.enrich_with(source, options),
+            // Also one that no job names: what is open for it is got.
+            (_, false) => pipeline.source_with(source, options),
+        };
+    }
+    pipeline.build()
+}
+
+/// A job as the engine for all jobs runs it.
+pub(crate) fn served(job: &Job) -> Task {
+    let sources = job.discover.iter().map(String::as_str);
+    Task::new(&job.name, job.query.clone())
+        .fresh_for(job.fresh_for)
+        .beginning_with(sources)
+        .expect(job.expect.to_engine())
+}
+
+fn base(config: &Config, store: &AnyStore, observer: impl Observer) -> Pipeline<Creators> {
+    Pipeline::new(creators())
+        .store(Arc::clone(store))
+        .observer(observer)
+        .retry(retry(&config.run))
+        .settings(settings(&config.run))
+}
+
+fn with_lock(pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<Creators>> {
+    Ok(match &config.lock.url {
+        LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
+        LockPlace::Redis(server) => {
+            let redis = Redis::new((**server).clone())?;
+            // Who shares a lock shares the vendors' rates.
+            pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
+        }
+    })
+}
+
+/// What keeps processes of one deployment apart, where there can be several.
+pub(crate) fn shared_lock(config: &Config) -> Result<Option<Arc<dyn Lock>>> {
+    Ok(match &config.lock.url {
+        LockPlace::Memory => None,
+        LockPlace::Redis(server) => Some(Arc::new(RedisLock::new(Redis::new((**server).clone())?))),
+    })
 }
 
 fn with_sinks(mut pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<Creators>> {

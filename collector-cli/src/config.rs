@@ -12,6 +12,7 @@ mod search;
 mod secret;
 mod server;
 mod store;
+mod timing;
 mod tree;
 mod wrong;
 
@@ -32,6 +33,7 @@ pub use lock::LockOptions;
 pub use notify::{Address, Method, NotifyOptions};
 pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use timing::Timing;
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use fault::not_known;
@@ -224,6 +226,9 @@ pub struct Job {
     /// What a run has to bring.
     #[serde(skip_serializing_if = "Expectations::is_empty")]
     pub expect: Expectations,
+    /// When it runs by itself, if it does.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
 }
 
 /// What a run has to bring: one that brings less is partial.
@@ -262,6 +267,7 @@ impl Job {
             query,
             fresh_for: FRESH_FOR,
             expect: Expectations::default(),
+            timing: None,
         }
     }
 }

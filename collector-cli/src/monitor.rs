@@ -1,6 +1,6 @@
 //! What `/metrics` answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use collector_core::clock::{Clock, SystemClock, Timestamp};
@@ -30,9 +30,16 @@ pub(crate) struct Monitor {
     pub(crate) meter: Meter,
     config: Arc<Config>,
     started: Timestamp,
-    engines: Mutex<Vec<Arc<Handle<Creators>>>>,
+    store: OnceLock<AnyStore>,
+    engine: OnceLock<Arc<Handle<Creators>>>,
     /// What the store said, and when.
     said: tokio::sync::Mutex<Option<(Instant, Option<(Counts, Vec<Parked>)>)>>,
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("started", &self.started).finish_non_exhaustive()
+    }
 }
 
 impl Monitor {
@@ -42,28 +49,30 @@ impl Monitor {
             meter: Meter::default(),
             config: Arc::clone(config),
             started: SystemClock.now(),
-            engines: Mutex::default(),
+            store: OnceLock::new(),
+            engine: OnceLock::new(),
             said: tokio::sync::Mutex::default(),
         }
     }
 
-    /// An engine that works in this process.
-    pub(crate) fn watch(&self, engine: Arc<Handle<Creators>>) {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+    /// The store was reached.
+    pub(crate) fn reached(&self, store: &AnyStore) {
+        self.store.get_or_init(|| Arc::clone(store));
     }
 
-    fn vitals(&self) -> Vec<Vitals> {
-        let engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.iter().map(|engine| engine.vitals()).collect()
+    /// The engine that works in this process.
+    pub(crate) fn watch(&self, engine: &Arc<Handle<Creators>>) {
+        self.engine.get_or_init(|| Arc::clone(engine));
     }
 
     /// The exposition. A store that does not answer leaves out what only it knows.
-    pub(crate) async fn text(&self, store: &AnyStore) -> String {
+    pub(crate) async fn text(&self) -> String {
+        let vitals: Option<Vitals> = self.engine.get().map(|engine| engine.vitals());
         let snapshot = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
-            store: self.ask(store).await,
-            vitals: self.vitals(),
+            store: self.ask().await,
+            vitals: vitals.into_iter().collect(),
             disks: self.disks().await,
         };
         expose(&self.meter, &snapshot)
@@ -74,7 +83,8 @@ impl Monitor {
         tokio::task::spawn_blocking(move || disk::of(&config)).await.unwrap_or_default()
     }
 
-    async fn ask(&self, store: &AnyStore) -> Option<(Counts, Vec<Parked>)> {
+    async fn ask(&self) -> Option<(Counts, Vec<Parked>)> {
+        let store = self.store.get()?;
         let mut said = self.said.lock().await;
         if let Some((at, answer)) = &*said
             && at.elapsed() < STANDS

@@ -25,8 +25,7 @@ use crate::compose::AnyStore;
 use crate::config::{Config, NotifyOptions};
 use crate::disk;
 
-pub(crate) use causes::{Due, LeaseLosses};
-use causes::{Machine, Seen};
+use causes::{LeaseLosses, Machine, Seen, due};
 use heartbeat::Heartbeat;
 use leader::Leader;
 use send::Receivers;
@@ -46,8 +45,6 @@ pub(crate) struct Notifier {
     shared: Told,
     own: Told,
     leases: LeaseLosses,
-    /// When planned jobs are due: asked anew each time.
-    due: Box<dyn Fn(Timestamp) -> Vec<Due> + Send + Sync>,
 }
 
 /// What was told under one note of the store.
@@ -127,7 +124,7 @@ impl Told {
 
 impl Notifier {
     /// A notifier for a process that serves. `lock` is what keeps replicas apart, if there can be any; `leases` tells how
-    /// many leases ended under running work; `due` when planned jobs are.
+    /// many leases ended under running work.
     ///
     /// # Errors
     /// `ConfigInvalid` when the private authority's certificates cannot be read.
@@ -136,7 +133,6 @@ impl Notifier {
         store: AnyStore,
         lock: Option<Arc<dyn Lock>>,
         leases: impl Fn() -> u64 + Send + Sync + 'static,
-        due: impl Fn(Timestamp) -> Vec<Due> + Send + Sync + 'static,
     ) -> Result<Self> {
         let options = config.notify.clone();
         let http = Http::new(&HttpOptions { extra_ca: options.ca.clone(), ..HttpOptions::default() })?;
@@ -152,7 +148,6 @@ impl Notifier {
             shared: Told::new("@alerts".to_owned()),
             own: Told::new(format!("@alerts/{}", this_machine())),
             leases: LeaseLosses::new(Box::new(leases)),
-            due: Box::new(due),
             options,
             clock,
         })
@@ -214,7 +209,7 @@ impl Notifier {
                 missed.insert(job.name.clone(), why);
             }
         }
-        let due = (self.due)(now);
+        let due = due(&self.config, &self.store.schedules().await?, now);
         let seen = Seen {
             now,
             config: &self.config,

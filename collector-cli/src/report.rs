@@ -10,6 +10,7 @@ mod lists;
 mod plan;
 mod rebuild;
 mod run;
+mod schedules;
 mod search;
 mod show;
 mod sources;
@@ -36,5 +37,6 @@ pub use transfer::{TransferPictures, TransferReport, TransferTable};
 pub use tried::{TryAnswer, TryReport};
 
 pub(crate) use demo::shell;
+pub(crate) use schedules::{ScheduleEntry, SchedulePaused, SchedulesReport};
 pub(crate) use text::{Rows, aligned, count, number, plain, took, when};
 pub(crate) use transfer::Delivered;

@@ -119,6 +119,7 @@ pub mod pipeline;
 pub mod rebuild;
 pub mod replay;
 pub mod retry;
+pub mod schedule;
 pub mod search;
 pub mod sheet;
 pub mod sink;

@@ -13,6 +13,7 @@
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
+//! * `scheduler` begins the runs of jobs that have a schedule;
 //! * `waiting` says why nothing gets on, in the log and in the store; `vitals` how the accounts and sinks are;
 //! * `watch` ends runs that nobody waits for; `expecting` counts what is expected of them.
 //!
@@ -36,6 +37,7 @@ mod listed;
 mod permits;
 mod project;
 mod report;
+mod scheduler;
 mod vitals;
 mod waiting;
 mod watch;
@@ -52,6 +54,7 @@ pub use expecting::missed_by;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
 pub use report::{DeadGroup, End, RunReport};
+pub use scheduler::{Looked, Scheduled, Scheduler};
 pub use vitals::{AccountVitals, Seen, SinkVitals, Vitals, account_seen, sink_seen};
 
 use crate::admission::{Admission, HostHold, Limits, SharedRate};
@@ -65,7 +68,7 @@ use crate::observe::{Observer, Silent};
 use crate::retry::{ExponentialBackoff, RetryPolicy};
 use crate::sink::Sink;
 use crate::source::{Role, Source};
-use crate::store::{Budget, MemoryStore, Store};
+use crate::store::{Budget, MemoryStore, RunSpec, Store};
 use crate::task::{Cost, Query};
 use worker::{Account, Slot};
 
@@ -138,12 +141,27 @@ pub struct Job {
     pub fresh_for: Duration,
     /// What it has to bring: a run that brings less is partial. Default nothing.
     pub expect: Expect,
+    /// The sources it begins with, of those that discover; all of them when absent.
+    pub sources: Option<Vec<Name>>,
 }
 
 impl Job {
     /// A job that asks nothing again within a day.
     pub fn new(name: impl Into<String>, query: Query) -> Self {
-        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400), expect: Expect::default() }
+        Self {
+            name: name.into(),
+            query,
+            fresh_for: Duration::from_secs(86_400),
+            expect: Expect::default(),
+            sources: None,
+        }
+    }
+
+    /// Beginning with these sources only: a pipeline may serve jobs that begin with different ones.
+    #[must_use]
+    pub fn beginning_with(mut self, sources: impl IntoIterator<Item = impl Into<Name>>) -> Self {
+        self.sources = Some(sources.into_iter().map(Into::into).collect());
+        self
     }
 
     /// With this window of freshness.
@@ -164,12 +182,18 @@ impl Job {
     fn key(&self) -> Digest {
         Digest::of_json(&(&self.name, &self.query))
     }
+
+    /// Its run.
+    fn spec(&self) -> RunSpec {
+        RunSpec { job: self.name.clone(), key: self.key(), fresh_for: self.fresh_for }
+    }
 }
 
 struct Part<D: Domain> {
     source: Arc<dyn Source<Item = D::Item>>,
     options: SourceOptions,
     discover: bool,
+    enrich: bool,
 }
 
 /// Builds an [`Engine`]. What is not given is in memory and keeps nothing.
@@ -221,7 +245,7 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that discovers and hydrates.
     #[must_use]
     pub fn source_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: true });
+        self.parts.push(Part { source: Arc::new(source), options, discover: true, enrich: false });
         self
     }
 
@@ -234,7 +258,18 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that is asked about everything the others find.
     #[must_use]
     pub fn enrich_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: false });
+        self.parts.push(Part { source: Arc::new(source), options, discover: false, enrich: true });
+        self
+    }
+
+    /// Adds a source that discovers and hydrates, and is asked about everything the others find, too.
+    #[must_use]
+    pub fn source_and_enrich_with(
+        mut self,
+        source: impl Source<Item = D::Item>,
+        options: SourceOptions,
+    ) -> Self {
+        self.parts.push(Part { source: Arc::new(source), options, discover: true, enrich: true });
         self
     }
 
@@ -334,7 +369,8 @@ impl<D: Domain> Pipeline<D> {
                 part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
             // Hydration is claimed before discovery.
             kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
-            slots.push(Slot { name, source: part.source, kinds, account: at, discover: part.discover });
+            let Part { source, discover, enrich, .. } = part;
+            slots.push(Slot { name, source, kinds, account: at, discover, enrich });
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {

@@ -8,5 +8,6 @@ mod jobs;
 mod outage;
 mod own_item;
 mod python_sdk;
+mod serve;
 mod structure;
 mod support;

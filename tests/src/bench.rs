@@ -9,6 +9,7 @@ mod budget;
 mod collect;
 mod crash;
 mod detail;
+mod drain;
 mod floor;
 mod freshness;
 mod images;
@@ -16,8 +17,10 @@ mod list;
 mod outage;
 mod process;
 mod rate_limit;
+mod replicas;
 mod rerun;
 mod roster;
+mod schedule;
 mod servers;
 mod stale;
 mod stores;
@@ -108,6 +111,12 @@ enum Workload {
     Outage(outage::Args),
     /// Everything moved from a file to servers and back, killed on the way.
     Transfer(transfer::Args),
+    /// Replicas that start and stop around every change of the clocks of twelve zones, in virtual time.
+    Schedule(schedule::Args),
+    /// Serving replicas on shared servers, one killed in the time of each slot.
+    Replicas(replicas::Args),
+    /// A serving process that is told to stop while slow calls are under way.
+    Drain(drain::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -151,6 +160,9 @@ pub fn main() -> ExitCode {
             Workload::Stale(args) => stale::run(args, dir.path()).await,
             Workload::Outage(args) => outage::run(args, dir.path()).await,
             Workload::Transfer(args) => transfer::run(args, dir.path()).await,
+            Workload::Schedule(args) => schedule::run(args, dir.path()).await,
+            Workload::Replicas(args) => replicas::run(args, dir.path()).await,
+            Workload::Drain(args) => drain::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

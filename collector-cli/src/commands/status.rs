@@ -40,11 +40,19 @@ async fn report(
     place: String,
     config: Option<&Config>,
 ) -> std::result::Result<StatusReport, Error> {
+    let now = SystemClock.now();
     let (counts, parked) = (store.counts().await?, store.parked().await?);
+    let schedules = store.schedules().await?;
     let mut jobs = Vec::new();
     for job in job_names(&counts, config) {
         let missed = missed_by(&**store, &job).await?;
-        jobs.push(JobStatus::new(&job, &counts, &parked, missed.as_ref(), config));
+        let status = JobStatus::new(&job, &counts, &parked, missed.as_ref(), config);
+        let timing = config.and_then(|config| config.job(&job).ok()?.timing.as_ref());
+        let state = schedules.iter().find(|state| *state.name == *job);
+        jobs.push(match timing {
+            Some(timing) => status.planned(&timing.schedule, state, now),
+            None => status,
+        });
     }
     let mut accounts = Vec::new();
     for account in account_names(&counts, &parked, config) {
@@ -59,7 +67,7 @@ async fn report(
         sinks.extend(sink_seen(&**store, sink).await?);
     }
     Ok(StatusReport {
-        at: SystemClock.now(),
+        at: now,
         store: place,
         jobs,
         accounts,

@@ -53,6 +53,13 @@ impl Default for NotifyOptions {
     }
 }
 
+impl NotifyOptions {
+    /// Whether there is anybody to tell.
+    pub(crate) fn is_somebody_told(&self) -> bool {
+        self.webhook.is_some() || self.slack.is_some() || self.heartbeat.is_some()
+    }
+}
+
 /// How a heartbeat is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "UPPERCASE")]

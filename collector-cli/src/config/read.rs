@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use collector_core::domain::Domain;
+use collector_core::schedule::{CatchUp, Overlap};
 use collector_core::task::Query;
 use serde::Deserialize;
 
@@ -13,7 +14,7 @@ use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
 use super::{
     Config, Expectations, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, notify, search,
-    store,
+    store, timing,
 };
 use crate::compose::creators;
 use crate::ids;
@@ -37,6 +38,12 @@ struct JobTable {
     fresh_for: Option<Duration>,
     #[serde(default)]
     expect: Expectations,
+    schedule: Option<String>,
+    timezone: Option<String>,
+    every: Option<Duration>,
+    jitter: Option<Duration>,
+    catch_up: Option<CatchUp>,
+    overlap: Option<Overlap>,
 }
 
 #[derive(Deserialize)]
@@ -196,7 +203,20 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
     check_expectations(node, &table.expect);
     let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
     let others = || sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect();
+    if table.discover.is_none() && others().is_empty() && !sources.is_empty() {
+        let message = "no source is left to begin with: all of them enrich; name one under `discover`";
+        node.fault_in("enrich", message);
+    }
+    let keys = timing::Keys {
+        schedule: table.schedule,
+        timezone: table.timezone,
+        every: table.every,
+        jitter: table.jitter,
+        catch_up: table.catch_up,
+        overlap: table.overlap,
+    };
     Some(Job {
+        timing: timing::read(node, &table.name, keys),
         name: table.name,
         discover: table.discover.unwrap_or_else(others),
         enrich: table.enrich,

@@ -8,7 +8,8 @@ use collector_core::clock::Timestamp;
 use collector_core::error::ErrorKind;
 use collector_core::expect::Missed;
 use collector_core::metrics::Disk;
-use collector_core::store::{Counts, Parked, RunEnd, RunState};
+use collector_core::schedule::decide;
+use collector_core::store::{Counts, Parked, RunEnd, RunState, ScheduleState};
 
 use crate::config::{Config, format_duration};
 use crate::report::{count, number, plain, when};
@@ -24,11 +25,22 @@ const LONGEST: usize = 300;
 
 /// A planned moment of a job that has come and was not acted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Due {
+pub(super) struct Due {
     /// The job.
-    pub(crate) job: String,
+    pub(super) job: String,
     /// The moment.
-    pub(crate) planned: Timestamp,
+    pub(super) planned: Timestamp,
+}
+
+/// The planned moments that have come and were not acted on.
+pub(super) fn due(config: &Config, schedules: &[ScheduleState], now: Timestamp) -> Vec<Due> {
+    let due = config.jobs.iter().filter_map(|job| {
+        let schedule = &job.timing.as_ref()?.schedule;
+        let state = schedules.iter().find(|state| *state.name == *job.name)?;
+        let planned = decide(schedule, &state.past(), now).fire?;
+        Some(Due { job: job.name.clone(), planned: planned + schedule.delay() })
+    });
+    due.collect()
 }
 
 /// What is the same at every replica.
@@ -222,7 +234,7 @@ impl Machine<'_> {
 }
 
 /// Notes when leases ended under running work. Many at once are one occasion.
-pub(crate) struct LeaseLosses {
+pub(super) struct LeaseLosses {
     read: Box<dyn Fn() -> u64 + Send + Sync>,
     known: u64,
     occasions: VecDeque<Timestamp>,
@@ -233,7 +245,7 @@ const OCCASION: Duration = Duration::from_secs(60);
 
 impl LeaseLosses {
     /// `read` tells how many there were so far.
-    pub(crate) fn new(read: Box<dyn Fn() -> u64 + Send + Sync>) -> Self {
+    pub(super) fn new(read: Box<dyn Fn() -> u64 + Send + Sync>) -> Self {
         let known = read();
         Self { read, known, occasions: VecDeque::new() }
     }

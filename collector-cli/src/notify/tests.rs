@@ -9,6 +9,7 @@ use collector_core::task::Cost;
 use collector_core::testkit::fakes::ManualClock;
 use collector_core::testkit::server::{Answer, ScriptServer};
 
+use super::causes::Due;
 use super::*;
 use crate::compose;
 
@@ -53,7 +54,7 @@ struct Stage {
 impl Stage {
     fn new(config: &Arc<Config>, store: AnyStore) -> Self {
         let clock = ManualClock::starting_at(at(0));
-        let mut notifier = Notifier::new(config, Arc::clone(&store), None, || 0, |_| Vec::new()).unwrap();
+        let mut notifier = Notifier::new(config, Arc::clone(&store), None, || 0).unwrap();
         notifier.clock = Arc::<ManualClock>::clone(&clock);
         // However full this machine is.
         notifier.options.disk_low_mb = 0;

@@ -12,6 +12,7 @@ mod lists;
 mod new_source;
 mod run;
 mod search;
+mod serve;
 mod setup;
 mod simulate;
 mod transfer;

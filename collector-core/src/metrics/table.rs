@@ -150,7 +150,8 @@ table! {
     RUNS = Counter "collector_runs_total" ["end"] "runs":
         "Runs that this process ended.";
     SLOTS = Counter "collector_slots_total" ["job", "outcome"] "slots":
-        "Planned firings of schedules that this process decided: `fired`, or why they were skipped.";
+        "Planned firings of schedules that this process decided about: `fired`, or why they were skipped. A range of slots that \
+         were skipped together counts once.";
     JOB_LAST_END = Gauge "collector_job_last_end_seconds" ["job", "end"] "seconds":
         "When the job's latest run of that end was over, since the epoch; of the latest 20 runs in the store.";
 

@@ -24,7 +24,7 @@ use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
 use crate::observe::Event;
-use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
+use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunState, SinkCounts, Waiting};
 use crate::task::{Query, Task};
 
 /// How often a waiting run looks at the store when nobody tells it anything.
@@ -55,9 +55,20 @@ impl<D: Domain> Engine<D> {
     /// # Errors
     /// `ConfigInvalid` when a source cannot honour its part of the query, or none makes use of a part of it.
     pub fn plan(&self, query: &Query) -> Result<Vec<Task>> {
+        self.plan_with(query, None)
+    }
+
+    /// The same, asking these sources only.
+    pub(super) fn plan_with(&self, query: &Query, sources: Option<&[Name]>) -> Result<Vec<Task>> {
+        let unknown = |name: &&Name| !self.parts.asked(None).any(|slot| slot.name == **name);
+        if let Some(name) = sources.unwrap_or_default().iter().find(unknown) {
+            let message =
+                "a job begins with a source that this pipeline does not have, or only enriches with";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", name));
+        }
         let mut roots = Vec::new();
         for slice in query.slices() {
-            for slot in self.parts.slots.iter().filter(|slot| slot.discover) {
+            for slot in self.parts.asked(sources) {
                 let tasks = slot.source.seed(&slice).map_err(|error| error.with("source", &slot.name))?;
                 if tasks.len() > Query::MAX_ROOTS {
                     let message = format!(
@@ -78,7 +89,7 @@ impl<D: Domain> Engine<D> {
                 roots.extend(tasks);
             }
         }
-        refuse_unheard(&self.parts, query)?;
+        refuse_unheard(&self.parts, query, sources)?;
         if roots.is_empty() && query.list.is_none() {
             return Err(Error::new(
                 ErrorKind::ConfigInvalid,
@@ -95,7 +106,7 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        self.plan(&job.query)?;
+        self.plan_with(&job.query, job.sources.as_deref())?;
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
@@ -248,9 +259,9 @@ impl<D: Domain> Handle<D> {
         let worker = &self.worker;
         job.expect.check(worker.parts.domain.fields())?;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots(&job.query).await?.tasks;
+        let roots = engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks;
         let _enqueueing = self.enqueueing.lock().await;
-        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
+        let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
         worker.parts.expects.note(&job.name, &job.expect);
@@ -279,6 +290,33 @@ impl<D: Domain> Handle<D> {
         self.drain().await?;
         self.flush(begun.run).await?;
         self.report(begun, end, started).await
+    }
+
+    /// Sees to it that these runs end when they have nothing left to do, whoever began them.
+    pub fn look_after(&self, runs: impl IntoIterator<Item = RunId>) {
+        runs.into_iter().for_each(|run| self.worker.watched.add(run));
+    }
+
+    /// Looks for work at once: somebody else added some.
+    pub fn wake(&self) {
+        self.worker.wet_all();
+    }
+
+    /// Waits until our own side fails; then nothing is worked on any more, and this is why.
+    pub async fn failure(&self) -> Error {
+        loop {
+            self.worker.abort.cancelled().await;
+            if let Some(error) = self.worker.fatal() {
+                return error;
+            }
+            // It was shut down, and calls that would not end were dropped.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The name its claims are made under.
+    pub fn worker(&self) -> &Name {
+        &self.worker.id
     }
 
     /// What happens from now on, for as many listeners as like.

@@ -54,6 +54,12 @@ impl<D: Domain> Parts<D> {
         Some((slot, lane))
     }
 
+    /// The sources a query is asked of: those that discover, or these of them.
+    pub(super) fn asked<'a>(&'a self, sources: Option<&'a [Name]>) -> impl Iterator<Item = &'a Slot<D>> {
+        let named = move |slot: &&Slot<D>| sources.is_none_or(|names| names.contains(&slot.name));
+        self.slots.iter().filter(|slot| slot.discover).filter(named)
+    }
+
     /// The task that asks a source about one known thing, if it can.
     pub(super) fn lookup(&self, slot: &Slot<D>, ids: &Ids) -> Option<Task> {
         let task = slot.source.lookup(ids)?;
@@ -72,8 +78,10 @@ pub(super) struct Slot<D: Domain> {
     /// Hydration first.
     pub(super) kinds: Vec<(CallSpec, Name)>,
     pub(super) account: usize,
-    /// Whether it seeds; else it only enriches.
+    /// Whether it seeds.
     pub(super) discover: bool,
+    /// Whether it is asked about everything the others find.
+    pub(super) enrich: bool,
 }
 
 /// A vendor account.
@@ -496,7 +504,7 @@ impl<D: Domain> Lookup for Worker<D> {
     }
 
     fn grown(&self, ids: &Ids) -> Vec<Task> {
-        let enrichers = self.parts.slots.iter().filter(|slot| !slot.discover);
+        let enrichers = self.parts.slots.iter().filter(|slot| slot.enrich);
         enrichers.filter_map(|slot| self.parts.lookup(slot, ids)).collect()
     }
 }

@@ -19,6 +19,7 @@ mod outages;
 mod pace;
 mod quota;
 mod retries;
+mod schedules;
 mod serving;
 mod shared_rate;
 mod sinks;

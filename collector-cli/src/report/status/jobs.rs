@@ -3,7 +3,8 @@
 use collector_core::clock::Timestamp;
 use collector_core::expect::Missed;
 use collector_core::id::RunId;
-use collector_core::store::{Counts, Parked, RunEnd, RunState};
+use collector_core::schedule::{Past, Schedule, decide};
+use collector_core::store::{Counts, Parked, RunEnd, RunState, ScheduleState};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -56,6 +57,17 @@ pub struct JobParked {
 }
 
 impl JobStatus {
+    /// With what is planned.
+    #[must_use]
+    pub(crate) fn planned(mut self, schedule: &Schedule, state: Option<&ScheduleState>, now: Timestamp) -> Self {
+        // One that nobody has served yet is planned from now on.
+        let past = state.map_or_else(|| Past { since: now, ..Past::default() }, ScheduleState::past);
+        self.paused = state.is_some_and(ScheduleState::is_paused);
+        let verdict = decide(schedule, &past, now);
+        self.next = verdict.fire.or(verdict.look_again);
+        self
+    }
+
     /// A job as the store knows it. Without a configuration it is not known which accounts it needs.
     pub(crate) fn new(
         job: &str,
