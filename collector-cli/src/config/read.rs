@@ -202,7 +202,9 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
     }
     check_expectations(node, &table.expect);
     let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
-    let others = || sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect();
+    let others = || -> Vec<String> {
+        sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect()
+    };
     if table.discover.is_none() && others().is_empty() && !sources.is_empty() {
         let message = "no source is left to begin with: all of them enrich; name one under `discover`";
         node.fault_in("enrich", message);

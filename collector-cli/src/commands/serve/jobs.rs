@@ -39,6 +39,8 @@ pub(super) fn surprises(config: &Config) -> Vec<String> {
 mod tests {
     use std::path::Path;
 
+    use collector_core::id::Name;
+
     use super::*;
 
     #[test]
@@ -51,7 +53,8 @@ mod tests {
             .unwrap_or_else(|faults| panic!("{faults}"));
         let jobs = scheduled(&config);
         let sources: Vec<_> = jobs.iter().map(|one| one.job.sources.clone().unwrap_or_default()).collect();
-        assert_eq!(sources, [vec!["ensembledata".into()], vec!["ensembledata".into()]]);
+        let only: Vec<Name> = vec!["ensembledata".into()];
+        assert_eq!(sources, [only.clone(), only]);
         let notes = surprises(&config);
         assert!(notes.len() == 1 && notes[0].contains("`web`") && notes[0].contains(" b finds"), "{notes:?}");
     }
