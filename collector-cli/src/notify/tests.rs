@@ -329,7 +329,7 @@ fn accounts_are_kept_out_for_four_reasons() {
 
 #[test]
 fn a_job_is_late_when_its_time_is_long_past() {
-    let due = |ago| [Due { job: "tea".to_owned(), planned: at(-ago) }];
+    let due = |ago: i64| [Due { job: "tea".to_owned(), planned: at(-ago) }];
     assert_eq!(wrong(&Counts::default(), &[], None, &due(600)), []);
     let late = wrong(&Counts::default(), &[], None, &due(1_000));
     assert_eq!(late[0].1, "schedule tea late Error");
