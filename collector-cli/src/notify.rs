@@ -189,7 +189,9 @@ impl Notifier {
     /// One look at everything.
     async fn look(&mut self) -> Result<()> {
         let now = self.clock.now();
-        let disks = disk::of(&self.config);
+        // Folders may be large.
+        let config = Arc::clone(&self.config);
+        let disks = tokio::task::spawn_blocking(move || disk::of(&config)).await.unwrap_or_default();
         let machine = Machine {
             disks: &disks,
             disk_low: self.options.disk_low_mb.saturating_mul(1_000_000),

@@ -116,7 +116,9 @@ impl Seen<'_> {
             _ => format!("{account} has spent its budget"),
         };
         let next = match (state, serious) {
-            ("refused", _) => "renew the credential, then: collector check".to_owned(),
+            ("refused", _) => {
+                "renew the credential, try it with collector check, then start the program anew".to_owned()
+            }
             ("drifting", _) => {
                 format!(
                     "see what changed: collector dead list; mend the mapping, then: collector dead replay; {account} is \

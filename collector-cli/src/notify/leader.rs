@@ -30,9 +30,10 @@ impl Leader {
     pub(super) async fn leads(&mut self) -> bool {
         let Some(lock) = &self.lock else { return true };
         if let Some(lease) = &self.lease {
+            let asked = Instant::now();
             match lock.renew_many(std::slice::from_ref(lease)).await {
                 Ok(renewed) if renewed.first() == Some(&Renewed::Held) => {
-                    lease.renewed(Instant::now());
+                    lease.renewed(asked);
                     return true;
                 }
                 Ok(_) => self.lease = None,

@@ -108,7 +108,8 @@ async fn each_change_is_told_once_to_everybody_in_their_form() {
         "[parked] account ensembledata: ensembledata has spent its budget; kept out until 2027-"
     ));
     assert!(
-        told[1].starts_with("[refused] account ensembledata:") && told[1].ends_with("collector check"),
+        told[1].starts_with("[refused] account ensembledata:")
+            && told[1].contains("\nNext: renew the credential, try it with collector check"),
         "{}",
         told[1]
     );

@@ -59,7 +59,12 @@ pub struct JobParked {
 impl JobStatus {
     /// With what is planned.
     #[must_use]
-    pub(crate) fn planned(mut self, schedule: &Schedule, state: Option<&ScheduleState>, now: Timestamp) -> Self {
+    pub(crate) fn planned(
+        mut self,
+        schedule: &Schedule,
+        state: Option<&ScheduleState>,
+        now: Timestamp,
+    ) -> Self {
         // One that nobody has served yet is planned from now on.
         let past = state.map_or_else(|| Past { since: now, ..Past::default() }, ScheduleState::past);
         self.paused = state.is_some_and(ScheduleState::is_paused);
