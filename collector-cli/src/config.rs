@@ -4,6 +4,7 @@ mod duration;
 mod fault;
 mod images;
 mod lock;
+mod notify;
 mod origin;
 mod places;
 mod read;
@@ -11,6 +12,7 @@ mod search;
 mod secret;
 mod server;
 mod store;
+mod timing;
 mod tree;
 mod wrong;
 
@@ -20,6 +22,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::expect::Expect;
 use collector_core::known::not_known;
 use collector_core::pipeline::Refresh;
 use collector_core::store::{Payloads, Retention};
@@ -30,8 +33,10 @@ use toml::de::DeTable;
 pub use fault::{Fault, Faults};
 pub use images::ImagesOptions;
 pub use lock::LockOptions;
+pub use notify::{Address, Method, NotifyOptions};
 pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use timing::Timing;
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
 pub(crate) use origin::settings;
@@ -66,6 +71,8 @@ pub struct Config {
     pub jsonl: Option<JsonlPlace>,
     /// Settings of the engine.
     pub run: RunOptions,
+    /// Who is told what goes wrong.
+    pub notify: NotifyOptions,
     /// The source instances, by name.
     pub sources: BTreeMap<String, SourceEntry>,
     /// The jobs, in the file's order.
@@ -254,6 +261,12 @@ pub struct Job {
     /// Whom of those who are known to ask about again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshOptions>,
+    /// What a run has to bring.
+    #[serde(skip_serializing_if = "Expectations::is_empty")]
+    pub expect: Expectations,
+    /// When it runs by itself, if it does.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
 }
 
 /// Whom of those who are known to ask about again, the oldest word first.
@@ -273,6 +286,31 @@ impl From<RefreshOptions> for Refresh {
     }
 }
 
+/// What a run has to bring: one that brings less is partial.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Expectations {
+    /// The fewest creators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_creators: Option<u64>,
+    /// The least share of them in which a field is known, by the field's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fill: BTreeMap<String, f64>,
+}
+
+impl Expectations {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same for the engine.
+    pub(crate) fn to_engine(&self) -> Expect {
+        Expect { records: self.min_creators, fill: self.fill.clone() }
+    }
+}
+
 impl Job {
     /// A job made up on the command line: every source is asked.
     pub(crate) fn ad_hoc(config: &Config, sources: &[String], query: Query) -> Self {
@@ -284,6 +322,8 @@ impl Job {
             query,
             fresh_for: FRESH_FOR,
             refresh: None,
+            expect: Expectations::default(),
+            timing: None,
         }
     }
 }

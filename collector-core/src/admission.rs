@@ -169,6 +169,11 @@ impl Admission {
         &self.limits
     }
 
+    /// The rate in calls a second that is kept to at present, told or learned, if there is one.
+    pub fn per_second(&self) -> Option<f64> {
+        self.throttle.rate()
+    }
+
     /// The present in-flight limit.
     pub fn limit(&self) -> usize {
         match self.breaker.state() {

@@ -13,6 +13,7 @@ mod days;
 mod dead;
 mod dead_vendor;
 mod detail;
+mod drain;
 mod erase;
 mod floor;
 mod freshness;
@@ -24,8 +25,10 @@ mod quota;
 mod rate_limit;
 mod reading;
 mod rebuild;
+mod replicas;
 mod rerun;
 mod roster;
+mod schedule;
 mod servers;
 mod stale;
 mod stores;
@@ -130,6 +133,12 @@ enum Workload {
     Erase(erase::Args),
     /// The index made anew while it is asked.
     Rebuild(rebuild::Args),
+    /// Replicas that start and stop around every change of the clocks of twelve zones, in virtual time.
+    Schedule(schedule::Args),
+    /// Serving replicas on shared servers, one killed in the time of each slot.
+    Replicas(replicas::Args),
+    /// A serving process that is told to stop while slow calls are under way.
+    Drain(drain::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -196,6 +205,9 @@ pub fn main() -> ExitCode {
             Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
             Workload::DaysChild(args) => days::child(args).await,
             Workload::Command(_) => Err("it was run already".into()),
+            Workload::Schedule(args) => schedule::run(args, dir.path()).await,
+            Workload::Replicas(args) => replicas::run(args, dir.path()).await,
+            Workload::Drain(args) => drain::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

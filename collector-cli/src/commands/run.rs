@@ -84,6 +84,10 @@ async fn collect_within(
     let progress = Progress::new(&session.output, &job.name, watch);
     let mut task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
     task.refresh = job.refresh.map(Into::into);
+    // Who limits a run expects no more of it.
+    if !limited {
+        task.expect = job.expect.to_engine();
+    }
     let told = |report: &RunReport, until| {
         let open = count(report.open, "task", "tasks");
         session.output.aside(&format!("{}: parked with {open} open; goes on at {until}", report.job));

@@ -59,7 +59,7 @@ impl<'a> Document<'a> {
         self.dir
     }
 
-    /// The same for somebody who asks no vendor: the sources' secrets are left alone.
+    /// The same for somebody who asks no vendor and tells nobody: their secrets are left alone.
     pub(crate) fn only_places(self) -> Self {
         Self { only_places: true, ..self }
     }
@@ -146,7 +146,8 @@ impl<'a> Node<'a> {
 
     /// Where this value's secrets are found; `None` when they are left alone.
     pub(crate) fn env(&self) -> Option<Environment<'a>> {
-        let spared = self.document.only_places && self.key.starts_with("sources");
+        let asks_nobody = ["sources", "notify"].iter().any(|section| self.key.starts_with(section));
+        let spared = self.document.only_places && asks_nobody;
         self.document.env.filter(|_| !spared)
     }
 

@@ -16,7 +16,7 @@ use crate::id::RunId;
 use crate::store::{RunEnd, RunState};
 
 /// How often a waiting run looks at the store when nobody tells it anything.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How a run ends that has nothing left to do; `None` while it has.
 pub(super) fn over(state: &RunState) -> Option<End> {

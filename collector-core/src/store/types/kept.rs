@@ -33,6 +33,8 @@ pub struct Counts {
     pub sinks: BTreeMap<String, SinkCounts>,
     /// Dead letters.
     pub dead: u64,
+    /// The same by source or sink, and by the kind of the failure.
+    pub dead_by: BTreeMap<String, BTreeMap<ErrorKind, u64>>,
     /// What each account has spent in its present window.
     pub spent: BTreeMap<String, Cost>,
     /// Registered workers.
