@@ -216,7 +216,7 @@ async fn replicas_share_the_slots_and_one_goes_on_when_the_other_is_killed() {
     };
     // A lease that outlives its holder keeps others from the subject, so it is short.
     let store = format!(
-        "url = \"{mysql}\"\n{}table_prefix = \"{prefix}\"\n[lock]\nurl = \"{redis}\"\n{}prefix = \"{prefix}\"\nttl = \"1s\"",
+        "url = \"{mysql}\"\n{}table_prefix = \"{prefix}\"\n[lock]\nurl = \"{redis}\"\n{}prefix = \"collector:{prefix}\"\nttl = \"1s\"",
         secret("mysql.txt", &password),
         secret("redis.txt", &redis_password),
     );
