@@ -196,27 +196,34 @@ async fn every_slot_happens_once_although_the_process_is_killed() {
     drop(simulator);
 }
 
+/// A URL without its password, and the password.
+fn bare(url: &str) -> (url::Url, String) {
+    let mut url = url::Url::parse(url).expect("a URL");
+    let password = url.password().unwrap_or_default().to_owned();
+    url.set_password(None).expect("it can have one");
+    (url, password)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_share_the_slots_and_one_goes_on_when_the_other_is_killed() {
-    let Some(mysql) = services::mysql() else { return };
-    let url = url::Url::parse(&mysql).expect("a URL");
-    let password = url.password().unwrap_or_default().to_owned();
-    let mut bare = url.clone();
-    bare.set_password(None).expect("it can have one");
+    let (Some(mysql), Some(redis)) = (services::mysql(), services::redis()) else { return };
+    let (mysql, password) = bare(&mysql);
+    let (redis, redis_password) = bare(&redis);
     let prefix = format!("serve{:08x}_", rand::random::<u32>());
-    let store = format!(
-        "url = \"{bare}\"\npassword = {{ file = \"password\" }}\ntable_prefix = \"{prefix}\"\n[lock]\nurl = \"memory:\""
-    );
-    let redis = services::redis();
-    let store = match &redis {
-        Some(redis) => {
-            store.replace("url = \"memory:\"", &format!("url = \"{redis}\"\nprefix = \"{prefix}\""))
-        }
-        None => return,
+    let secret = |file: &str, password: &str| match password {
+        "" => String::new(),
+        _ => format!("password = {{ file = \"{file}\" }}\n"),
     };
+    // A lease that outlives its holder keeps others from the subject, so it is short.
+    let store = format!(
+        "url = \"{mysql}\"\n{}table_prefix = \"{prefix}\"\n[lock]\nurl = \"{redis}\"\n{}prefix = \"collector:{prefix}\"\nttl = \"1s\"",
+        secret("mysql.txt", &password),
+        secret("redis.txt", &redis_password),
+    );
     let (simulator, dir) = stage(3, 5, &store, "every = \"1s\"\nfresh_for = \"1s\"").await;
-    std::fs::write(dir.path().join("password"), &password).expect("written");
-    let server = ServerConfig::new(bare.to_string(), password.as_str());
+    std::fs::write(dir.path().join("mysql.txt"), &password).expect("written");
+    std::fs::write(dir.path().join("redis.txt"), &redis_password).expect("written");
+    let server = ServerConfig::new(mysql.to_string(), password.as_str());
     let config = SqlConfig { table_prefix: prefix, ..SqlConfig::on(server) };
 
     let one = Server::start(dir.path(), &[]).await;

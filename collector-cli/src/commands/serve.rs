@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use collector_core::clock::{Clock as _, SystemClock};
 use collector_core::creator::Creators;
 use collector_core::id::{Digest, Name};
 use collector_core::pipeline::{Engine, Handle, Scheduler};
@@ -124,6 +125,8 @@ async fn serve(
     let told = Telling::start(config, &store, monitor)?;
     let name = handle.map_or_else(own_name, |handle| Name::clone(handle.worker()));
     let scheduler = scheduler(&engine, args, config, text, &name)?;
+    // Who hears that it serves finds its schedules in the store.
+    scheduler.enlist(SystemClock.now()).await?;
     state.is(Phase::Ready);
     announce(session, args, config, &name, address)?;
     let stop = session.stop.child_token();
@@ -145,7 +148,7 @@ async fn serve(
         Some(error) => Err(error.into()),
         None => {
             drained?;
-            scheduler.leave(collector_core::clock::Clock::now(&collector_core::clock::SystemClock)).await?;
+            scheduler.leave(SystemClock.now()).await?;
             Ok(Exit::Complete)
         }
     }

@@ -261,7 +261,7 @@ impl<D: Domain> Worker<D> {
             SinkVitals { sink: sink.name().to_owned(), pending, lag }
         });
         Vitals {
-            worker: self.id.clone(),
+            worker: WorkerId::clone(&self.id),
             accounts: accounts.collect(),
             sinks: sinks.collect(),
             waiting: self.troubles.reason(),

@@ -55,6 +55,9 @@ pub(super) struct Args {
     /// How many of the twelve zones.
     #[arg(long, default_value_t = ZONES.len())]
     zones: usize,
+    /// Of each zone only so many changes.
+    #[arg(long)]
+    changes: Option<usize>,
     /// Replicas at once.
     #[arg(long, default_value_t = 3)]
     replicas: usize,
@@ -83,7 +86,8 @@ pub(super) async fn run(args: &Args, _dir: &Path) -> Result<Map<String, Value>, 
     let began = Instant::now();
     let mut found = Found::default();
     for (at, zone) in ZONES.iter().take(args.zones).enumerate() {
-        let changes = changes(zone)?;
+        let mut changes = changes(zone)?;
+        changes.truncate(args.changes.unwrap_or(usize::MAX));
         for (number, change) in changes.iter().enumerate() {
             // The rest of an uneven share goes to the first changes.
             let restarts =
@@ -192,12 +196,12 @@ mod tests {
 
     #[tokio::test]
     async fn replicas_that_come_and_go_fire_what_the_oracle_says() {
-        let args = Args { restarts: 400, zones: 2, replicas: 3, seed: 7 };
+        let args = Args { restarts: 80, zones: ZONES.len(), changes: Some(2), replicas: 3, seed: 7 };
         let figures = run(&args, Path::new("")).await.expect("figures");
         for count in ["lost", "double", "strange", "other_reason"] {
             assert_eq!(figures[count], 0, "{figures:?}");
         }
-        assert!(figures["fired"].as_u64() > Some(10_000), "{figures:?}");
-        assert!(figures["races_lost"].as_u64() > Some(1_000), "{figures:?}");
+        assert!(figures["fired"].as_u64() > Some(1_000), "{figures:?}");
+        assert!(figures["races_lost"].as_u64() > Some(100), "{figures:?}");
     }
 }

@@ -43,7 +43,6 @@ impl Chance {
 #[derive(Debug)]
 pub(super) struct Race {
     schedules: Vec<Schedule>,
-    pub(super) from: i64,
     pub(super) to: i64,
     /// From when until when each replica is there, in order.
     lives: Vec<Vec<(i64, i64)>>,
@@ -88,7 +87,7 @@ impl Race {
             let turns: Vec<i64> = turns.into_iter().collect();
             lives.push(turns.chunks_exact(2).map(|life| (life[0], life[1])).collect());
         }
-        Ok(Self { schedules, from, to, lives, seed })
+        Ok(Self { schedules, to, lives, seed })
     }
 
     /// How often a replica starts.
