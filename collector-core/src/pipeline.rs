@@ -106,7 +106,7 @@ pub struct Settings {
     pub max_depth: u32,
     /// How long running calls may go on after a stop.
     pub drain: Duration,
-    /// How long a run waits at its end for a sink that fails or puts everything off.
+    /// A run ends without a sink that has let nothing through for this long. Longer than servers take to start again.
     pub sink_patience: Duration,
     /// How long one write to a sink may take.
     pub sink_timeout: Duration,
@@ -124,7 +124,7 @@ impl Default for Settings {
             max_open_hydration: 20_000,
             max_depth: 10_000,
             drain: Duration::from_secs(25),
-            sink_patience: Duration::from_secs(10),
+            sink_patience: Duration::from_secs(45),
             sink_timeout: Duration::from_secs(60),
         }
     }

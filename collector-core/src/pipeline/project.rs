@@ -18,9 +18,9 @@ use crate::sink::{Change, Written, Wrote};
 use crate::store::{Fate, Settled};
 use crate::task::Task;
 
-/// The pause after a sink fails as a whole: doubled up to the longest.
+/// The pause after a sink fails as a whole: doubled up to the longest. One that is up again is soon found to be so.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The pause before a change is offered again that the sink could not take now.
 const OFFER_AGAIN: Duration = Duration::from_secs(1);
 /// The pause after a change asked for a newer version of its record.

@@ -393,9 +393,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             ledger.add(&call.source, at, std::mem::take(&mut call.items));
         }
         let mut entities = self.entities().await;
-        let mut state = self.state().await;
-        let state = &mut *state;
-        state.keep_out(&mut ledger, &mut calls);
+        // Whoever is erased is so with the entities locked: nobody is added to the list before this is done.
+        self.state().await.keep_out(&mut ledger, &mut calls);
         entities.load(&mut ledger);
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
@@ -403,6 +402,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let with_past = entities.keep(aliases, changed, joined, now.day());
         cool::<D>(&mut wishes, &with_past);
 
+        let mut state = self.state().await;
+        let state = &mut *state;
         state.commits += 1;
         let commit = state.commits;
         let mut done = Committed { versions: wishes.len() as u64, ..Committed::default() };

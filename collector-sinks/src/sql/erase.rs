@@ -247,9 +247,9 @@ async fn cut_answers(write: &mut Write, traces: &Traces, ids: &[u64], erased: &m
             Cut::Untouched => {}
             Cut::Nothing => gone.push(int(*id)),
             Cut::Rest(rest) => {
-                let (codec, body) = payloads::pack(&mut compressor, &rest);
+                let packed = payloads::pack(&mut compressor, &rest);
                 let rewrite = "UPDATE @payload SET codec = ?, body = ?, malformed = NULL WHERE id = ?";
-                write.tx.run(rewrite, vec![int(codec), bytes(body), int(*id)]).await?;
+                write.tx.run(rewrite, vec![int(packed.codec), bytes(packed.body), int(*id)]).await?;
                 erased.answers_rewritten += 1;
             }
         }

@@ -20,11 +20,12 @@ use tokio::sync::Mutex;
 
 use super::again::Again;
 use super::barred::Barred;
-use super::commit::{Items, Target};
+use super::commit::{Items, Said, Target};
 use super::config::SqlConfig;
 use super::database::Database;
 use super::enqueue::Ask;
 use super::owed::{Doubt, Flight, Owed};
+use super::payloads::Packed;
 use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
@@ -293,8 +294,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     ) -> Result<Committed> {
         let doubt = Doubt::about(&self.owed);
         let items = Items::of(&mut calls, self.database.is_shared())?;
-        let target = self.target(worker, lookup);
-        let write = || async { commit::commit(&target, &*self.domain, &calls, items.give()?, now).await };
+        let packed = Packed::all(calls.iter().map(|call| call.payload.as_ref()))?;
+        let (target, said) = (self.target(worker, lookup), Said { calls: &calls, packed: &packed });
+        let write = || async { commit::commit(&target, &*self.domain, &said, items.give()?, now).await };
         let (outcome, first) = self.database.repeat(write).await?;
         self.hand_over(&outcome);
         if first {
