@@ -33,8 +33,11 @@ pub(crate) struct Monitor {
     store: OnceLock<AnyStore>,
     engine: OnceLock<Arc<Handle<Creators>>>,
     /// What the store said, and when.
-    said: tokio::sync::Mutex<Option<(Instant, Option<(Counts, Vec<Parked>)>)>>,
+    said: tokio::sync::Mutex<Option<(Instant, Said)>>,
 }
+
+/// What the store said; `None` when it failed.
+type Said = Option<(Counts, Vec<Parked>)>;
 
 impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,7 +86,7 @@ impl Monitor {
         tokio::task::spawn_blocking(move || disk::of(&config)).await.unwrap_or_default()
     }
 
-    async fn ask(&self) -> Option<(Counts, Vec<Parked>)> {
+    async fn ask(&self) -> Said {
         let store = self.store.get()?;
         let mut said = self.said.lock().await;
         if let Some((at, answer)) = &*said
