@@ -2,6 +2,7 @@
 
 use collector_core::error::{Error, ErrorKind};
 use collector_core::pipeline::{End, Settings, SourceOptions};
+use collector_core::retry::ExponentialBackoff;
 use collector_core::task::Query;
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +45,9 @@ async fn a_vendor_that_comes_back_in_time_is_waited_for() {
         true => Reply::Fail(Error::new(ErrorKind::Unavailable, "nobody there")),
         false => Said::items([Thing::new(asked.subject(), "known")]).into(),
     });
-    let engine = world.pipeline().settings(patient(8 * MINUTE)).source(api).build().unwrap();
+    // It is the same task that is tried again and again.
+    let retry = ExponentialBackoff::default().attempts(50);
+    let engine = world.pipeline().settings(patient(8 * MINUTE)).retry(retry).source(api).build().unwrap();
     let report = run(&engine, many(40)).await;
     assert_eq!((report.end, report.open, world.stored().len()), (End::Complete, 0, 40));
 }
