@@ -197,7 +197,7 @@ pub fn main() -> ExitCode {
             Workload::Transfer(args) => transfer::run(args, dir.path()).await,
             Workload::DeadVendor(args) => dead_vendor::run(args, dir.path()).await,
             Workload::DeadVendorChild(args) => dead_vendor::child(args).await,
-            Workload::Reading(args) => reading::run(args, dir.path()).await,
+            Workload::Reading(args) => reading::run(args, dir.path()),
             Workload::Quota(args) => quota::run(args, dir.path()).await,
             Workload::Days(args) => days::run(args, dir.path()).await,
             Workload::Dead(args) => dead::run(args, dir.path()).await,

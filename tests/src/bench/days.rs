@@ -149,7 +149,7 @@ pub(super) async fn child(args: &ChildArgs) -> Result<Map<String, Value>, Failur
             incomplete += u32::from(report.end != End::Complete);
         }
         let timed = Timed { store: &*store, slowest: &mut slowest };
-        removed.add(&timed.tidy(&keep, &*clock).await?);
+        removed.add(&timed.tidy(&keep, &clock).await?);
         days.push(json!({ "disk_mb": folder_mb(&args.into)?, "anon_mb": anonymous_mb()? }));
         clock.advance(86_400).await?;
     }
