@@ -3,6 +3,7 @@
 mod dead;
 mod lists;
 mod rebuild;
+mod serve;
 mod setup;
 mod transfer;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
 pub(crate) use lists::{Export, Import, Lists, ListsCommand, ListsRemove, SheetChoice};
 pub(crate) use rebuild::{Erase, Rebuild};
+pub(crate) use serve::{Role, Schedules, SchedulesChange, SchedulesCommand, Serve};
 pub(crate) use setup::{Completions, Init};
 pub(crate) use transfer::Transfer;
 
@@ -66,6 +68,13 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Collect: a job of the configuration, or what the options ask for
     Run(Run),
+    /// Run jobs by their schedules, and work on whatever is open, until a signal
+    ///
+    /// Any number may serve on one store, on one machine or on many: each slot of a schedule is fired once. The first signal
+    /// lets running calls end, the second ends it at once.
+    Serve(Serve),
+    /// Show the schedules of the store, or pause one
+    Schedules(Schedules),
     /// Check the configuration and ask every part whether it works; writes nothing
     Check(ConfigFile),
     /// Make one call, or read a kept answer, and show where every value came from
@@ -219,6 +228,9 @@ pub(crate) struct Run {
     /// Show what would be asked and what it costs at most; write nothing and ask nobody
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// When an account is out of units, wait for its reset and go on
+    #[arg(long, conflicts_with_all = ["max_units", "dry_run"])]
+    pub(crate) wait: bool,
     /// Do not ask before something is spent: for scripts
     #[arg(long, env = "COLLECTOR_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) yes: bool,

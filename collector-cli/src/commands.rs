@@ -16,7 +16,9 @@ mod init;
 mod lists;
 mod rebuild;
 mod run;
+mod schedules;
 mod search;
+mod serve;
 mod show;
 mod simulate;
 mod sources;
@@ -25,7 +27,9 @@ mod transfer;
 mod try_source;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use collector_core::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Command, ConfigCommand, ConfigFile, SourcesCommand, StoreChoice};
@@ -40,6 +44,8 @@ use crate::registry::Registry;
 pub(crate) struct Session {
     /// The source types that are known.
     pub(crate) registry: Registry,
+    /// What time it is.
+    pub(crate) clock: Arc<dyn Clock>,
     /// Where it writes.
     pub(crate) output: Output,
     /// Fires at the first signal.
@@ -50,6 +56,8 @@ pub(crate) struct Session {
 pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::execute(&session, args).await,
+        Command::Serve(args) => serve::execute(&session, &args).await,
+        Command::Schedules(args) => schedules::execute(&session, &args).await,
         Command::Try(args) => try_source::execute(&session, &args).await,
         Command::Sources(SourcesCommand::List(file)) => sources::list(&session, &file),
         Command::Sources(SourcesCommand::Test(args)) => sources::test(&session, &args),

@@ -20,9 +20,10 @@ use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};
 use crate::source::{CallSpec, Source};
 use crate::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
-    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
-    Reserved, RunEnd, RunSpec, RunState, Settled, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
+    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
+    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
+    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -50,6 +51,10 @@ macro_rules! forward {
 
             fn lookup(&self, ids: &Ids) -> Option<Task> {
                 (**self).lookup(ids)
+            }
+
+            async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
+                (**self).used(cx).await
             }
 
             async fn check(&self, cx: &Context) -> Result<()> {
@@ -312,12 +317,46 @@ macro_rules! forward {
                 (**self).forget_fills(source).await
             }
 
+            async fn stale(
+                &self,
+                side: (&str, &str),
+                before: Timestamp,
+                after: Option<(Timestamp, RecordKey)>,
+                max: usize,
+            ) -> Result<Vec<Stale>> {
+                (**self).stale(side, before, after, max).await
+            }
+
+            async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
+                (**self).tidy(keep, now).await
+            }
+
             async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
                 (**self).erase(worker, ids, now).await
             }
 
             async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
                 (**self).history(key).await
+            }
+
+            async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool> {
+                (**self).enlist(server, schedules, now).await
+            }
+
+            async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+                (**self).schedules().await
+            }
+
+            async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired> {
+                (**self).fire(server, firing, now).await
+            }
+
+            async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool> {
+                (**self).pause_schedule(name, paused, now).await
+            }
+
+            async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>> {
+                (**self).slots(schedule, max).await
             }
         }
     };

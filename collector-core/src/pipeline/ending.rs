@@ -16,7 +16,7 @@ use crate::id::RunId;
 use crate::store::{RunEnd, RunState};
 
 /// How often a waiting run looks at the store when nobody tells it anything.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How a run ends that has nothing left to do; `None` while it has.
 pub(super) fn over(state: &RunState) -> Option<End> {
@@ -89,13 +89,15 @@ impl<D: Domain> Handle<D> {
         let open = self.worker.store().counts().await?.open;
         let mut parked = false;
         for lane in open.keys() {
-            let Some(slot) = self.slot_of(lane) else { continue };
-            let admission = self.worker.account_of(slot).admission();
-            match admission.parked() {
-                None if self.is_given_up(admission.silent_since()) => {}
-                None => return Ok(None),
-                // A format that has changed does not come back by waiting.
-                Some(park) => parked |= park.kind != ErrorKind::Malformed,
+            // As long as one of the source's accounts may call, it goes on.
+            for slot in self.slots_of(lane) {
+                let admission = self.worker.account_of(slot).admission();
+                match admission.parked() {
+                    None if self.is_given_up(admission.silent_since()) => {}
+                    None => return Ok(None),
+                    // A format that has changed does not come back by waiting.
+                    Some(park) => parked |= park.kind != ErrorKind::Malformed,
+                }
             }
         }
         Ok(match (open.is_empty(), parked) {
@@ -111,11 +113,11 @@ impl<D: Domain> Handle<D> {
         silent_since.is_some_and(|since| self.worker.tick().saturating_duration_since(since) >= patience)
     }
 
-    /// The slot that gets the tasks of a lane written as `source/kind`.
-    pub(super) fn slot_of(&self, lane: &str) -> Option<usize> {
+    /// The slots that get the tasks of a lane written as `source/kind`: one for each account.
+    pub(super) fn slots_of(&self, lane: &str) -> impl Iterator<Item = usize> {
         let gets =
-            |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
-        self.worker.parts.slots.iter().position(gets)
+            move |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
+        self.worker.parts.slots.iter().enumerate().filter(move |(_, slot)| gets(slot)).map(|(at, _)| at)
     }
 
     fn first_out(&self) -> Option<Timestamp> {

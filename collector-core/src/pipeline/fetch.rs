@@ -118,12 +118,15 @@ async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call) -> Answer<D::Item>
         fetched = fetched => fetched.unwrap_or_else(|_| Err(panicked("fetch", &tasks))),
         () = all_lost(&call.leases) => {
             stop.cancel();
-            Err(lost("the lease ended while the call was running"))
+            Err(lost("the lease ended while the call was running").maybe_charged())
         }
     };
     let payload = match fetched {
         Ok(payload) => payload,
-        Err(error) if stop.is_cancelled() => return Answer { payload: None, page: Err(error) },
+        // Nobody heard whether the vendor has counted it.
+        Err(error) if stop.is_cancelled() => {
+            return Answer { payload: None, page: Err(error.maybe_charged()) };
+        }
         Err(error) => return Answer { payload: None, page: Err(own_accord(error)) },
     };
     let read = AssertUnwindSafe(|| slot.source.parse(&tasks, &payload));
@@ -186,11 +189,13 @@ async fn judge<D: Domain>(
     let now = worker.now();
     let signal = signal(&answer);
     let drifted = seat.leave(signal);
+    worker.passed_trial(slot.account).await.map_err(|error| worker.fail(error))?;
     if matches!(signal, Signal::Answered) {
         worker.retries.lock().unwrap_or_else(PoisonError::into_inner).answered(worker.tick());
     }
     let cost = cost(&answer, spec);
     let failed = answer.page.as_ref().err().map(Error::kind);
+    worker.account_of(call.slot).recent.saw(worker.tick(), failed);
     worker.observe(&Event::Called {
         source: Arc::clone(&slot.name),
         kind: Arc::clone(kind),

@@ -13,16 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatcher;
 use super::events::Events;
+use super::expecting;
 use super::heard::refuse_unheard;
 use super::keeping::refuse_outdated;
 use super::report::RunReport;
+use super::vitals::Vitals;
 use super::worker::{Outlet, Parts, Worker};
-use super::{Job, commit, project, watch};
+use super::{Job, commit, project, reconcile, refresh, watch};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
 use crate::observe::Event;
-use crate::store::{Begun, Counts, Known, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
+use crate::store::{Begun, Counts, Known, RunEnd, RunState, SinkCounts, Waiting};
 use crate::task::{Query, Task};
 
 /// A pipeline that was checked and can run.
@@ -48,9 +50,20 @@ impl<D: Domain> Engine<D> {
     /// # Errors
     /// `ConfigInvalid` when a source cannot honour its part of the query, or none makes use of a part of it.
     pub fn plan(&self, query: &Query) -> Result<Vec<Task>> {
+        self.plan_with(query, None)
+    }
+
+    /// The same, asking these sources only.
+    pub(super) fn plan_with(&self, query: &Query, sources: Option<&[Name]>) -> Result<Vec<Task>> {
+        let unknown = |name: &&Name| !self.parts.asked(None).any(|slot| slot.name == **name);
+        if let Some(name) = sources.unwrap_or_default().iter().find(unknown) {
+            let message =
+                "a job begins with a source that this pipeline does not have, or only enriches with";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", name));
+        }
         let mut roots = Vec::new();
         for slice in query.slices() {
-            for slot in self.parts.slots.iter().filter(|slot| slot.discover) {
+            for slot in self.parts.asked(sources) {
                 let tasks = slot.source.seed(&slice).map_err(|error| error.with("source", &slot.name))?;
                 if tasks.len() > Query::MAX_ROOTS {
                     let message = format!(
@@ -71,7 +84,7 @@ impl<D: Domain> Engine<D> {
                 roots.extend(tasks);
             }
         }
-        refuse_unheard(&self.parts, query)?;
+        refuse_unheard(&self.parts, query, sources)?;
         if roots.is_empty() && query.list.is_none() {
             return Err(Error::new(
                 ErrorKind::ConfigInvalid,
@@ -88,7 +101,9 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        self.plan(&job.query)?;
+        if !job.refreshes()? {
+            self.plan_with(&job.query, job.sources.as_deref())?;
+        }
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
@@ -99,6 +114,16 @@ impl<D: Domain> Engine<D> {
         let shut = handle.shutdown().await;
         let report = outcome?;
         shut.map(|()| report)
+    }
+
+    /// Says what is expected of a job whose runs somebody else may begin: see [`Job::expect`].
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it cannot be expected.
+    pub fn expects(&self, job: &Job) -> Result<()> {
+        job.expect.check(self.parts.domain.fields())?;
+        self.parts.expects.note(&job.name, &job.expect);
+        Ok(())
     }
 
     /// Starts working and gives a handle. What the store still has open is worked on at once.
@@ -134,6 +159,7 @@ impl<D: Domain> Engine<D> {
             stages.spawn(guarded(&worker, project::run(Arc::clone(&worker), at)));
         }
         stages.spawn(guarded(&worker, watch::run(Arc::clone(&worker))));
+        stages.spawn(guarded(&worker, reconcile::run(Arc::clone(&worker))));
         stages.spawn(guarded(&worker, Arc::clone(&worker).beat()));
         let keeper_stop = CancellationToken::new();
         stages.spawn(Arc::clone(&worker.keeper).run(keeper_stop.clone()));
@@ -217,16 +243,25 @@ impl<D: Domain> Handle<D> {
 
     async fn begin(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
+        job.expect.check(worker.parts.domain.fields())?;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots(&job.query).await?.tasks;
+        let roots = match job.refreshes()? {
+            true => Vec::new(),
+            false => engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
+        };
         refuse_outdated(&worker.parts).await?;
         let _enqueueing = self.enqueueing.lock().await;
-        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.fresh_for };
+        let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
+        worker.parts.expects.note(&job.name, &job.expect);
         for chunk in roots.chunks(Query::MAX_ROOTS) {
             worker.store().enqueue(begun.run, chunk.to_vec(), worker.now()).await?;
         }
+        if let Some(again) = &job.refresh {
+            refresh::enqueue(&worker.parts, begun.run, &job.name, again).await?;
+        }
+        expecting::begin(worker.store(), begun.run, &job.expect, &roots).await?;
         worker.wet_all();
         Ok(begun)
     }
@@ -248,6 +283,33 @@ impl<D: Domain> Handle<D> {
         self.drain().await?;
         self.flush(begun.run).await?;
         self.report(begun, end, started).await
+    }
+
+    /// Sees to it that these runs end when they have nothing left to do, whoever began them.
+    pub fn look_after(&self, runs: impl IntoIterator<Item = RunId>) {
+        runs.into_iter().for_each(|run| self.worker.watched.add(run));
+    }
+
+    /// Looks for work at once: somebody else added some.
+    pub fn wake(&self) {
+        self.worker.wet_all();
+    }
+
+    /// Waits until our own side fails; then nothing is worked on any more, and this is why.
+    pub async fn failure(&self) -> Error {
+        loop {
+            self.worker.abort.cancelled().await;
+            if let Some(error) = self.worker.fatal() {
+                return error;
+            }
+            // It was shut down, and calls that would not end were dropped.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The name its claims are made under.
+    pub fn worker(&self) -> &Name {
+        &self.worker.id
     }
 
     /// What happens from now on, for as many listeners as like.
@@ -284,6 +346,11 @@ impl<D: Domain> Handle<D> {
     /// Why nothing gets on at this moment, if so: the lock, the shared rate or a sink cannot be reached.
     pub fn waiting(&self) -> Option<Waiting> {
         self.worker.troubles.reason()
+    }
+
+    /// How this worker is: its accounts, its sinks, and why it does not get on, if so.
+    pub fn vitals(&self) -> Vitals {
+        self.worker.vitals()
     }
 
     /// Everything countable in the store.
@@ -345,6 +412,7 @@ impl<D: Domain> Handle<D> {
         while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
         let saved = self.worker.save_fills(true).await;
+        let saved = saved.and(self.worker.keep_tallies().await);
         let closed = self.worker.store().close(&self.worker.id).await;
         self.worker.closed.cancel();
         drained.and(self.failed()).and(saved).and(closed)

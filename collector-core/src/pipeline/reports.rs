@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ending::over;
+use super::ending::{LOOK_AGAIN, over};
+use super::expecting::missed_by;
 use super::handle::Handle;
 use super::report::{DeadGroup, End, RunReport, since};
 use crate::domain::Domain;
@@ -68,10 +69,13 @@ impl<D: Domain> Handle<D> {
         };
         report.reasons = self.reasons(&report, state.pending);
         if report.open > 0 {
-            let strange = counts.open.iter().filter(|(lane, _)| self.slot_of(lane).is_none());
+            let strange = counts.open.iter().filter(|(lane, _)| self.slots_of(lane).next().is_none());
             report.reasons.extend(strange.map(|(lane, tasks)| {
                 format!("open {tasks}: {lane}, which this pipeline does not have; add its source")
             }));
+        }
+        if report.open == 0 && matches!(report.end, End::Complete | End::Partial) {
+            report.reasons.extend(self.missed(begun.run, &report.job).await?);
         }
         // What was refused for good is missing somewhere, so it is not complete.
         if report.end == End::Complete && !report.reasons.is_empty() {
@@ -86,7 +90,26 @@ impl<D: Domain> Handle<D> {
         Ok(report)
     }
 
+    /// What a run did not bring that is expected of it. Other workers may have to say first what they saw.
+    async fn missed(&self, run: RunId, job: &str) -> Result<Vec<String>> {
+        loop {
+            match self.worker.missed(run, job).await? {
+                Some(missed) if !missed.is_empty() => return Ok(missed),
+                // It may have been judged when it ended.
+                Some(_) => {
+                    let kept = missed_by(self.worker.store(), job).await?;
+                    return Ok(kept
+                        .filter(|kept| kept.run == run)
+                        .map(|kept| kept.missed)
+                        .unwrap_or_default());
+                }
+                None => self.worker.parts.clock.sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
     async fn end(&self, run: RunId, end: RunEnd, known: Option<RunEnd>) -> Result<()> {
+        self.worker.expect_no_more(run).await?;
         if known == Some(end) {
             return Ok(());
         }
@@ -122,9 +145,13 @@ impl<D: Domain> Handle<D> {
         let parked = matches!(report.end, End::Parked { .. });
         for park in &report.parked {
             if parked || (park.kind == ErrorKind::Malformed && ours(park)) {
-                let until = park
-                    .until
-                    .map_or_else(|| "until somebody lets it out".to_owned(), |at| format!("until {at}"));
+                let until = match (park.until, park.tries_at()) {
+                    (Some(at), _) => format!("until {at}"),
+                    (None, Some(at)) => {
+                        format!("until somebody acts, or one call that is tried {at} is answered")
+                    }
+                    (None, None) => "until somebody lets it out".to_owned(),
+                };
                 reasons.push(format!("parked {until}: {} ({})", park.account, park.reason));
             }
         }

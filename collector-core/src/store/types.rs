@@ -8,7 +8,7 @@ mod task;
 mod worker;
 
 pub use account::{Budget, Parked, Reserved};
-pub use kept::{Counts, DeadLetter, Erased, Fill, KeptAnswer, Known, ReadAgain, StoredPayload};
+pub use kept::{Counts, DeadLetter, Erased, Fill, KeptAnswer, Known, ReadAgain, Stale, StoredPayload};
 pub use run::{Begun, RunCounts, RunEnd, RunSpec, RunState};
 pub use sink::{Fate, Settled, SinkCounts};
 pub use task::{

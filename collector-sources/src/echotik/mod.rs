@@ -90,7 +90,8 @@
 //! - Regions are ISO 3166 codes; which ones have creators is not documented, and one without any is an empty list.
 //! - An account is asked by handle or uid; a `secUid` finds nobody here.
 //! - Real time takes one call at once: give an instance that asks the platform much `in_flight = 1`.
-//! - The quota has no reset anybody has documented: an account that used it up is parked until somebody lets it out.
+//! - The quota has no reset anybody has documented: an account that used it up asks for a
+//!   person, and is tried with one call every six hours.
 //! - Links to pictures that were converted end after one to three days.
 //! - With `keep_email` off, addresses are masked in names and biographies; the stored raw answer still has them.
 //!

@@ -29,7 +29,7 @@ pub(super) fn around(row: ElementRef<'_>) -> Option<String> {
     if own.is_empty() && names.iter().all(|name| COMMON.contains(name)) {
         return None;
     }
-    if !names.iter().all(|name| plain(name)) {
+    if !names.iter().all(plain) {
         return None;
     }
     let path: Vec<&str> = names.into_iter().rev().collect();

@@ -29,7 +29,7 @@ pub(super) struct Args {
     rounds: usize,
 }
 
-pub(super) async fn run(args: &Args, _dir: &Path) -> Result<Map<String, Value>, Failure> {
+pub(super) fn run(args: &Args, _dir: &Path) -> Result<Map<String, Value>, Failure> {
     let rows: Vec<_> = (0..args.page)
         .map(|row| {
             json!({

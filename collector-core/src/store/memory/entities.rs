@@ -330,6 +330,18 @@ impl<D: Domain> Entities<D> {
         })
     }
 
+    /// When each living record was last sighted by this (source, aspect); the epoch for those that never were.
+    pub(super) fn sighted(&self, (source, side): (&str, &str)) -> Vec<(Timestamp, RecordKey)> {
+        let at = |key: RecordKey| {
+            let rows = self.cell::<IgnoredAny>(key).map(|cell| cell.rows).unwrap_or_default();
+            let mut of = rows
+                .iter()
+                .filter(|(from, aspect, ..)| &*self.named(*from) == source && &*self.named(*aspect) == side);
+            of.next().map_or(0, |(_, _, at, _)| *at)
+        };
+        self.archive.keys().map(|key| (Timestamp::from_millis(at(key)), key)).collect()
+    }
+
     pub(super) fn ids(&self, key: RecordKey) -> Option<Ids> {
         self.row(key).map(|row| row.ids)
     }

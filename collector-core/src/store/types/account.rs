@@ -75,6 +75,19 @@ pub struct Parked {
     pub kind: ErrorKind,
     /// Why, in words.
     pub reason: String,
-    /// Since when.
+    /// Since when; since the last time it was tried, if it was.
     pub since: Timestamp,
+}
+
+impl Parked {
+    /// How long an account that waits for a person stays out before it is tried with one call: vendors whose reset nobody
+    /// knows may have had it by then.
+    pub const TRY_AFTER: Duration = Duration::from_secs(6 * 3_600);
+
+    /// When an account whose reset is not known is tried with one call. `None` for one that knows its time, and for a
+    /// format that has changed: that does not come back by waiting.
+    pub fn tries_at(&self) -> Option<Timestamp> {
+        let waits = self.until.is_none() && self.kind != ErrorKind::Malformed;
+        waits.then(|| self.since + Self::TRY_AFTER)
+    }
 }

@@ -33,6 +33,8 @@ pub struct Counts {
     pub sinks: BTreeMap<String, SinkCounts>,
     /// Dead letters.
     pub dead: u64,
+    /// The same by source or sink, and by the kind of the failure.
+    pub dead_by: BTreeMap<String, BTreeMap<ErrorKind, u64>>,
     /// What each account has spent in its present window.
     pub spent: BTreeMap<String, Cost>,
     /// Registered workers.
@@ -125,6 +127,17 @@ pub struct ReadAgain<D: Domain> {
     pub at: Timestamp,
     /// What it says.
     pub items: Vec<D::Item>,
+}
+
+/// A record of which a source has said nothing for long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stale {
+    /// The record.
+    pub key: RecordKey,
+    /// Its identities.
+    pub ids: Ids,
+    /// When the source's last word was true; the epoch when there is none.
+    pub seen_at: Timestamp,
 }
 
 /// How answers of one source and kind were filled on one day.

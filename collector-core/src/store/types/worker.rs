@@ -54,8 +54,15 @@ pub struct Waiting {
     pub error: String,
 }
 
+impl Waiting {
+    /// The reason in two words, the same ones in the log, in metrics and in `status`: `lock unreachable`.
+    pub fn reason(&self) -> String {
+        format!("{} {}", self.part, self.problem)
+    }
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "waiting: {} {} since {}", self.part, self.problem, self.since)
+        write!(f, "waiting: {} since {}", self.reason(), self.since)
     }
 }

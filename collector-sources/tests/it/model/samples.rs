@@ -21,8 +21,11 @@ use serde_json::Value;
 /// Any source of creators.
 pub(crate) type AnySource = Arc<dyn Source<Item = CreatorSighting>>;
 
+/// Makes a source of this name.
+pub(crate) type Make = fn(&str) -> Result<AnySource>;
+
 /// Each source: its heading in the page, its file of answers, and itself at this address.
-pub(crate) const SOURCES: [(&str, &str, fn(&str) -> Result<AnySource>); 5] = [
+pub(crate) const SOURCES: [(&str, &str, Make); 5] = [
     ("`ensembledata`", "ensembledata", ensembledata),
     ("`echotik`", "echotik", echotik),
     ("`tiktok`, `mode = \"research\"`", "tiktok-research", research),

@@ -2,11 +2,11 @@
 
 use collector_core::known::not_known;
 
+use super::super::path;
+use super::Reading;
 use crate::declarative::faults::{Notes, join};
 use crate::declarative::path::Path;
 use crate::declarative::reader::Field;
-use super::super::path;
-use super::Reading;
 use crate::values::{Filter, Target};
 
 impl Reading<'_> {

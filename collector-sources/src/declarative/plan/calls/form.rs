@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use collector_core::known::not_known;
 
+use super::super::{header_name, template, templates};
+use super::Reading;
 use crate::declarative::faults::{Notes, join};
 use crate::declarative::request::{Form, Tree};
 use crate::declarative::template::Template;
-use super::super::{header_name, template, templates};
-use super::Reading;
 use crate::http::HeaderName;
 
 pub(super) fn headers(

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::{Kind, Polling, Price, Stage, duration, path, templates};
+use super::Reading;
 use crate::declarative::config::Job;
 use crate::declarative::faults::Notes;
 use crate::declarative::reader::ReaderBuilder;
 use crate::declarative::request::Form;
 use crate::declarative::template::Hole;
-use super::super::{Kind, Polling, Price, Stage, duration, path, templates};
-use super::Reading;
 
 impl Reading<'_> {
     /// The three kinds of a job.

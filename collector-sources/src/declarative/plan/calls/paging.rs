@@ -2,12 +2,12 @@
 
 use collector_core::known::not_known;
 
+use super::super::path;
+use super::Reading;
 use crate::declarative::config::Paging;
 use crate::declarative::faults::Notes;
 use crate::declarative::pager::{Pager, Way};
 use crate::declarative::reader::ReaderBuilder;
-use super::super::path;
-use super::Reading;
 
 impl Reading<'_> {
     pub(super) fn paging(&self, builder: &mut ReaderBuilder, notes: &mut Notes) -> Option<Pager> {

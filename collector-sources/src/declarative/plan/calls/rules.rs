@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
+use super::super::path;
+use super::Reading;
 use crate::declarative::config::ErrorRule;
 use crate::declarative::error::{Meaning, Rule};
 use crate::declarative::faults::{Notes, join};
 use crate::declarative::path::Path;
 use crate::declarative::reader::ReaderBuilder;
 use crate::declarative::walk::Scalar;
-use super::super::path;
-use super::Reading;
 
 /// A rule, before the places of its values are known.
 pub(super) struct RuleOfFile {
