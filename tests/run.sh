@@ -51,4 +51,8 @@ if [[ ${COLLECTOR_NO_SERVICES:-} != 1 ]]; then
     eval "$found"
 fi
 
+if (($# == 0)) && [[ -n ${COLLECTOR_TEST_ELASTICSEARCH:-} && -n ${COLLECTOR_TEST_SEARCH:-} ]]; then
+    # What is asked of a search server is asked of both kinds.
+    COLLECTOR_TEST_SEARCH=$COLLECTOR_TEST_ELASTICSEARCH cargo test --workspace --locked --test it elasticsearch
+fi
 cargo test --workspace --locked "$@"

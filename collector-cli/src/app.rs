@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
+use collector_core::clock::{Clock, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Cli;
@@ -18,6 +20,7 @@ use crate::{logging, signals, sources};
 #[derive(Debug)]
 pub struct App {
     registry: Registry,
+    clock: Arc<dyn Clock>,
 }
 
 impl Default for App {
@@ -29,7 +32,7 @@ impl Default for App {
 impl App {
     /// Knows every source of this workspace.
     pub fn new() -> Self {
-        Self { registry: sources::builtin() }
+        Self { registry: sources::builtin(), clock: Arc::new(SystemClock) }
     }
 
     /// Knows one more type of source, called `kind` in the configuration.
@@ -39,12 +42,20 @@ impl App {
         self
     }
 
+    /// Goes by another clock than the machine's: for simulations that do not wait for the night.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Runs the command with the process's arguments, environment, streams and signals.
     pub fn run(self) -> ExitCode {
         self.run_with(std::env::args_os()).into()
     }
 
-    fn run_with(self, args: impl IntoIterator<Item = OsString>) -> Exit {
+    /// Runs the command with these arguments, the first one being its name.
+    pub fn run_with(self, args: impl IntoIterator<Item = OsString>) -> Exit {
         let cli = match Cli::try_parse_from(args) {
             Ok(cli) => cli,
             Err(error) => return print_usage(&error),
@@ -59,8 +70,12 @@ impl App {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime
             .map_err(|error| crate::Failure::aborted(format!("cannot start the worker threads: {error}")))?;
-        let session =
-            Session { registry: self.registry, output: output.clone(), stop: CancellationToken::new() };
+        let session = Session {
+            registry: self.registry,
+            clock: self.clock,
+            output: output.clone(),
+            stop: CancellationToken::new(),
+        };
         let result = runtime.block_on(session.execute_until_signalled(cli.command));
         // A thread that waits for standard input would keep a runtime that is dropped waiting, too.
         runtime.shutdown_background();

@@ -228,6 +228,9 @@ pub(crate) struct Run {
     /// Show what would be asked and what it costs at most; write nothing and ask nobody
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// When an account is out of units, wait for its reset and go on
+    #[arg(long, conflicts_with_all = ["max_units", "dry_run"])]
+    pub(crate) wait: bool,
     /// Do not ask before something is spent: for scripts
     #[arg(long, env = "COLLECTOR_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) yes: bool,
@@ -277,8 +280,8 @@ pub(crate) struct Demo {
     /// Calls at once, of each vendor
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) in_flight: NonZeroUsize,
-    /// A vendor that is dead all along; can be given several times. It is tried for long: Ctrl-C ends the demo, with what the
-    /// others know
+    /// A vendor that is dead all along; can be given several times. When the others are done, the demo ends with what they
+    /// know as soon as it has been silent for 5 seconds
     #[arg(long, value_name = "VENDOR", value_parser = ["ensembledata", "tiktok", "echotik", "web"])]
     pub(crate) dead: Vec<String>,
     /// Be the collecting process of a demo, for this job of its configuration

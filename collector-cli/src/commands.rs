@@ -27,7 +27,9 @@ mod transfer;
 mod try_source;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use collector_core::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Command, ConfigCommand, ConfigFile, SourcesCommand, StoreChoice};
@@ -42,6 +44,8 @@ use crate::registry::Registry;
 pub(crate) struct Session {
     /// The source types that are known.
     pub(crate) registry: Registry,
+    /// What time it is.
+    pub(crate) clock: Arc<dyn Clock>,
     /// Where it writes.
     pub(crate) output: Output,
     /// Fires at the first signal.

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
+use collector_core::clock::Clock;
 use collector_core::creator::{CreatorSighting, Creators};
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::lock::MemoryLock;
+use collector_core::lock::{Lock, MemoryLock};
 use collector_core::observe::{Observer, Silent};
 use collector_core::pipeline::{Engine, Job as Task, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
@@ -46,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) answers: Option<Arc<Answers>>,
     /// Book every call in the store, also those of accounts without a budget: a cap counts what is booked.
     pub(crate) book_calls: bool,
+    /// The clock, if it is not the machine's.
+    pub(crate) clock: Option<Arc<dyn Clock>>,
 }
 
 /// The engine for one job.
@@ -66,17 +69,30 @@ pub(crate) fn engine_with(
     observer: impl Observer,
     setup: &Setup,
 ) -> Result<Engine<Creators>> {
-    let mut pipeline = with_lock(base(config, store, observer), config)?;
-    pipeline = with_sinks(pipeline, config)?;
+    let mut pipeline = base(config, store, observer);
+    if let Some(clock) = &setup.clock {
+        pipeline = pipeline.clock(Arc::clone(clock));
+    }
+    pipeline = with_sinks(with_lock(pipeline, config)?, config)?;
     for name in &job.discover {
-        let (source, options) = source_for(config, name, store, setup)?;
-        pipeline = pipeline.source_with(source, options);
+        pipeline = with_source(pipeline, accounts_of(config, name, store, setup)?, Pipeline::source_with);
     }
     for name in job.enrich.iter().filter(|name| !job.discover.contains(name)) {
-        let (source, options) = source_for(config, name, store, setup)?;
-        pipeline = pipeline.enrich_with(source, options);
+        pipeline = with_source(pipeline, accounts_of(config, name, store, setup)?, Pipeline::enrich_with);
     }
     pipeline.build()
+}
+
+/// Adds a source with its accounts: the first one as `add` does it, the others as further ones.
+fn with_source(
+    pipeline: Pipeline<Creators>,
+    accounts: Vec<(AnySource, SourceOptions)>,
+    add: impl Fn(Pipeline<Creators>, AnySource, SourceOptions) -> Pipeline<Creators>,
+) -> Pipeline<Creators> {
+    accounts.into_iter().enumerate().fold(pipeline, |pipeline, (at, (source, options))| match at {
+        0 => add(pipeline, source, options),
+        _ => pipeline.account_with(source, options),
+    })
 }
 
 /// The engine for all jobs of a configuration: each says with which sources it begins. Everybody who is found is enriched
@@ -93,13 +109,13 @@ pub(crate) fn serving(
         scheduled.any(|job| job.enrich.contains(name))
     };
     for name in config.sources.keys() {
-        let (source, options) = source_for(config, name, store, &Setup::default())?;
-        pipeline = match (discovers(name), enriches(name)) {
-            (true, true) => pipeline.source_and_enrich_with(source, options),
-            (false, true) => pipeline.enrich_with(source, options),
+        let add = match (discovers(name), enriches(name)) {
+            (true, true) => Pipeline::source_and_enrich_with,
+            (false, true) => Pipeline::enrich_with,
             // Also one that no job names: what is open for it is got.
-            (_, false) => pipeline.source_with(source, options),
+            (_, false) => Pipeline::source_with,
         };
+        pipeline = with_source(pipeline, accounts_of(config, name, store, &Setup::default())?, add);
     }
     pipeline.build()
 }
@@ -107,7 +123,12 @@ pub(crate) fn serving(
 /// A job as the engine for all jobs runs it.
 pub(crate) fn served(job: &Job) -> Task {
     let sources = job.discover.iter().map(String::as_str);
-    Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for).beginning_with(sources)
+    let mut task = Task::new(&job.name, job.query.clone())
+        .fresh_for(job.fresh_for)
+        .beginning_with(sources)
+        .expect(job.expect.to_engine());
+    task.refresh = job.refresh.map(Into::into);
+    task
 }
 
 fn base(config: &Config, store: &AnyStore, observer: impl Observer) -> Pipeline<Creators> {
@@ -126,6 +147,14 @@ fn with_lock(pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<C
             // Who shares a lock shares the vendors' rates.
             pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
         }
+    })
+}
+
+/// What keeps processes of one deployment apart, where there can be several.
+pub(crate) fn shared_lock(config: &Config) -> Result<Option<Arc<dyn Lock>>> {
+    Ok(match &config.lock.url {
+        LockPlace::Memory => None,
+        LockPlace::Redis(server) => Some(Arc::new(RedisLock::new(Redis::new((**server).clone())?))),
     })
 }
 
@@ -158,7 +187,8 @@ pub(crate) fn delivering(
 /// Builds everything a job needs but its store, and plans it: what is refused here was refused before anything
 /// was written or asked.
 pub(crate) fn rehearse(config: &Config, job: &Job) -> Result<()> {
-    engine(config, job, &in_memory(), Silent)?.plan(&job.query).map(|_| ())
+    let engine = engine(config, job, &in_memory(), Silent)?;
+    if job.refresh.is_some() { Ok(()) } else { engine.plan(&job.query).map(|_| ()) }
 }
 
 /// A store that is gone with the command.
@@ -245,29 +275,49 @@ fn jsonl(place: &JsonlPlace) -> JsonlSink {
     JsonlSink::new(JsonlConfig::new(place.as_path()))
 }
 
-fn source_for(
+/// A source once for each of its accounts, the first one being the source.
+fn accounts_of(
     config: &Config,
     name: &str,
     store: &AnyStore,
     setup: &Setup,
-) -> Result<(AnySource, SourceOptions)> {
-    let (mut source, mut options) = source(config, name)?;
+) -> Result<Vec<(AnySource, SourceOptions)>> {
+    let entry = entry(config, name)?;
+    std::iter::once(entry)
+        .chain(&entry.further)
+        .map(|entry| Ok(set_up(built(config, name, entry)?, store, setup)))
+        .collect()
+}
+
+/// A source as this run uses it.
+fn set_up(
+    (mut source, mut options): (AnySource, SourceOptions),
+    store: &AnyStore,
+    setup: &Setup,
+) -> (AnySource, SourceOptions) {
     if let Some(answers) = &setup.answers {
         source = Arc::new(Replayed::<Creators>::new(source, Arc::clone(store), Arc::clone(answers)));
     }
     if setup.book_calls && options.budget.is_none() {
-        let account = options.account.clone().unwrap_or_else(|| name.into());
+        let account = options.account.clone().unwrap_or_else(|| source.name().into());
         options.budget =
             Some(Budget { account, units: None, requests: None, window: DAY, offset: Duration::ZERO });
     }
-    Ok((source, options))
+    (source, options)
 }
 
-/// One configured source, and how it may be used.
+/// One configured source, with its first account, and how it may be used.
 pub(crate) fn source(config: &Config, name: &str) -> Result<(AnySource, SourceOptions)> {
-    let Some(entry) = config.sources.get(name) else {
-        return Err(Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name));
-    };
+    built(config, name, entry(config, name)?)
+}
+
+fn entry<'a>(config: &'a Config, name: &str) -> Result<&'a SourceEntry> {
+    config.sources.get(name).ok_or_else(|| {
+        Error::new(ErrorKind::ConfigInvalid, "the source is not configured").with("source", name)
+    })
+}
+
+fn built(config: &Config, name: &str, entry: &SourceEntry) -> Result<(AnySource, SourceOptions)> {
     let built = (entry.builder)(name).map_err(|error| error.with("source", name))?.built;
     let options = options(entry, &built, &config.run);
     Ok((built.source, options))
@@ -313,6 +363,7 @@ fn settings(run: &RunOptions) -> Settings {
         commit_window: run.commit_window.get(),
         worker_ttl: run.worker_ttl,
         drain: run.drain,
+        vendor_patience: run.vendor_patience,
         ..Settings::default()
     }
 }

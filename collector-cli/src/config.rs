@@ -4,6 +4,7 @@ mod duration;
 mod fault;
 mod images;
 mod lock;
+mod notify;
 mod origin;
 mod places;
 mod read;
@@ -21,6 +22,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::expect::Expect;
+use collector_core::known::not_known;
+use collector_core::pipeline::Refresh;
+use collector_core::store::{Payloads, Retention};
 use collector_core::task::Query;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::DeTable;
@@ -28,12 +33,12 @@ use toml::de::DeTable;
 pub use fault::{Fault, Faults};
 pub use images::ImagesOptions;
 pub use lock::LockOptions;
+pub use notify::{Address, Method, NotifyOptions};
 pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
 pub use timing::Timing;
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
-pub(crate) use fault::not_known;
 pub(crate) use origin::settings;
 pub(crate) use tree::{Environment, Node};
 
@@ -54,6 +59,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The store of record.
     pub store: StorePlace,
+    /// What it keeps of what has been replaced or is over.
+    pub keep: KeepOptions,
     /// The lock.
     pub lock: LockOptions,
     /// The search index, if there is one.
@@ -64,6 +71,8 @@ pub struct Config {
     pub jsonl: Option<JsonlPlace>,
     /// Settings of the engine.
     pub run: RunOptions,
+    /// Who is told what goes wrong.
+    pub notify: NotifyOptions,
     /// The source instances, by name.
     pub sources: BTreeMap<String, SourceEntry>,
     /// The jobs, in the file's order.
@@ -88,6 +97,9 @@ pub struct RunOptions {
     /// How long running calls may take to end after the first signal. Default 25 seconds.
     #[serde(serialize_with = "as_text")]
     pub drain: Duration,
+    /// How long a run whose other vendors are done waits for one that answers nothing. Default 10 minutes.
+    #[serde(serialize_with = "as_text")]
+    pub vendor_patience: Duration,
     /// When failed calls are tried again.
     pub retry: RetryOptions,
 }
@@ -99,8 +111,32 @@ impl Default for RunOptions {
             commit_window: const { NonZeroUsize::new(64).unwrap() },
             worker_ttl: Duration::from_secs(30),
             drain: Duration::from_secs(25),
+            vendor_patience: Duration::from_secs(600),
             retry: RetryOptions::default(),
         }
+    }
+}
+
+/// What the store keeps of what has been replaced or is over.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct KeepOptions {
+    /// Which answers: `all`, which is the default, or of each request the `latest`.
+    pub payloads: Payloads,
+    /// How long runs that have ended and tasks that were answered are kept. Default 90 days.
+    #[serde(serialize_with = "as_text")]
+    pub runs: Duration,
+}
+
+impl Default for KeepOptions {
+    fn default() -> Self {
+        Self { payloads: Payloads::All, runs: Duration::from_secs(90 * 86_400) }
+    }
+}
+
+impl KeepOptions {
+    pub(crate) fn retention(self) -> Retention {
+        Retention { payloads: self.payloads, runs: Some(self.runs) }
     }
 }
 
@@ -168,6 +204,7 @@ impl SourceKeys {
     const KEYS: &'static [&'static str] = &[
         "type",
         "account",
+        "accounts",
         "in_flight",
         "per_second",
         "burst",
@@ -189,6 +226,9 @@ pub struct SourceEntry {
     /// The keys every source has.
     #[serde(flatten)]
     pub keys: SourceKeys,
+    /// Its other accounts, each an entry of its own.
+    #[serde(skip)]
+    pub further: Vec<SourceEntry>,
     /// Makes the adapter out of its own keys.
     #[serde(skip)]
     pub(crate) builder: SourceBuilder,
@@ -218,9 +258,57 @@ pub struct Job {
     /// How long an answer stands.
     #[serde(serialize_with = "as_text")]
     pub fresh_for: Duration,
+    /// Whom of those who are known to ask about again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshOptions>,
+    /// What a run has to bring.
+    #[serde(skip_serializing_if = "Expectations::is_empty")]
+    pub expect: Expectations,
     /// When it runs by itself, if it does.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
+}
+
+/// Whom of those who are known to ask about again, the oldest word first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RefreshOptions {
+    /// Whose last word from a source is older.
+    #[serde(serialize_with = "as_text")]
+    pub older_than: Duration,
+    /// At most so many a day, of each source.
+    pub per_day: u64,
+}
+
+impl From<RefreshOptions> for Refresh {
+    fn from(options: RefreshOptions) -> Self {
+        Self { older_than: options.older_than, per_day: options.per_day }
+    }
+}
+
+/// What a run has to bring: one that brings less is partial.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Expectations {
+    /// The fewest creators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_creators: Option<u64>,
+    /// The least share of them in which a field is known, by the field's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fill: BTreeMap<String, f64>,
+}
+
+impl Expectations {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same for the engine.
+    pub(crate) fn to_engine(&self) -> Expect {
+        Expect { records: self.min_creators, fill: self.fill.clone() }
+    }
 }
 
 impl Job {
@@ -233,6 +321,8 @@ impl Job {
             enrich: Vec::new(),
             query,
             fresh_for: FRESH_FOR,
+            refresh: None,
+            expect: Expectations::default(),
             timing: None,
         }
     }

@@ -3,14 +3,31 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use collector_core::clock::SystemClock;
+use collector_core::clock::{Clock, SystemClock};
 use collector_core::context::{ByteBudget, Context};
 use collector_core::error::{Error, ErrorChain, Result};
+use collector_core::store::Tidied;
 use collector_sinks::images::{ImagesSink, Swept, Upkeep};
 use tokio_util::sync::CancellationToken;
 
-use crate::compose;
+use crate::compose::{self, AnyStore};
 use crate::config::{Config, ImagesPlace, StorePlace};
+
+/// Removes from the store what is not kept, in small batches, once a day. That it fails takes nothing from the run: the
+/// next one goes on.
+pub(crate) async fn store(config: &Config, store: &AnyStore, clock: &dyn Clock, stop: &CancellationToken) {
+    match collector_core::store::upkeep(&**store, &config.keep.retention(), clock, stop).await {
+        Ok(None) => {}
+        Ok(Some(tidied)) if tidied.is_empty() => tracing::debug!("nothing in the store was too old to keep"),
+        Ok(Some(Tidied { answers, tasks, runs, days, .. })) => {
+            tracing::info!(answers, tasks, runs, days, "removed from the store what is not kept");
+        }
+        Err(error) => tracing::warn!(
+            error = %ErrorChain(&error),
+            "cannot remove from the store what is not kept; the next run tries again"
+        ),
+    }
+}
 
 /// Collects the pictures that no record refers to, once a day. That it fails takes nothing from the run: the next one
 /// goes on.

@@ -21,6 +21,7 @@ pub use shared::{AHEAD, MOST, MemoryRate, Permits, Rate, SharedRate};
 
 use crate::clock::Timestamp;
 use crate::error::ErrorKind;
+use crate::store::Parked;
 use pool::Pool;
 use throttle::Throttle;
 
@@ -83,6 +84,12 @@ pub struct Park {
     pub reason: String,
 }
 
+impl From<&Parked> for Park {
+    fn from(parked: &Parked) -> Self {
+        Self { until: parked.until, kind: parked.kind, reason: parked.reason.clone() }
+    }
+}
+
 /// A wait that a host asked for; shared by all accounts on it.
 #[derive(Debug, Clone, Default)]
 pub struct HostHold(Arc<Mutex<Option<Instant>>>);
@@ -108,6 +115,10 @@ pub struct Admission {
     breaker: Breaker,
     throttle: Throttle,
     park: Option<Park>,
+    /// Let in for one call that has not been answered yet.
+    trial: bool,
+    /// That call was answered, and nobody has been told.
+    passed: bool,
     limit: usize,
     running: usize,
     clean: usize,
@@ -143,6 +154,8 @@ impl Admission {
             breaker: Breaker::default(),
             throttle,
             park: None,
+            trial: false,
+            passed: false,
             limit,
             running: 0,
             clean: 0,
@@ -154,6 +167,11 @@ impl Admission {
     /// What the account may do at most.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The rate in calls a second that is kept to at present, told or learned, if there is one.
+    pub fn per_second(&self) -> Option<f64> {
+        self.throttle.rate()
     }
 
     /// The present in-flight limit.
@@ -177,6 +195,7 @@ impl Admission {
     /// Keeps it out.
     pub fn park(&mut self, park: Park) {
         self.park = Some(park);
+        (self.trial, self.passed) = (false, false);
     }
 
     /// Lets it in again; of an account that is not kept out it changes nothing.
@@ -190,6 +209,17 @@ impl Admission {
     pub fn try_again(&mut self) {
         self.unpark();
         self.breaker = Breaker::half_open();
+        (self.trial, self.passed) = (true, false);
+    }
+
+    /// Whether it was let in for one call that has not been answered yet.
+    pub fn on_trial(&self) -> bool {
+        self.trial
+    }
+
+    /// Tells, once, that the call for which it was let in was answered.
+    pub fn take_passed(&mut self) -> bool {
+        std::mem::take(&mut self.passed)
     }
 
     /// Lets it in if its time has come; tells whether it did.
@@ -206,6 +236,11 @@ impl Admission {
         self.breaker.state()
     }
 
+    /// Since when the vendor has answered nothing, if so.
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.breaker.silent_since()
+    }
+
     /// Calls worth claiming tasks for, over and above those running: never more than can start within 2 s, so
     /// that nothing claimed waits long.
     pub fn room(&mut self, now: Instant) -> usize {
@@ -216,6 +251,9 @@ impl Admission {
         let opens = [self.host.get(now), self.breaker.opens_at(now)];
         if opens.into_iter().flatten().any(|at| at > soon) || !self.throttle.opens_by(soon, now) {
             return 0;
+        }
+        if self.trial {
+            return 1;
         }
         let limit = self.limit();
         match self.throttle.rate() {
@@ -320,6 +358,7 @@ impl Admission {
     }
 
     fn answered(&mut self, now: Instant) {
+        self.passed |= std::mem::take(&mut self.trial);
         self.breaker.answered();
         self.throttle.answered(now);
         self.since_cut = self.since_cut.saturating_add(1);

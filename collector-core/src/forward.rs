@@ -22,8 +22,8 @@ use crate::source::{CallSpec, Source};
 use crate::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
     Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled, SlotRow, Store,
-    StoredPayload, Waiting, WorkerId, WorkerInfo,
+    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
+    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -51,6 +51,10 @@ macro_rules! forward {
 
             fn lookup(&self, ids: &Ids) -> Option<Task> {
                 (**self).lookup(ids)
+            }
+
+            async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
+                (**self).used(cx).await
             }
 
             async fn check(&self, cx: &Context) -> Result<()> {
@@ -311,6 +315,20 @@ macro_rules! forward {
 
             async fn forget_fills(&self, source: &str) -> Result<()> {
                 (**self).forget_fills(source).await
+            }
+
+            async fn stale(
+                &self,
+                side: (&str, &str),
+                before: Timestamp,
+                after: Option<(Timestamp, RecordKey)>,
+                max: usize,
+            ) -> Result<Vec<Stale>> {
+                (**self).stale(side, before, after, max).await
+            }
+
+            async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
+                (**self).tidy(keep, now).await
             }
 
             async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

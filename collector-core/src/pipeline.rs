@@ -13,9 +13,11 @@
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
+//! * `parking` keeps accounts out and tries them again, `reconcile` compares what was spent with what vendors counted;
+//! * `refresh` asks again about those who are known, `through` waits for resets between runs.
 //! * `scheduler` begins the runs of jobs that have a schedule;
-//! * `waiting` says why nothing gets on, in the log and in the store;
-//! * `watch` ends runs that nobody waits for.
+//! * `waiting` says why nothing gets on, in the log and in the store; `vitals` how the accounts and sinks are;
+//! * `watch` ends runs that nobody waits for; `expecting` counts what is expected of them.
 //!
 //! # Promises
 //! * At most `in-flight + commit window` calls are bought again after a crash; nothing is lost or written twice.
@@ -26,17 +28,26 @@ mod check;
 mod claim;
 mod commit;
 mod dispatch;
+mod ending;
 mod estimate;
 mod events;
+mod expecting;
 mod fetch;
 mod fills;
 mod handle;
 mod heard;
+mod keeping;
 mod listed;
+mod parking;
 mod permits;
 mod project;
+mod reconcile;
+mod refresh;
 mod report;
+mod reports;
 mod scheduler;
+mod through;
+mod vitals;
 mod waiting;
 mod watch;
 mod worker;
@@ -48,15 +59,20 @@ use std::time::Duration;
 pub use check::{Checked, PartKind};
 pub use estimate::{Estimate, LaneEstimate};
 pub use events::Events;
+pub use expecting::missed_by;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
+pub use reconcile::ELSEWHERE;
+pub use refresh::Refresh;
 pub use report::{DeadGroup, End, RunReport};
 pub use scheduler::{Looked, Scheduled, Scheduler};
+pub use vitals::{AccountVitals, Seen, SinkVitals, Vitals, account_seen, sink_seen};
 
 use crate::admission::{Admission, HostHold, Limits, SharedRate};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expect::Expect;
 use crate::id::{Digest, Name};
 use crate::lock::{LeaseOptions, Lock, MemoryLock};
 use crate::observe::{Observer, Silent};
@@ -78,6 +94,9 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// Units or requests a window, if they are limited.
     pub budget: Option<Budget>,
+    /// How old what it gave may become, where the vendor's terms say so: a run is refused while the store keeps an older
+    /// answer of it.
+    pub keep_for: Option<Duration>,
 }
 
 /// Settings of the engine; every one has a default that suits most.
@@ -101,7 +120,10 @@ pub struct Settings {
     pub max_depth: u32,
     /// How long running calls may go on after a stop.
     pub drain: Duration,
-    /// How long a run waits at its end for a sink that fails or puts everything off.
+    /// How long a run whose other vendors are done waits for one that answers nothing. What is open then stays open, and
+    /// the next run of the job goes on with it.
+    pub vendor_patience: Duration,
+    /// A run ends without a sink that has let nothing through for this long. Longer than servers take to start again.
     pub sink_patience: Duration,
     /// How long one write to a sink may take.
     pub sink_timeout: Duration,
@@ -119,7 +141,8 @@ impl Default for Settings {
             max_open_hydration: 20_000,
             max_depth: 10_000,
             drain: Duration::from_secs(25),
-            sink_patience: Duration::from_secs(10),
+            vendor_patience: Duration::from_secs(600),
+            sink_patience: Duration::from_secs(45),
             sink_timeout: Duration::from_secs(60),
         }
     }
@@ -134,6 +157,10 @@ pub struct Job {
     pub query: Query,
     /// How long an answer stays fresh: what was answered inside it is not asked again.
     pub fresh_for: Duration,
+    /// Whom of those who are known already to ask about again. Such a job looks for nobody: its query is empty.
+    pub refresh: Option<Refresh>,
+    /// What it has to bring: a run that brings less is partial. Default nothing.
+    pub expect: Expect,
     /// The sources it begins with, of those that discover; all of them when absent.
     pub sources: Option<Vec<Name>>,
 }
@@ -141,7 +168,19 @@ pub struct Job {
 impl Job {
     /// A job that asks nothing again within a day.
     pub fn new(name: impl Into<String>, query: Query) -> Self {
-        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400), sources: None }
+        Self {
+            name: name.into(),
+            query,
+            fresh_for: Duration::from_secs(86_400),
+            refresh: None,
+            expect: Expect::default(),
+            sources: None,
+        }
+    }
+
+    /// A job that asks again about those who are known.
+    pub fn refreshing(name: impl Into<String>, refresh: Refresh) -> Self {
+        Self { refresh: Some(refresh), ..Self::new(name, Query::default()) }
     }
 
     /// Beginning with these sources only: a pipeline may serve jobs that begin with different ones.
@@ -158,14 +197,42 @@ impl Job {
         self
     }
 
+    /// With this to bring.
+    #[must_use]
+    pub fn expect(mut self, expect: Expect) -> Self {
+        self.expect = expect;
+        self
+    }
+
     /// What makes a run of it the same run.
     fn key(&self) -> Digest {
-        Digest::of_json(&(&self.name, &self.query))
+        match &self.refresh {
+            None => Digest::of_json(&(&self.name, &self.query)),
+            Some(refresh) => Digest::of_json(&(&self.name, &self.query, refresh)),
+        }
+    }
+
+    /// How long an answer stays fresh. Whom a vendor does not know any more is not asked about again any sooner than others.
+    fn window(&self) -> Duration {
+        self.refresh.map_or(self.fresh_for, |refresh| refresh.older_than)
+    }
+
+    /// Whether it looks for nobody and asks again.
+    ///
+    /// # Errors
+    /// `ConfigInvalid` for a job that does both: the two have windows of their own.
+    fn refreshes(&self) -> Result<bool> {
+        if self.refresh.is_some() && !self.query.is_empty() {
+            let message =
+                "a job either looks for people or asks again about those who are known: make two of it";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message).with("job", &self.name));
+        }
+        Ok(self.refresh.is_some())
     }
 
     /// Its run.
     fn spec(&self) -> RunSpec {
-        RunSpec { job: self.name.clone(), key: self.key(), fresh_for: self.fresh_for }
+        RunSpec { job: self.name.clone(), key: self.key(), fresh_for: self.window() }
     }
 }
 
@@ -173,6 +240,8 @@ struct Part<D: Domain> {
     source: Arc<dyn Source<Item = D::Item>>,
     options: SourceOptions,
     discover: bool,
+    /// Whether another part is the source, and this one a further account of it.
+    further: bool,
     enrich: bool,
 }
 
@@ -225,7 +294,29 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that discovers and hydrates.
     #[must_use]
     pub fn source_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: true, enrich: false });
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: true,
+            enrich: false,
+            further: false,
+        });
+        self
+    }
+
+    /// Adds a further account of a source that was added before: the same instance, by its name, with another credential.
+    ///
+    /// Calls are spread over the accounts, each within its own limits and budget. What an account that is kept out cannot
+    /// get, the others get.
+    #[must_use]
+    pub fn account_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: false,
+            enrich: false,
+            further: true,
+        });
         self
     }
 
@@ -238,7 +329,13 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that is asked about everything the others find.
     #[must_use]
     pub fn enrich_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: false, enrich: true });
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: false,
+            enrich: true,
+            further: false,
+        });
         self
     }
 
@@ -249,7 +346,13 @@ impl<D: Domain> Pipeline<D> {
         source: impl Source<Item = D::Item>,
         options: SourceOptions,
     ) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: true, enrich: true });
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: true,
+            enrich: true,
+            further: false,
+        });
         self
     }
 
@@ -341,15 +444,25 @@ impl<D: Domain> Pipeline<D> {
                     .budget
                     .clone()
                     .map(|budget| Budget { account: Arc::clone(&account), ..budget });
-                accounts.push(Account { name: Arc::clone(&account), admission, budget });
+                let recent = vitals::Recent::default();
+                accounts.push(Account { name: Arc::clone(&account), admission, budget, recent });
                 accounts.len() - 1
             });
             let mut kinds: Vec<_> =
                 part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
             // Hydration is claimed before discovery.
             kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
-            let Part { source, discover, enrich, .. } = part;
-            slots.push(Slot { name, source, kinds, account: at, discover, enrich });
+            let Part { source, discover, enrich, further, options } = part;
+            slots.push(Slot {
+                name,
+                source,
+                kinds,
+                account: at,
+                discover,
+                enrich,
+                keep_for: options.keep_for,
+                further,
+            });
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {
@@ -365,6 +478,7 @@ impl<D: Domain> Pipeline<D> {
             observer: self.observer,
             clock: self.clock,
             settings: self.settings,
+            expects: expecting::Expects::default(),
         }))
     }
 
@@ -373,7 +487,14 @@ impl<D: Domain> Pipeline<D> {
         if self.parts.is_empty() {
             faults.push("no source was added".to_owned());
         }
-        repeated("source", self.parts.iter().map(|part| part.source.name()), &mut faults);
+        let sources = || self.parts.iter().filter(|part| !part.further);
+        repeated("source", sources().map(|part| part.source.name()), &mut faults);
+        for part in self.parts.iter().filter(|part| part.further) {
+            part.further_faults(sources().find(|main| main.source.name() == part.source.name()), &mut faults);
+        }
+        let accounts = self.parts.iter().map(|part| format!("{} of {}", part.account(), part.source.name()));
+        let accounts: Vec<String> = accounts.collect();
+        repeated("account", accounts.iter().map(String::as_str), &mut faults);
         repeated("sink", self.sinks.iter().map(|sink| sink.name()), &mut faults);
         if self.sinks.len() > 60 {
             faults.push(format!("{} sinks, at most 60 fit", self.sinks.len()));
@@ -426,7 +547,7 @@ impl<D: Domain> Pipeline<D> {
     fn account_faults(&self, faults: &mut Vec<String>) {
         let mut known: BTreeMap<&str, &Part<D>> = BTreeMap::new();
         for part in &self.parts {
-            let account = part.options.account.as_deref().unwrap_or(part.source.name());
+            let account = part.account();
             let first = *known.entry(account).or_insert(part);
             let (a, b) = (&first.options, &part.options);
             if (&a.limits, &a.host, &a.budget) != (&b.limits, &b.host, &b.budget) {
@@ -441,6 +562,26 @@ impl<D: Domain> Pipeline<D> {
 }
 
 impl<D: Domain> Part<D> {
+    /// The name of its account.
+    fn account(&self) -> &str {
+        self.options.account.as_deref().unwrap_or(self.source.name())
+    }
+
+    /// What would keep a further account from doing the same as the first one.
+    fn further_faults(&self, main: Option<&Self>, faults: &mut Vec<String>) {
+        let (name, account) = (self.source.name(), self.account());
+        match main {
+            None => faults.push(format!(
+                "the account `{account}` belongs to source `{name}`, which was not added: add the source first"
+            )),
+            Some(main) if main.source.kinds() != self.source.kinds() => faults.push(format!(
+                "the account `{account}` of source `{name}` gets other kinds of task than its first account: give both \
+                 the same options"
+            )),
+            Some(_) => {}
+        }
+    }
+
     /// What would keep the source's tasks from ever being claimed.
     fn faults(&self, faults: &mut Vec<String>) {
         let name = self.source.name();

@@ -153,6 +153,10 @@ impl<D: Domain> Source for Replayed<D> {
         self.inner.lookup(ids)
     }
 
+    async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
+        self.inner.used(cx).await
+    }
+
     async fn check(&self, cx: &Context) -> Result<()> {
         self.inner.check(cx).await
     }

@@ -101,6 +101,16 @@ pub trait Source: Send + Sync + 'static {
     /// The task that asks about one known thing, if this source can.
     fn lookup(&self, ids: &Ids) -> Option<Task>;
 
+    /// What the account has used up in the vendor's present window, where the vendor tells it for nothing; by default
+    /// nobody tells. It is compared with what was booked, so that somebody else who spends with the same credential is
+    /// noticed.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    async fn used(&self, _cx: &Context) -> Result<Option<Cost>> {
+        Ok(None)
+    }
+
     /// Tries address and credentials, without cost where the vendor allows.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod capped;
 pub mod ledger;
 mod lists;
 mod memory;
+mod retention;
 mod slots;
 mod types;
 
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 pub use capped::{Capped, Caps, Used};
 pub use lists::{ListInfo, ListMember, MAX_LIST_NAME, MAX_MEMBERS, check_list, dated, known_of, owners_of};
 pub use memory::MemoryStore;
+pub use retention::{Payloads, Retention, Tidied, upkeep};
 pub use slots::{Fired, Firing, SLOTS_KEPT, ScheduleState, Served, Server, Slot, SlotFate, SlotRow};
 pub use types::*;
 
@@ -108,12 +110,13 @@ pub fn no_such_run(run: RunId) -> Error {
 /// 19. `erase` leaves no trace of somebody: neither record nor sightings, history, answers, tasks, letters or places on
 ///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
 ///     out before anything is kept. Somebody else may have the handle.
-/// 20. `enlist` makes schedules known from that moment on, and with other moments anew \[`Moments`\]. `fire` writes what was decided about a schedule's slots
+/// 20. `stale` gives whose sighting of a side is old or missing, the oldest first, page by page \[`Stale`\].
+/// 21. `enlist` makes schedules known from that moment on, and with other moments anew \[`Moments`\]. `fire` writes what was decided about a schedule's slots
 ///     together with the run that one of them begins and its tasks, once, however many decided the same: the turn tells
 ///     \[`Slots`, `SlotOnce`, `SlotsAtOnce`\]. A schedule never goes back \[`SlotsForward`\]; skipped slots keep their
 ///     reason, and those that follow each other with the same one are one row \[`SkippedSlots`\]. Only servers with the
 ///     newest configuration among those alive fire; a configuration is as new as its first server \[`NewestConfig`\].
-/// 21. `pause_schedule` begins and ends a pause, whose times are kept until no slot of it can come any more
+/// 22. `pause_schedule` begins and ends a pause, whose times are kept until no slot of it can come any more
 ///     \[`PauseSchedule`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
@@ -226,7 +229,7 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// `Storage`.
     async fn settle_cost(&self, account: &str, window: Timestamp, over: Cost) -> Result<()>;
 
-    /// Keeps an account out until `park.until` (for ever, until somebody lets it out, when that is `None`).
+    /// Keeps an account out until `park.until` (until somebody lets it in, when that is `None`).
     ///
     /// # Errors
     /// `Storage`.
@@ -381,6 +384,30 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>>;
+
+    /// Living records whose sighting of this (source, aspect) is older than `before`, or that have none: the oldest first,
+    /// those of one time by key. Behind `after` when it is given, at most `max`.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>>;
+
+    /// Removes a small batch of what has been replaced or is over, as far as `keep` allows: one bounded transaction, beside
+    /// whoever works. Called again until it says that it is done; then a later call begins anew. [`upkeep`] does so.
+    ///
+    /// A store whose contents end with its process need not do anything, which is the default.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn tidy(&self, _keep: &Retention, _now: Timestamp) -> Result<Tidied> {
+        Ok(Tidied { done: true, ..Tidied::default() })
+    }
 
     /// Takes everything about whoever these identities mean out of the store, and keeps them out from now on.
     ///

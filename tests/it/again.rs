@@ -59,7 +59,7 @@ impl World {
 
     fn source(&self) -> EnsembleData {
         let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()),
+            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
             token: TOKEN.to_owned().into(),
             ..EnsembleDataConfig::default()
         };
@@ -71,6 +71,11 @@ impl World {
     }
 
     async fn run(&self, name: &str, handles: &[String]) -> RunReport {
+        let query = Query { handles: handles.to_vec(), ..Query::default() };
+        self.ask(name, query).await
+    }
+
+    async fn ask(&self, name: &str, query: Query) -> RunReport {
         let limits = Limits { in_flight: 16, per_second: None, burst: None };
         let engine = Pipeline::new(Creators::default())
             .store(Arc::clone(&self.store))
@@ -78,7 +83,6 @@ impl World {
             .source_with(self.source(), SourceOptions { limits, ..SourceOptions::default() })
             .build()
             .unwrap();
-        let query = Query { handles: handles.to_vec(), ..Query::default() };
         engine.run(Job::new(name, query).fresh_for(Duration::ZERO), CancellationToken::new()).await.unwrap()
     }
 
@@ -236,6 +240,38 @@ async fn somebody_who_is_erased_leaves_no_trace_and_does_not_come_back() {
     assert!(traces.iter().all(|trace| !log.contains(trace)), "the change log names them");
     assert!(!change_log_has(&world.log(), known.record.key.0));
     no_trace(&world, &traces).await;
+}
+
+#[tokio::test]
+async fn somebody_who_is_erased_is_cut_out_of_answers_that_show_others() {
+    let world = World::new(120).await;
+    let first = crate::support::get(&world.vendor.url(), "/truth?from=0&limit=1").await;
+    let first: serde_json::Value = serde_json::from_str(first.trim()).unwrap();
+    let search = || Query {
+        hashtags: vec![first["hashtags"][0].as_str().unwrap().to_owned()],
+        hydrate: Some(false),
+        ..Query::default()
+    };
+    world.ask("search", search()).await;
+    let keys = world.store.keys(None, 1_000).await.unwrap();
+    let everybody = world.store.known(&keys).await.unwrap();
+    let longest = |ids: &Ids| ids.get(id_kind::TIKTOK_HANDLE).map_or(0, str::len);
+    let who = everybody.iter().max_by_key(|known| longest(&known.ids)).unwrap();
+    let traces: Vec<String> = who.ids.iter().map(|id| id.value.to_string()).collect();
+    let others = || everybody.iter().filter(|known| known.record.key != who.record.key);
+
+    let erased = world.store.erase(&"w".into(), &who.ids, SystemClock.now()).await.unwrap();
+    assert!(erased.answers_rewritten > 0 && erased.records == [who.record.key], "{erased:?}");
+    no_trace(&world, &traces).await;
+    // A search that shows them again, and one that was under way, leave nothing either; the others are who they were.
+    world.ask("again", search()).await;
+    no_trace(&world, &traces).await;
+    for other in others() {
+        let known = world.store.known(&[other.record.key]).await.unwrap().pop().unwrap();
+        assert_eq!(known.record.entity.handle, other.record.entity.handle);
+        assert_eq!(known.ids, other.ids);
+    }
+    assert_eq!(world.store.counts().await.unwrap().entities as usize, others().count());
 }
 
 fn change_log_has(path: &Path, key: u64) -> bool {

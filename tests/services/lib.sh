@@ -85,14 +85,15 @@ secret_of() {
     cat "$file"
 }
 
-# The server's process, if it runs: its pid is in the file and it works in DIR, so a pid that was given to somebody else
-# since is not taken for it.
+# The server's process, if it runs: its pid is in the file and it works in DIR, or in the folder that the file `elsewhere`
+# names, so a pid that was given to somebody else since is not taken for it.
 server_pid() {
-    local dir=$1 pid
+    local dir=$1 pid elsewhere
     pid=$(cat "$dir/pid" 2>/dev/null) || return 1
     [[ $pid =~ ^[0-9]+$ ]] || return 1
+    elsewhere=$(cat "$dir/elsewhere" 2>/dev/null) || elsewhere=$dir
     case "$(readlink "/proc/$pid/cwd" 2>/dev/null)" in
-    "$dir" | "$dir"/*) echo "$pid" ;;
+    "$dir" | "$dir"/* | "$elsewhere"/*) echo "$pid" ;;
     *) return 1 ;;
     esac
 }
@@ -153,6 +154,9 @@ stop_server() {
         fi
     fi
     rm -f "$dir/pid"
+    if [[ -s $dir/elsewhere ]]; then
+        rm -rf "$(cat "$dir/elsewhere")" "$dir/elsewhere"
+    fi
 }
 
 # The lines of `env`: export_line NAME VALUE

@@ -45,9 +45,8 @@ bring_up mariadb COLLECTOR_TEST_MYSQL
 bring_up redis COLLECTOR_TEST_REDIS
 bring_up s3 COLLECTOR_TEST_S3
 bring_up moto COLLECTOR_TEST_S3_STRICT
-if [[ -x $here/opensearch.sh ]]; then
-    bring_up opensearch COLLECTOR_TEST_SEARCH
-fi
+bring_up opensearch COLLECTOR_TEST_SEARCH
+bring_up elasticsearch COLLECTOR_TEST_ELASTICSEARCH
 
 if ((${#missing[@]} > 0)) && [[ ${COLLECTOR_REQUIRE_SERVICES:-} == 1 ]]; then
     say "COLLECTOR_REQUIRE_SERVICES=1, but there is no ${missing[*]}: the reason is above"

@@ -6,17 +6,25 @@
 
 mod batch;
 mod budget;
+mod clock;
 mod collect;
 mod crash;
+mod days;
+mod dead;
+mod dead_vendor;
 mod detail;
 mod drain;
+mod erase;
 mod floor;
 mod freshness;
 mod images;
 mod list;
 mod outage;
 mod process;
+mod quota;
 mod rate_limit;
+mod reading;
+mod rebuild;
 mod replicas;
 mod rerun;
 mod roster;
@@ -111,6 +119,20 @@ enum Workload {
     Outage(outage::Args),
     /// Everything moved from a file to servers and back, killed on the way.
     Transfer(transfer::Args),
+    /// One vendor is dead all along: the others' time beside it, and alone.
+    DeadVendor(dead_vendor::Args),
+    /// A page of the plain list, read by a file that describes it and by code written for it.
+    Reading(reading::Args),
+    /// More creators than a day's units: the real command waits for each reset, on a clock it shares with the vendor.
+    Quota(quota::Args),
+    /// Many simulated days: what is kept does not grow, on disk or in memory.
+    Days(days::Args),
+    /// Broken answers, named; then a replay that buys only them.
+    Dead(dead::Args),
+    /// Somebody taken out of everything, and looked for everywhere.
+    Erase(erase::Args),
+    /// The index made anew while it is asked.
+    Rebuild(rebuild::Args),
     /// Replicas that start and stop around every change of the clocks of twelve zones, in virtual time.
     Schedule(schedule::Args),
     /// Serving replicas on shared servers, one killed in the time of each slot.
@@ -129,6 +151,15 @@ enum Workload {
     /// The collector through its library, in a process of its own.
     #[command(hide = true)]
     Collect(collect::Args),
+    /// One run of `dead-vendor`, in a process of its own.
+    #[command(hide = true)]
+    DeadVendorChild(dead_vendor::ChildArgs),
+    /// The real command on the simulator's clock, in a process of its own.
+    #[command(hide = true)]
+    Command(clock::Args),
+    /// Day after day, in a process of its own.
+    #[command(hide = true)]
+    DaysChild(days::ChildArgs),
     /// Pictures in one way, in a process of its own.
     #[command(hide = true)]
     Pictures(images::ChildArgs),
@@ -137,6 +168,10 @@ enum Workload {
 /// Parses the command line and runs the benchmark.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Workload::Command(command) = args.workload {
+        // It makes its own runtime.
+        return clock::run(command).unwrap_or_else(|error| fail(&error));
+    }
     let dir = match args.dir.map_or_else(process::scratch, process::Scratch::given) {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
@@ -160,6 +195,16 @@ pub fn main() -> ExitCode {
             Workload::Stale(args) => stale::run(args, dir.path()).await,
             Workload::Outage(args) => outage::run(args, dir.path()).await,
             Workload::Transfer(args) => transfer::run(args, dir.path()).await,
+            Workload::DeadVendor(args) => dead_vendor::run(args, dir.path()).await,
+            Workload::DeadVendorChild(args) => dead_vendor::child(args).await,
+            Workload::Reading(args) => reading::run(args, dir.path()),
+            Workload::Quota(args) => quota::run(args, dir.path()).await,
+            Workload::Days(args) => days::run(args, dir.path()).await,
+            Workload::Dead(args) => dead::run(args, dir.path()).await,
+            Workload::Erase(args) => erase::run(args, dir.path()).await,
+            Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
+            Workload::DaysChild(args) => days::child(args).await,
+            Workload::Command(_) => Err("it was run already".into()),
             Workload::Schedule(args) => schedule::run(args, dir.path()).await,
             Workload::Replicas(args) => replicas::run(args, dir.path()).await,
             Workload::Drain(args) => drain::run(args, dir.path()).await,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use collector_core::creator::Creators;
 use collector_core::error::Error;
 use collector_core::observe::Silent;
-use collector_core::pipeline::{Engine, Estimate};
+use collector_core::pipeline::{Engine, Estimate, Roots};
 use collector_core::store::{Counts, Store};
 use collector_core::task::{Cost, Task};
 
@@ -29,10 +29,13 @@ pub(super) async fn plan(
     max_units: Option<u64>,
 ) -> Result<PlanReport> {
     let engine = compose::engine(config, job, store, Silent)?;
-    let roots = engine.roots(&job.query).await?;
+    let roots = if job.refresh.is_some() { Roots::default() } else { engine.roots(&job.query).await? };
     let all = roots.tasks.len();
-    let asked = engine.not_fresh(roots.tasks, job.fresh_for).await?;
+    let mut asked = engine.not_fresh(roots.tasks, job.fresh_for).await?;
     let fresh = (all - asked.len()) as u64;
+    if let Some(refresh) = job.refresh {
+        asked.append(&mut engine.to_refresh(&refresh.into()).await?);
+    }
     let mut report = of_tasks(&engine, &asked, store, max_units).await?;
     report.job.clone_from(&job.name);
     report.fresh = fresh;

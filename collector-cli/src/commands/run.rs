@@ -6,21 +6,20 @@ use std::sync::Arc;
 use collector_core::creator::id_kind;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::id::Ids;
+use collector_core::known::not_known;
 use collector_core::pipeline::{End, Job as Task, RunReport};
 use collector_core::store::{Capped, Caps, Used};
 use collector_core::task::Query;
 use collector_sources::sheet::{Choice, SheetRow, Verdict, import};
-use tokio_util::sync::CancellationToken;
 
 use super::{Session, consent, files};
 use crate::args::{Run, SheetChoice};
 use crate::compose::{self, AnyStore, Setup};
-use crate::config::{Config, Job, JsonlPlace, StorePlace, not_known};
+use crate::config::{Config, Job, JsonlPlace, StorePlace};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::output::Output;
 use crate::progress::{Progress, RunWatch};
-use crate::report::{PlanReport, RunOutcome, number};
+use crate::report::{PlanReport, RunOutcome, count, number};
 use crate::upkeep;
 
 /// How many rows of a file are named that nobody is recognised in.
@@ -41,7 +40,7 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
         return Ok(Exit::Complete);
     }
     consent::agreed(session, &plan, args.yes).await?;
-    let collected = collect_within(&config, &job, &session.output, session.stop.clone(), caps).await;
+    let collected = collect_within(session, &config, &job, caps, args.wait).await;
     let (mut report, used) = match collected {
         // Who read standard output has seen enough and closed it: the sink calls that cancelled.
         Err(error) if error.kind() == ErrorKind::Cancelled && config.jsonl == Some(JsonlPlace::Stdout) => {
@@ -66,26 +65,45 @@ pub(super) async fn execute(session: &Session, args: Run) -> Result<Exit> {
 
 /// Runs a job with a progress line, within limits; says what was used of them.
 async fn collect_within(
+    session: &Session,
     config: &Config,
     job: &Job,
-    output: &Output,
-    stop: CancellationToken,
     caps: Caps,
+    waits: bool,
 ) -> Result<(RunReport, Used), Error> {
     compose::rehearse(config, job)?;
     let opened = compose::open_store(&config.store).await?;
     let limited = caps != Caps::default();
     let capped = Arc::new(Capped::new(Arc::clone(&opened), caps));
     let store: AnyStore = if limited { Arc::clone(&capped) as AnyStore } else { opened };
-    let setup = Setup { book_calls: caps.units.is_some(), ..Setup::default() };
+    let clock = Arc::clone(&session.clock);
+    let setup =
+        Setup { book_calls: caps.units.is_some(), clock: Some(Arc::clone(&clock)), ..Setup::default() };
     let watch = RunWatch::default();
     let engine = compose::engine_with(config, job, &store, watch.clone(), &setup)?;
-    let progress = Progress::new(output, &job.name, watch);
-    let task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
+    let progress = Progress::new(&session.output, &job.name, watch);
+    let mut task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
+    task.refresh = job.refresh.map(Into::into);
+    // Who limits a run expects no more of it.
+    if !limited {
+        task.expect = job.expect.to_engine();
+    }
+    let told = |report: &RunReport, until| {
+        let open = count(report.open, "task", "tasks");
+        session.output.aside(&format!("{}: parked with {open} open; goes on at {until}", report.job));
+    };
+    let run = async {
+        if waits {
+            engine.run_through(task, session.stop.clone(), &told).await
+        } else {
+            engine.run(task, session.stop.clone()).await
+        }
+    };
     let report = tokio::select! {
-        report = engine.run(task, stop) => report?,
+        report = run => report?,
         never = progress.follow(&store) => match never {},
     };
+    upkeep::store(config, &store, &*clock, &session.stop).await;
     Ok((report, capped.used()))
 }
 
@@ -151,7 +169,10 @@ fn apply(config: &mut Config, args: &Run) -> Result<()> {
     }
     if let Some(in_flight) = args.in_flight {
         config.run.in_flight = Some(in_flight);
-        config.sources.values_mut().for_each(|source| source.keys.in_flight = None);
+        for source in config.sources.values_mut() {
+            source.keys.in_flight = None;
+            source.further.iter_mut().for_each(|account| account.keys.in_flight = None);
+        }
     }
     Ok(())
 }

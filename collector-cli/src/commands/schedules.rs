@@ -5,10 +5,10 @@ use collector_core::clock::{Clock, SystemClock};
 use super::Session;
 use crate::args::{Schedules, SchedulesChange, SchedulesCommand};
 use crate::compose;
-use crate::config::not_known;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::report::{ScheduleEntry, SchedulePaused, SchedulesReport};
+use collector_core::known::not_known;
 
 /// How many slots of each schedule are shown.
 const SHOWN: usize = 5;

@@ -13,19 +13,21 @@ use std::time::Duration;
 use collector_core::clock::{Clock as _, SystemClock};
 use collector_core::creator::Creators;
 use collector_core::id::{Digest, Name};
-use collector_core::observe::Silent;
 use collector_core::pipeline::{Engine, Handle, Scheduler};
 use collector_core::store::Server;
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::admin::{Admin, Phase, State};
 use super::{Session, read_text};
 use crate::args::{Role, Serve};
-use crate::compose;
+use crate::compose::{self, AnyStore};
 use crate::config::{Config, JsonlPlace};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::monitor::Monitor;
+use crate::notify::Notifier;
 use crate::upkeep;
 
 /// How often is looked whether pictures have to be collected; that is done once a day.
@@ -56,13 +58,16 @@ pub(super) async fn execute(session: &Session, args: &Serve) -> Result<Exit> {
         config.run.drain = drain;
     }
     check(session, args, &config)?;
-    let state = Arc::new(State::default());
+    let config = Arc::new(config);
+    let monitor = Arc::new(Monitor::new(&config));
+    let state = Arc::new(State::of(Arc::clone(&monitor)));
     let admin = match args.roles.contains(&Role::Admin) {
         // Before anything else: who asks meanwhile hears that it is not ready.
         true => Some(Admin::listen(args.admin, Arc::clone(&state)).await?),
         false => None,
     };
-    let served = serve(session, args, &config, &text, (&state, admin.as_ref().map(Admin::address))).await;
+    let address = admin.as_ref().map(Admin::address);
+    let served = serve(session, args, &config, &text, &monitor, (&state, address)).await;
     if let Some(admin) = admin {
         admin.stop().await;
     }
@@ -99,17 +104,26 @@ fn check(session: &Session, args: &Serve, config: &Config) -> Result<()> {
 async fn serve(
     session: &Session,
     args: &Serve,
-    config: &Config,
+    config: &Arc<Config>,
     text: &str,
+    monitor: &Monitor,
     (state, address): (&State, Option<SocketAddr>),
 ) -> Result<Exit> {
     let store = compose::open_store(&config.store).await?;
-    let engine = compose::serving(config, &store, Silent)?;
+    monitor.reached(&store);
+    let engine = compose::serving(config, &store, monitor.meter.clone())?;
+    for job in &config.jobs {
+        // Also of those that others begin.
+        engine.expects(&compose::served(job))?;
+    }
     let handle = match args.roles.contains(&Role::Worker) {
-        true => Some(engine.start().await?),
+        true => Some(Arc::new(engine.start().await?)),
         false => None,
     };
-    let name = handle.as_ref().map_or_else(own_name, |handle| Name::clone(handle.worker()));
+    handle.iter().for_each(|handle| monitor.watch(handle));
+    let handle = handle.as_deref();
+    let told = Telling::start(config, &store, monitor)?;
+    let name = handle.map_or_else(own_name, |handle| Name::clone(handle.worker()));
     let scheduler = scheduler(&engine, args, config, text, &name)?;
     // Who hears that it serves finds its schedules in the store.
     scheduler.enlist(SystemClock.now()).await?;
@@ -120,15 +134,16 @@ async fn serve(
         biased;
         // What a look is about is written or it is not; nobody waits for a store that is away.
         () = stop.cancelled() => None,
-        () = scheduler.run(handle.as_ref(), &stop) => None,
-        error = failure(handle.as_ref()) => Some(error),
+        () = scheduler.run(handle, &stop) => None,
+        error = failure(handle) => Some(error),
         never = upkeep(config, &stop), if handle.is_some() => match never {},
     };
     state.is(Phase::Draining);
-    let drained = match &handle {
+    let drained = match handle {
         Some(handle) => handle.shutdown().await,
         None => Ok(()),
     };
+    told.stop().await;
     match failed {
         Some(error) => Err(error.into()),
         None => {
@@ -156,6 +171,35 @@ fn scheduler(
     };
     let jobs = if args.roles.contains(&Role::Scheduler) { jobs::scheduled(config) } else { Vec::new() };
     Ok(engine.scheduler(server, jobs)?)
+}
+
+/// Tells somebody what goes wrong, if anybody is to be told.
+struct Telling {
+    stop: CancellationToken,
+    work: Option<JoinHandle<()>>,
+}
+
+impl Telling {
+    fn start(config: &Arc<Config>, store: &AnyStore, monitor: &Monitor) -> Result<Self> {
+        let stop = CancellationToken::new();
+        if !config.notify.is_somebody_told() {
+            return Ok(Self { stop, work: None });
+        }
+        let meter = monitor.meter.clone();
+        let lock = compose::shared_lock(config)?;
+        let notifier = Notifier::new(config, Arc::clone(store), lock, move || meter.leases_lost())?;
+        let work = tokio::spawn(notifier.run(stop.clone()));
+        Ok(Self { stop, work: Some(work) })
+    }
+
+    /// Lets it say what it has to say.
+    async fn stop(self) {
+        self.stop.cancel();
+        if let Some(work) = self.work {
+            // One that panicked has nothing more to say.
+            drop(work.await);
+        }
+    }
 }
 
 /// The name of a process that does no work.

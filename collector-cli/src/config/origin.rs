@@ -53,6 +53,8 @@ fn origin(file: &Path, line: Option<usize>) -> String {
 fn renamed(key: &str) -> String {
     match key {
         "store" => "store.url".to_owned(),
+        "keep.payloads" => "store.payloads".to_owned(),
+        "keep.runs" => "store.runs".to_owned(),
         "jsonl" => "jsonl.path".to_owned(),
         key => key.to_owned(),
     }

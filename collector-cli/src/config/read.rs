@@ -1,19 +1,23 @@
 //! From the document's tables to the configuration, noting every fault on the way.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::domain::Domain;
+use collector_core::known::not_known;
 use collector_core::schedule::{CatchUp, Overlap};
 use collector_core::task::Query;
 use serde::Deserialize;
 
-use super::fault::not_known;
 use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
 use super::{
-    Config, FRESH_FOR, Job, RunOptions, SourceEntry, SourceKeys, images, lock, search, store, timing,
+    Config, Expectations, FRESH_FOR, Job, RefreshOptions, RunOptions, SourceEntry, SourceKeys, images, lock,
+    notify, search, store, timing,
 };
+use crate::compose::creators;
 use crate::ids;
 use crate::registry::Registry;
 
@@ -21,7 +25,8 @@ use crate::registry::Registry;
 const MAX_NAME: usize = 40;
 
 /// The tables and keys at the top of a file.
-const SECTIONS: [&str; 8] = ["store", "lock", "images", "search", "jsonl", "run", "sources", "jobs"];
+const SECTIONS: [&str; 9] =
+    ["store", "lock", "images", "search", "jsonl", "run", "notify", "sources", "jobs"];
 
 #[derive(Deserialize)]
 struct JobTable {
@@ -32,12 +37,21 @@ struct JobTable {
     #[serde(default)]
     query: Query,
     fresh_for: Option<Duration>,
+    refresh: Option<RefreshTable>,
+    #[serde(default)]
+    expect: Expectations,
     schedule: Option<String>,
     timezone: Option<String>,
     every: Option<Duration>,
     jitter: Option<Duration>,
     catch_up: Option<CatchUp>,
     overlap: Option<Overlap>,
+}
+
+#[derive(Deserialize)]
+struct RefreshTable {
+    older_than: Duration,
+    per_day: NonZeroU64,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +68,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     }
     let sources = read_sources(root, registry);
     let jobs = read_jobs(root, &sources.names);
-    let store = store::read(root);
+    let (store, keep) = store::read(root).unzip();
     let lock = lock::read(root);
     if let (Some(StorePlace::Server(_)), Some(lock)) = (&store, &lock)
         && lock.is_lonely()
@@ -68,14 +82,17 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     let images = root.get("images").map(|node| images::read(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
+    let notify = notify::read(root);
     Some(Config {
         file: file.to_owned(),
         store: store?,
+        keep: keep?,
         lock: lock?,
         search: search?,
         images: images.flatten(),
         jsonl: jsonl.flatten(),
         run: run?,
+        notify: notify?,
         sources: sources.entries,
         jobs,
         warnings: Vec::new(),
@@ -120,12 +137,51 @@ fn read_sources<'a>(root: &Node<'a>, registry: &Registry) -> Sources<'a> {
 }
 
 fn read_source(node: &Node<'_>, name: &str, registry: &Registry) -> Option<SourceEntry> {
+    let Some(accounts) = node.get(ACCOUNTS) else {
+        let entry = read_account(node, name, registry)?;
+        let account = entry.keys.account.clone().unwrap_or_else(|| name.to_owned());
+        return Some(SourceEntry { account, ..entry });
+    };
+    if accounts.entries().next().is_none() {
+        accounts.fault(format!(
+            "expected a table for each account, such as [{}.{ACCOUNTS}.second]",
+            node.place().key
+        ));
+    }
+    if node.get("account").is_some() {
+        node.fault_in("account", "the accounts have names of their own below; leave this key out");
+    }
+    let mut entries: Vec<Option<SourceEntry>> = Vec::new();
+    for (account, own) in accounts.entries() {
+        check_name(&own, account);
+        for key in OF_THE_SOURCE.into_iter().filter(|key| own.get(key).is_some()) {
+            own.fault_in(key, "this key is the source's, the same for all its accounts");
+        }
+        // Each is read, so that every fault is told.
+        let entry = read_account(&own.over(node, &OF_THE_ACCOUNTS), name, registry);
+        entries.push(entry.map(|entry| SourceEntry { account: format!("{name}.{account}"), ..entry }));
+    }
+    let mut entries = entries.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
+    let first = entries.next()?;
+    Some(SourceEntry { further: entries.collect(), ..first })
+}
+
+/// The table of a source's accounts.
+const ACCOUNTS: &str = "accounts";
+
+/// Keys that an account cannot have for itself.
+const OF_THE_SOURCE: [&str; 3] = ["type", "account", ACCOUNTS];
+
+/// Keys of a source that are not its accounts'.
+const OF_THE_ACCOUNTS: [&str; 2] = ["account", ACCOUNTS];
+
+/// A source with one credential; what its account is called is the caller's to say.
+fn read_account(node: &Node<'_>, name: &str, registry: &Registry) -> Option<SourceEntry> {
     let keys: SourceKeys = node.partly().read()?;
     check_source(node, &keys);
     let kind = keys.kind.clone().unwrap_or_else(|| name.to_owned());
     let builder = registry.read(&kind, &node.without(SourceKeys::KEYS))?;
-    let account = keys.account.clone().unwrap_or_else(|| name.to_owned());
-    Some(SourceEntry { kind, account, keys, builder })
+    Some(SourceEntry { kind, account: String::new(), keys, further: Vec::new(), builder })
 }
 
 fn check_source(node: &Node<'_>, keys: &SourceKeys) {
@@ -186,12 +242,26 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
         node.get("query").unwrap_or_else(|| node.clone()).fault_in(key, wrong);
         table.query.clone()
     });
-    if query.is_empty() {
+    if table.refresh.is_some() {
+        // The time it asks after is the window.
+        for key in ["query", "fresh_for"].into_iter().filter(|key| node.get(key).is_some()) {
+            node.fault_in(
+                key,
+                "a job with `refresh` asks about those who are known; look for others in a job of its own",
+            );
+        }
+    }
+    if query.is_empty() && table.refresh.is_none() {
         node.fault_in("query", "the query asks for nothing; add for example hashtags = [\"kbeauty\"]");
+    }
+    if table.refresh.as_ref().is_some_and(|refresh| refresh.older_than.is_zero()) {
+        let refresh = node.get("refresh").unwrap_or_else(|| node.clone());
+        refresh.fault_in("older_than", "expected a time above 0, such as \"30d\"");
     }
     if table.fresh_for.is_some_and(|span| span.is_zero()) {
         node.fault_in("fresh_for", "expected a time above 0, such as \"7d\"");
     }
+    check_expectations(node, &table.expect);
     let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
     let others = || -> Vec<String> {
         sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect()
@@ -215,7 +285,22 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
         enrich: table.enrich,
         query,
         fresh_for: table.fresh_for.unwrap_or(FRESH_FOR),
+        refresh: table
+            .refresh
+            .map(|refresh| RefreshOptions { older_than: refresh.older_than, per_day: refresh.per_day.get() }),
+        expect: table.expect,
     })
+}
+
+fn check_expectations(node: &Node<'_>, expect: &Expectations) {
+    let Some(node) = node.get("expect") else { return };
+    if expect.min_creators == Some(0) {
+        node.fault_in("min_creators", "expected a whole number from 1; leave the key out to expect none");
+    }
+    let fields = creators();
+    if let Err(error) = expect.to_engine().check(fields.fields()) {
+        node.fault_in("fill", error.message());
+    }
 }
 
 fn check_uses(node: &Node<'_>, key: &str, uses: &[String], sources: &[&str]) {

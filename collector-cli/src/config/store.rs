@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use collector_core::store::Payloads;
 use collector_sinks::sql::{Migrate, ServerConfig, SqlConfig, SslMode};
 use serde::Deserialize;
 
+use super::KeepOptions;
 use super::places::{self, StorePlace};
 use super::server;
 use super::tree::Node;
@@ -23,7 +25,12 @@ struct Table {
     call_timeout: Option<Duration>,
     patience: Option<Duration>,
     migrate: Option<Migrate>,
+    payloads: Payloads,
+    runs: Option<Duration>,
 }
+
+/// The shortest time for which it is kept what ran.
+const LEAST: Duration = Duration::from_secs(86_400);
 
 /// Keys that mean something to a server only.
 const SERVER_KEYS: [&str; 9] = [
@@ -38,17 +45,25 @@ const SERVER_KEYS: [&str; 9] = [
     "migrate",
 ];
 
-pub(super) fn read(root: &Node<'_>) -> Option<StorePlace> {
+pub(super) fn read(root: &Node<'_>) -> Option<(StorePlace, KeepOptions)> {
     let default = || StorePlace::default_in(root.document().dir());
-    let Some(node) = root.get("store") else { return Some(default()) };
+    let Some(node) = root.get("store") else { return Some((default(), KeepOptions::default())) };
     let table: Table = node.read()?;
-    match table.url.as_deref() {
+    let mut keep = KeepOptions { payloads: table.payloads, ..KeepOptions::default() };
+    if let Some(runs) = table.runs {
+        if runs < LEAST {
+            node.fault_in("runs", "expected at least \"1d\"; what was answered is known by it");
+        }
+        keep.runs = runs;
+    }
+    let place = match table.url.as_deref() {
         Some(url) if server::is_remote(url, &["mysql", "mariadb"]) => database(&node, url, &table),
         url => {
             server::refuse_keys(&node, &SERVER_KEYS);
             url.map_or_else(|| Some(default()), |url| places::store(&node.get("url")?, url))
         }
-    }
+    };
+    Some((place?, keep))
 }
 
 fn database(node: &Node<'_>, url: &str, table: &Table) -> Option<StorePlace> {

@@ -144,7 +144,7 @@ fn what_is_left_out_has_a_default() {
 #[test]
 fn every_fault_names_line_key_and_remedy() {
     let source = "[sources.acme]\ntoken = { env = \"TOKEN\" }\n";
-    let known = "known: type, account, in_flight, per_second, burst, units_per_day, requests_per_day, reset_hour_utc, token, base_url, timeout, depth";
+    let known = "known: type, account, accounts, in_flight, per_second, burst, units_per_day, requests_per_day, reset_hour_utc, token, base_url, timeout, depth";
     let form = "write { env = \"NAME\" } or { file = \"/path/to/secret\" }";
     let table: &[(&str, &[&str])] = &[
         ("", &["1: no source is configured; add a table such as [sources.ensembledata]"]),
@@ -590,4 +590,131 @@ fn the_keys_every_source_has_are_the_struct_s() {
     let mut fields = Vec::new();
     SourceKeys::deserialize(Fields(&mut fields)).unwrap();
     assert_eq!(fields, SourceKeys::KEYS);
+}
+
+#[test]
+fn accounts_of_a_source_share_its_keys_and_have_their_own() {
+    let text = "[sources.acme]\nbase_url = \"http://127.0.0.1:1\"\nunits_per_day = 1500\nin_flight = 4\n\
+                [sources.acme.accounts.main]\ntoken = { env = \"TOKEN\" }\n\
+                [sources.acme.accounts.second]\ntoken = { env = \"TOKEN\" }\nunits_per_day = 500\n";
+    let config = parse(text).unwrap();
+    let acme = &config.sources["acme"];
+    let accounts: Vec<_> = std::iter::once(acme)
+        .chain(&acme.further)
+        .map(|entry| (entry.account.as_str(), entry.keys.units_per_day, entry.keys.in_flight))
+        .collect();
+    let four = NonZeroUsize::new(4);
+    assert_eq!(accounts, [("acme.main", Some(1_500), four), ("acme.second", Some(500), four)]);
+    for entry in std::iter::once(acme).chain(&acme.further) {
+        let arrived = (entry.builder)("acme").err().unwrap();
+        assert!(arrived.message().contains("http://127.0.0.1:1"), "{arrived}");
+    }
+}
+
+#[test]
+fn wrong_accounts_are_told_where_they_stand() {
+    let faults = |text: &str| parse(text).unwrap_err().to_string();
+    let head = "[sources.acme]\n";
+    let empty = faults(&format!("{head}[sources.acme.accounts]\n"));
+    assert!(
+        empty.contains("expected a table for each account, such as [sources.acme.accounts.second]"),
+        "{empty}"
+    );
+    let both =
+        faults(&format!("{head}account = \"x\"\n[sources.acme.accounts.a]\ntoken = {{ env = \"TOKEN\" }}\n"));
+    assert!(both.contains("2: sources.acme.account: the accounts have names of their own"), "{both}");
+    let typed =
+        faults(&format!("{head}[sources.acme.accounts.a]\ntype = \"acme\"\ntoken = {{ env = \"TOKEN\" }}\n"));
+    assert!(typed.contains("3: sources.acme.accounts.a.type: this key is the source's"), "{typed}");
+    let lacking = faults(&format!("{head}[sources.acme.accounts.a]\nunits_per_day = 5\n"));
+    assert!(lacking.contains("sources.acme.accounts.a") && lacking.contains("token"), "{lacking}");
+    let unknown = faults(&format!(
+        "{head}tokne = 5\n[sources.acme.accounts.a]\ntoken = {{ env = \"TOKEN\" }}\n\
+         [sources.acme.accounts.b]\ntoken = {{ env = \"TOKEN\" }}\n"
+    ));
+    assert_eq!(unknown.matches("unknown key `tokne`").count(), 1, "once, not for each account: {unknown}");
+}
+
+#[test]
+fn what_is_kept_and_whom_to_ask_again_is_configured() {
+    let text = "[store]\npayloads = \"latest\"\nruns = \"30d\"\n[sources.acme]\ntoken = { env = \"TOKEN\" }\n\
+                [[jobs]]\nname = \"alive\"\nrefresh = { older_than = \"30d\", per_day = 3000 }\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.keep.retention().payloads, collector_core::store::Payloads::Latest);
+    assert_eq!(config.keep.retention().runs, Some(Duration::from_secs(30 * 86_400)));
+    let job = config.job("alive").unwrap();
+    let refresh = job.refresh.unwrap();
+    assert_eq!((refresh.older_than, refresh.per_day), (Duration::from_secs(30 * 86_400), 3_000));
+    assert!(job.query.is_empty());
+
+    let faults = |text: &str| parse(text).unwrap_err().to_string();
+    let short = faults(&text.replace("\"30d\"\n[", "\"1h\"\n["));
+    assert!(short.contains("3: store.runs: expected at least \"1d\""), "{short}");
+    let none = faults(&text.replace("3000", "0"));
+    assert!(none.contains("jobs[0].refresh.per_day: expected a whole number from 1, found 0"), "{none}");
+    let never = faults(&text.replace("older_than = \"30d\"", "older_than = \"0s\""));
+    assert!(never.contains("expected a time above 0, such as \"30d\""), "{never}");
+    let both = faults(&format!("{text}fresh_for = \"7d\"\nquery = {{ handles = [\"a\"] }}\n"));
+    assert!(
+        both.contains("jobs[0].query: a job with `refresh`") && both.contains("jobs[0].fresh_for: "),
+        "{both}"
+    );
+    let other = faults(&text.replace("latest", "newest"));
+    assert!(other.contains("3: ") || other.contains("2: store.payloads"), "{other}");
+}
+#[test]
+fn who_is_told_is_a_secret_and_everything_else_has_a_default() {
+    let source = "[sources.acme]\ntoken = { env = \"TOKEN\" }\n";
+    let registry = Registry::new().with::<Acme>("acme");
+    let env = |name: &str| {
+        Some(if name == "HOOK" { format!("https://hooks.test/{CANARY}") } else { CANARY.to_owned() })
+    };
+    let read = |text: &str| {
+        Config::parse(Path::new("conf/c.toml"), &format!("{text}{source}"), &registry, Some(&env))
+    };
+    let config = read("[notify]\nslack = { env = \"HOOK\" }\nheartbeat = { env = \"HOOK\" }\n").unwrap();
+    let notify = &config.notify;
+    assert_eq!(notify.slack.as_ref().unwrap().expose().path(), format!("/{CANARY}"));
+    assert_eq!((notify.heartbeat_every, notify.disk_low_mb), (Duration::from_secs(60), 2_048));
+    assert_eq!(notify.late_after, Duration::from_secs(900));
+    assert!(
+        !format!("{config:?}").contains(CANARY) && !serde_json::to_string(&config).unwrap().contains(CANARY)
+    );
+    assert_eq!(read("").unwrap().notify, NotifyOptions::default());
+
+    let wrong = |text: &str| read(text).unwrap_err().to_string();
+    let refused = wrong("[notify]\nwebhook = { env = \"TOKEN\" }\n");
+    assert!(refused.contains("notify.webhook") && refused.contains("no address"), "{refused}");
+    assert!(!refused.contains(CANARY), "{refused}");
+    let refused = wrong("[notify]\nwebhook = \"https://hooks.test/x\"\n");
+    assert!(refused.contains("never written into the configuration"), "{refused}");
+    let refused = wrong("[notify]\nheartbeat_every = \"5m\"\nlate_after = \"0s\"\n");
+    assert!(refused.contains("there is no heartbeat") && refused.contains("a second or more"), "{refused}");
+    // Who only looks into the stores needs none of them.
+    let none = |_: &str| None;
+    let text = format!("[notify]\nslack = {{ env = \"HOOK\" }}\n{source}");
+    let places = Config::parse_places(Path::new("conf/c.toml"), &text, &registry, &none).unwrap();
+    assert_eq!(places.notify.slack, None);
+}
+
+#[test]
+fn what_is_expected_names_fields_and_shares() {
+    let job = |expect: &str| {
+        format!(
+            "[sources.acme]\ntoken = {{ env = \"TOKEN\" }}\n[[jobs]]\nname = \"a\"\nquery = {{ hashtags = [\"x\"] }}\n\
+             expect = {expect}\n"
+        )
+    };
+    let config = parse(&job("{ min_creators = 500, fill = { followers = 0.95 } }")).unwrap();
+    let expect = config.jobs[0].expect.to_engine();
+    assert_eq!((expect.records, expect.fill["followers"]), (Some(500), 0.95));
+    for (expect, said) in [
+        ("{ fill = { folowers = 0.9 } }", "did you mean `followers`?"),
+        ("{ fill = { followers = 95.0 } }", "above 0 and at most 1"),
+        ("{ min_creators = 0 }", "a whole number from 1"),
+        ("{ creators = 5 }", "min_creators"),
+    ] {
+        let faults = faults(&job(expect));
+        assert!(faults.iter().any(|fault| fault.contains(said)), "{expect}: {faults:?}");
+    }
 }

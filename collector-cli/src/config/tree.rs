@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use collector_core::known::not_known;
 use serde::de::value::{SeqDeserializer, StrDeserializer, StringDeserializer};
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor,
@@ -16,7 +17,7 @@ use serde::de::{
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, not_known};
+use super::fault::Fault;
 use super::wrong::{Place, Wrong};
 use super::{duration, secret};
 
@@ -58,7 +59,7 @@ impl<'a> Document<'a> {
         self.dir
     }
 
-    /// The same for somebody who asks no vendor: the sources' secrets are left alone.
+    /// The same for somebody who asks no vendor and tells nobody: their secrets are left alone.
     pub(crate) fn only_places(self) -> Self {
         Self { only_places: true, ..self }
     }
@@ -111,6 +112,8 @@ pub(crate) struct Node<'a> {
     others: &'static [&'static str],
     /// Whether unknown keys of this table are somebody else's fault to report.
     lenient: bool,
+    /// The table whose keys count where this one is silent, but for some.
+    under: Option<(Box<Node<'a>>, &'static [&'static str])>,
 }
 
 impl<'a> Node<'a> {
@@ -119,7 +122,7 @@ impl<'a> Node<'a> {
         value: &'a Spanned<DeValue<'a>>,
         key: impl Into<String>,
     ) -> Self {
-        Self { document, value, key: key.into(), others: &[], lenient: false }
+        Self { document, value, key: key.into(), others: &[], lenient: false, under: None }
     }
 
     /// The same table for a reader who does not know these keys.
@@ -132,13 +135,19 @@ impl<'a> Node<'a> {
         Self { lenient: true, ..self.clone() }
     }
 
+    /// The same table over another one, whose keys count where this one is silent; `own` are not taken from there.
+    pub(crate) fn over(&self, under: &Self, own: &'static [&'static str]) -> Self {
+        Self { under: Some((Box::new(under.clone()), own)), ..self.clone() }
+    }
+
     pub(crate) fn document(&self) -> &'a Document<'a> {
         self.document
     }
 
     /// Where this value's secrets are found; `None` when they are left alone.
     pub(crate) fn env(&self) -> Option<Environment<'a>> {
-        let spared = self.document.only_places && self.key.starts_with("sources");
+        let asks_nobody = ["sources", "notify"].iter().any(|section| self.key.starts_with(section));
+        let spared = self.document.only_places && asks_nobody;
         self.document.env.filter(|_| !spared)
     }
 
@@ -179,12 +188,20 @@ impl<'a> Node<'a> {
 
     /// The values of this table; none when it is no table.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
-        let document = self.document;
-        let key = self.key.clone();
-        self.value().as_table().into_iter().flat_map(DeTable::iter).map(move |(name, value)| {
+        let table = self.value().as_table();
+        let mut entries: Vec<(&'a str, Node<'a>)> = Vec::new();
+        for (name, value) in table.into_iter().flat_map(DeTable::iter) {
             let name: &'a str = name.get_ref();
-            (name, Node::new(document, value, join(&key, name)))
-        })
+            entries.push((name, Node::new(self.document, value, join(&self.key, name))));
+        }
+        if let Some((under, own)) = &self.under {
+            for (name, node) in under.entries() {
+                if !own.contains(&name) && !entries.iter().any(|(known, _)| *known == name) {
+                    entries.push((name, node));
+                }
+            }
+        }
+        entries.into_iter()
     }
 
     /// The values of this list; none when it is no list.

@@ -90,7 +90,7 @@ impl SourceReport {
         let base = Self {
             name: name.to_owned(),
             kind: entry.kind.clone(),
-            account: entry.account.clone(),
+            account: accounts(entry),
             units_per_day: entry.keys.units_per_day,
             in_flight: None,
             kinds: Vec::new(),
@@ -105,6 +105,11 @@ impl SourceReport {
             Err(error) => Self { error: Some(ErrorChain(&error).to_string()), ..base },
         }
     }
+}
+
+fn accounts(entry: &SourceEntry) -> String {
+    let names = std::iter::once(entry).chain(&entry.further).map(|entry| entry.account.as_str());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 impl KindReport {

@@ -19,3 +19,4 @@ mod transfer;
 mod try_source;
 mod upkeep;
 mod usage;
+mod watching;

@@ -60,7 +60,10 @@ impl<D: Domain> Engine<D> {
         for slot in &parts.slots {
             let account = Arc::clone(&parts.accounts[slot.account].name);
             let cx = cx.for_call(account, CancellationToken::new(), LIMIT);
-            answer(PartKind::Source, &slot.name, cx.guard(slot.source.check(&cx)).await);
+            let account = &parts.accounts[slot.account].name;
+            let several = parts.slots.iter().filter(|other| other.name == slot.name).count() > 1;
+            let name = if several { format!("{} ({account})", slot.name) } else { slot.name.to_string() };
+            answer(PartKind::Source, &name, cx.guard(slot.source.check(&cx)).await);
         }
         for sink in &parts.sinks {
             answer(PartKind::Sink, sink.name(), cx.guard(sink.check(&cx)).await);

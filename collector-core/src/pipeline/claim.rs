@@ -12,7 +12,7 @@ use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Acquired, Lease, LockKey};
 use crate::observe::Event;
-use crate::source::Role;
+use crate::source::{CallSpec, Role};
 use crate::store::{Budget, Claimed, GiveBack, LanePermit, Reserved};
 use crate::task::{Cost, Task};
 
@@ -77,13 +77,11 @@ impl<D: Domain> Claim<D> {
         if worker.troubles.has(Part::Lock) && !self.lock_is_back().await {
             return Ok(());
         }
-        for (at, slot) in worker.parts.slots.iter().enumerate() {
-            for lane in 0..slot.kinds.len() {
-                // Slots of one account share its room.
-                let room = &mut rooms[slot.account];
-                if room.left() > 0 && may_have_work(&worker, at, lane) {
-                    room.have += self.claim_lane(at, lane, room.left()).await?;
-                }
+        for (at, lane) in in_order(&worker) {
+            // Slots of one account share its room.
+            let room = &mut rooms[worker.parts.slots[at].account];
+            if room.left() > 0 && may_have_work(&worker, at, lane) {
+                room.have += self.claim_lane(at, lane, room.left()).await?;
             }
         }
         Ok(())
@@ -130,7 +128,9 @@ impl<D: Domain> Claim<D> {
             worker.wet[slot][lane].store(true, Ordering::SeqCst);
         }
         if let Some(open) = claims.open.first() {
-            worker.open[slot][lane].store(*open, Ordering::SeqCst);
+            for (slot, lane) in worker.parts.lanes(&permit.source, &permit.kind) {
+                worker.open[slot][lane].store(*open, Ordering::SeqCst);
+            }
         }
         self.haul.retry_at(claims.next_at);
         if !claims.tasks.is_empty() {
@@ -258,6 +258,24 @@ impl<D: Domain> Claim<D> {
         }
         calls
     }
+}
+
+/// All lanes in the order in which they are claimed; those of an account that is let in for one call last, the cheapest
+/// first.
+fn in_order<D: Domain>(worker: &Worker<D>) -> Vec<(usize, usize)> {
+    let slots = worker.parts.slots.iter().enumerate();
+    let mut lanes: Vec<_> = slots
+        .flat_map(|(at, slot)| {
+            let trial = worker.parts.accounts[slot.account].admission().on_trial();
+            let cost = move |spec: &CallSpec| (spec.worst_cost.units, spec.worst_cost.requests, spec.tasks);
+            slot.kinds
+                .iter()
+                .enumerate()
+                .map(move |(lane, (spec, _))| (trial.then(|| cost(spec)), (at, lane)))
+        })
+        .collect();
+    lanes.sort_by_key(|(cost, _)| *cost);
+    lanes.into_iter().map(|(_, lane)| lane).collect()
 }
 
 /// Whether a lane may have claimable tasks that are wanted now.

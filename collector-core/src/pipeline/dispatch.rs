@@ -272,7 +272,9 @@ impl<D: Domain> Dispatcher<D> {
             }
             backs.extend(call.tasks.iter().map(|claimed| give_back(claimed, None)));
             leases.extend(call.leases);
-            worker.wet[slot][call.lane].store(true, Ordering::SeqCst);
+            // Another account of the source may get them.
+            let part = &worker.parts.slots[slot];
+            worker.wet(&part.name, &part.kinds[call.lane].1);
         }
         worker.store().give_back(&worker.id, backs, worker.now()).await?;
         worker.keeper.release(leases).await;

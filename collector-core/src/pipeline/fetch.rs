@@ -189,11 +189,13 @@ async fn judge<D: Domain>(
     let now = worker.now();
     let signal = signal(&answer);
     let drifted = seat.leave(signal);
+    worker.passed_trial(slot.account).await.map_err(|error| worker.fail(error))?;
     if matches!(signal, Signal::Answered) {
         worker.retries.lock().unwrap_or_else(PoisonError::into_inner).answered(worker.tick());
     }
     let cost = cost(&answer, spec);
     let failed = answer.page.as_ref().err().map(Error::kind);
+    worker.account_of(call.slot).recent.saw(worker.tick(), failed);
     worker.observe(&Event::Called {
         source: Arc::clone(&slot.name),
         kind: Arc::clone(kind),

@@ -69,7 +69,7 @@ impl<D: Domain> Worker<D> {
             return Ok(());
         }
         for fill in self.store().fills(self.now().day() - WEEK).await? {
-            if let Some((slot, lane)) = self.parts.lane(&fill.source, &fill.kind) {
+            for (slot, lane) in self.parts.lanes(&fill.source, &fill.kind) {
                 self.fills.lane(slot, lane).watch.learn(&fill);
             }
         }

@@ -18,9 +18,9 @@ use crate::sink::{Change, Written, Wrote};
 use crate::store::{Fate, Settled};
 use crate::task::Task;
 
-/// The pause after a sink fails as a whole: doubled up to the longest.
+/// The pause after a sink fails as a whole: doubled up to the longest. One that is up again is soon found to be so.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The pause before a change is offered again that the sink could not take now.
 const OFFER_AGAIN: Duration = Duration::from_secs(1);
 /// The pause after a change asked for a newer version of its record.
@@ -190,6 +190,7 @@ async fn settle<D: Domain>(
     // Saturating: changes taken over from others were never counted here.
     let less = |owed: u64| Some(owed.saturating_sub(count as u64));
     outlet.owed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).unwrap_or_default();
+    outlet.marks.settled(count as u64);
     worker.observe(&Event::Settled { sink: sink.into(), stored, rejected, owed });
     worker.wake.notify_one();
     worker.progressed();
@@ -202,7 +203,7 @@ async fn refresh<D: Domain>(worker: &Worker<D>, change: &Change<D::Entity>, reas
     // Erased or joined meanwhile: the deletion is a change of its own.
     let Some(ids) = worker.store().ids(change.key()).await? else { return Ok(Fate::Superseded) };
     // The sink says that the freshest answer is out of date. What two sources name is one task to the store.
-    let lookups = worker.parts.slots.iter().filter_map(|slot| worker.parts.lookup(slot, &ids));
+    let lookups = worker.parts.sources().filter_map(|slot| worker.parts.lookup(slot, &ids));
     let ask: Vec<Task> = lookups.map(Task::regardless_of_freshness).collect();
     if ask.is_empty() {
         return Ok(Fate::Rejected(format!("{reason}; no source can be asked for a newer version")));

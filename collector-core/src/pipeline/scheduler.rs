@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Handle, Job};
+use super::{Engine, Handle, Job, expecting, refresh};
 use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorChain, ErrorKind, Result};
@@ -81,7 +81,12 @@ impl<D: Domain> Engine<D> {
                 return Err(Error::new(ErrorKind::ConfigInvalid, message).with("schedule", &schedule.name));
             }
             names.push(Name::clone(&schedule.name));
-            self.plan_with(&job.query, job.sources.as_deref())
+            job.refreshes()
+                .and_then(|again| match again {
+                    true => Ok(()),
+                    false => self.plan_with(&job.query, job.sources.as_deref()).map(drop),
+                })
+                .and_then(|()| self.expects(job))
                 .map_err(|error| error.with("job", &job.name))?;
         }
         let engine = Self { parts: std::sync::Arc::clone(&self.parts) };
@@ -164,12 +169,26 @@ impl<D: Domain> Scheduler<D> {
             Fired::Done(begun) => {
                 for skip in firing.skipped {
                     tracing::info!(schedule = &**name, reason = skip.reason.as_str(), first = %skip.first, last = %skip.last, "slots skipped");
+                    let event = Event::Slot { job: Name::clone(name), outcome: skip.reason.as_str() };
+                    self.engine.parts.observer.event(&event);
                     looked.skipped.push((Name::clone(name), skip));
                 }
                 if let (Some(planned), Some(begun)) = (verdict.fire, begun) {
                     tracing::info!(schedule = &**name, %planned, run = %begun.run, "slot fired");
-                    let event = Event::RunBegan { run: begun.run, resumed: begun.resumed };
-                    self.engine.parts.observer.event(&event);
+                    let roots = firing.slot.as_ref().map(|slot| slot.roots.as_slice()).unwrap_or_default();
+                    let store = &*self.engine.parts.store;
+                    expecting::begin(store, begun.run, &job.expect, roots).await?;
+                    // Not with the slot: whom to ask depends on whom the store finds to be answered already. What a crash
+                    // leaves out here is the oldest still, so the next slot begins with it.
+                    if let Some(again) = &job.refresh {
+                        refresh::enqueue(&self.engine.parts, begun.run, &job.name, again).await?;
+                    }
+                    for event in [
+                        Event::Slot { job: Name::clone(name), outcome: "fired" },
+                        Event::RunBegan { run: begun.run, resumed: begun.resumed },
+                    ] {
+                        self.engine.parts.observer.event(&event);
+                    }
                     looked.running.push(begun.run);
                     looked.fired.push((Name::clone(name), planned, begun));
                 }
@@ -181,7 +200,10 @@ impl<D: Domain> Scheduler<D> {
     }
 
     async fn slot(&self, job: &Job, planned: Timestamp) -> Result<Slot> {
-        let roots = self.engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks;
+        let roots = match job.refreshes()? {
+            true => Vec::new(),
+            false => self.engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
+        };
         Ok(Slot { planned, run: job.spec(), roots })
     }
 

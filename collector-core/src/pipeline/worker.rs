@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::expecting::{Expecting, Expects};
 use super::fills::Fills;
+use super::vitals::{Marks, Recent};
 use super::waiting::Troubles;
 use super::watch::Watched;
 use super::{Settings, events};
-use crate::admission::{Admission, Park, RetryBudget, SharedRate};
+use crate::admission::{Admission, RetryBudget, SharedRate};
 use crate::clock::{Clock, Timestamp};
 use crate::context::{ByteBudget, Context};
 use crate::domain::Domain;
@@ -22,7 +24,7 @@ use crate::observe::{Event, Observer};
 use crate::retry::RetryPolicy;
 use crate::sink::Sink;
 use crate::source::{CallSpec, Source};
-use crate::store::{Budget, Lookup, Parked, Store, WorkerId, WorkerInfo};
+use crate::store::{Budget, Lookup, Store, WorkerId, WorkerInfo};
 use crate::task::Task;
 
 /// What the builder hands over.
@@ -40,14 +42,27 @@ pub(super) struct Parts<D: Domain> {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
+    /// What is expected of jobs that other processes may begin.
+    pub(super) expects: Expects,
 }
 
 impl<D: Domain> Parts<D> {
     /// The slot and the lane that get tasks of this source and kind; `None` when nobody here can.
     pub(super) fn lane(&self, source: &str, kind: &str) -> Option<(usize, usize)> {
-        let slot = self.slots.iter().position(|slot| &*slot.name == source)?;
-        let lane = self.slots[slot].kinds.iter().position(|(_, name)| &**name == kind)?;
-        Some((slot, lane))
+        self.lanes(source, kind).next()
+    }
+
+    /// The same for each account of the source.
+    pub(super) fn lanes(&self, source: &str, kind: &str) -> impl Iterator<Item = (usize, usize)> {
+        let slots = self.slots.iter().enumerate().filter(move |(_, slot)| &*slot.name == source);
+        slots.filter_map(move |(at, slot)| {
+            Some((at, slot.kinds.iter().position(|(_, name)| &**name == kind)?))
+        })
+    }
+
+    /// The sources, each once however many accounts it has.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Slot<D>> {
+        self.slots.iter().filter(|slot| !slot.further)
     }
 
     /// The sources a query is asked of: those that discover, or these of them.
@@ -74,6 +89,10 @@ pub(super) struct Slot<D: Domain> {
     /// Hydration first.
     pub(super) kinds: Vec<(CallSpec, Name)>,
     pub(super) account: usize,
+    /// How old what it gave may become.
+    pub(super) keep_for: Option<Duration>,
+    /// Whether another slot is the source, and this one a further account of it.
+    pub(super) further: bool,
     /// Whether it seeds.
     pub(super) discover: bool,
     /// Whether it is asked about everything the others find.
@@ -85,6 +104,8 @@ pub(super) struct Account {
     pub(super) name: Name,
     pub(super) admission: Mutex<Admission>,
     pub(super) budget: Option<Budget>,
+    /// Its calls of the last minute.
+    pub(super) recent: Recent,
 }
 
 impl Account {
@@ -114,6 +135,8 @@ impl Gauges {
 pub(super) struct Outlet {
     /// Changes owed, as far as this worker knows.
     pub(super) owed: AtomicU64,
+    /// Since when.
+    pub(super) marks: Marks,
     /// When the sink first failed in a row.
     failing_since: Mutex<Option<tokio::time::Instant>>,
     failure: Mutex<Option<String>>,
@@ -126,6 +149,7 @@ impl Outlet {
     fn new() -> Self {
         Self {
             owed: AtomicU64::new(0),
+            marks: Marks::default(),
             failing_since: Mutex::new(None),
             failure: Mutex::new(None),
             holding_since: Mutex::new(None),
@@ -192,6 +216,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) progress: watch::Sender<u64>,
     /// Why it does not get on, if so.
     pub(super) troubles: Troubles,
+    /// Runs of which something is expected.
+    pub(super) expecting: Expecting,
     /// Runs that were submitted and have not ended.
     pub(super) watched: Watched,
     /// Tells listeners what happens.
@@ -244,6 +270,7 @@ impl<D: Domain> Worker<D> {
             wake: Notify::new(),
             progress: watch::Sender::new(0),
             troubles: Troubles::default(),
+            expecting: Expecting::default(),
             watched: Watched::default(),
             events: broadcast::Sender::new(events::ROOM),
             closed: CancellationToken::new(),
@@ -307,7 +334,7 @@ impl<D: Domain> Worker<D> {
 
     /// Says that a lane may have something to claim.
     pub(super) fn wet(&self, source: &str, kind: &str) {
-        if let Some((slot, lane)) = self.parts.lane(source, kind) {
+        for (slot, lane) in self.parts.lanes(source, kind) {
             self.wet[slot][lane].store(true, Ordering::SeqCst);
         }
     }
@@ -369,61 +396,6 @@ impl<D: Domain> Worker<D> {
         Ok(())
     }
 
-    /// Keeps an account out, here and for every other worker.
-    pub(super) async fn park(&self, account: usize, error: &Error) -> Result<()> {
-        let now = self.now();
-        let account = &self.parts.accounts[account];
-        let until = error.until().or(match error.kind() {
-            ErrorKind::QuotaExhausted => account.budget.as_ref().map(|budget| budget.reset_after(now)),
-            ErrorKind::Blocked => Some(now + std::time::Duration::from_secs(3_600)),
-            _ => None,
-        });
-        let reason = ErrorChain(error).to_string();
-        if account.admission().parked().is_some() {
-            return Ok(());
-        }
-        tracing::warn!(account = %account.name, kind = %error.kind(), until = until.map(tracing::field::display), reason, "account is parked");
-        account.admission().park(Park { until, kind: error.kind(), reason: reason.clone() });
-        self.observe(&Event::Parked { account: Arc::clone(&account.name), kind: error.kind(), until });
-        let parked =
-            Parked { account: Arc::clone(&account.name), until, kind: error.kind(), reason, since: now };
-        self.store().park(&parked).await
-    }
-
-    /// Lets in accounts that wait for a person: that somebody started a worker is the sign that they acted, and one
-    /// call shows whether it helped.
-    pub(super) async fn lift_parking(&self) -> Result<()> {
-        for park in self.store().parked().await?.into_iter().filter(|park| park.until.is_none()) {
-            if let Some(account) = self.parts.accounts.iter().find(|account| account.name == park.account) {
-                tracing::info!(account = %park.account, reason = park.reason, "account is tried again");
-                account.admission().try_again();
-                self.store().unpark(&park.account).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes over what the store knows of parked accounts, and lets in those whose time has come.
-    pub(super) async fn sync_parking(&self) -> Result<()> {
-        let now = self.now();
-        let parked = self.store().parked().await?;
-        for account in &self.parts.accounts {
-            match parked.iter().find(|park| park.account == account.name) {
-                Some(park) if park.until.is_some_and(|until| until <= now) => {
-                    self.store().unpark(&account.name).await?;
-                    account.admission().unpark();
-                }
-                Some(park) => account.admission().park(Park {
-                    until: park.until,
-                    kind: park.kind,
-                    reason: park.reason.clone(),
-                }),
-                None => account.admission().unpark(),
-            }
-        }
-        Ok(())
-    }
-
     /// Beats until the worker ends, takes over from the dead, and hears of parking by others; tells the store why it does
     /// not get on.
     pub(super) async fn beat(self: Arc<Self>) {
@@ -445,6 +417,8 @@ impl<D: Domain> Worker<D> {
             let beaten = async {
                 self.beat_once().await?;
                 self.save_fills(false).await?;
+                self.save_vitals().await?;
+                self.keep_tallies().await?;
                 self.sync_parking().await
             };
             if let Err(error) = beaten.await {
@@ -484,13 +458,13 @@ impl<D: Domain> Worker<D> {
 /// Asks the sources, inside a commit.
 impl<D: Domain> Lookup for Worker<D> {
     fn moved(&self, ids: &Ids) -> Vec<Task> {
-        let task = self.parts.slots.iter().find_map(|slot| self.parts.lookup(slot, ids));
+        let task = self.parts.sources().find_map(|slot| self.parts.lookup(slot, ids));
         // What is known of them is out of date, however fresh it is.
         task.map(Task::regardless_of_freshness).into_iter().collect()
     }
 
     fn grown(&self, ids: &Ids) -> Vec<Task> {
-        let enrichers = self.parts.slots.iter().filter(|slot| slot.enrich);
+        let enrichers = self.parts.sources().filter(|slot| slot.enrich);
         enrichers.filter_map(|slot| self.parts.lookup(slot, ids)).collect()
     }
 }

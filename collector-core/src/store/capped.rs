@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
     Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled, SlotRow, Store,
-    StoredPayload, Waiting, WorkerId, WorkerInfo,
+    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
+    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -338,6 +338,20 @@ impl<D: Domain> Store<D> for Capped<D> {
 
     async fn forget_fills(&self, source: &str) -> Result<()> {
         self.inner.forget_fills(source).await
+    }
+
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>> {
+        self.inner.stale(side, before, after, max).await
+    }
+
+    async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
+        self.inner.tidy(keep, now).await
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -199,7 +199,12 @@ struct Shown<I> {
     /// Whether the item says itself when it was true.
     dated: bool,
     sighting: Sighting<I>,
+    /// The item as JSON. Made when it is added: a store decides while others wait for it.
+    encoded: Encoded,
 }
+
+/// An item as JSON; `None` when it is to be made from the item.
+type Encoded = Option<Box<RawValue>>;
 
 /// Where a sighting that is seen comes from.
 #[derive(Clone, Copy)]
@@ -220,6 +225,8 @@ struct Working<I> {
     written: Vec<usize>,
     /// The call that each of the row's sightings came in; those left out were known before.
     calls: Vec<Option<usize>>,
+    /// Each of the row's sightings as JSON; those left out are made again.
+    encoded: Vec<Encoded>,
     grown: Option<usize>,
     history: BTreeMap<i32, Vec<Option<i64>>>,
 }
@@ -233,15 +240,23 @@ impl<I> Working<I> {
             identity_changed: is_new,
             written: Vec::new(),
             calls: Vec::new(),
+            encoded: Vec::new(),
             grown: None,
             history: BTreeMap::new(),
         }
     }
 
-    /// Notes where sighting number `at` came from.
-    fn came(&mut self, at: usize, came: Came) {
+    /// Notes where sighting number `at` came from, and how it is written.
+    fn came(&mut self, at: usize, came: Came, encoded: Encoded) {
         put(&mut self.calls, at, came.call);
         put(&mut self.row.origins, at, came.origin);
+        put(&mut self.encoded, at, encoded);
+    }
+
+    /// Says that sighting number `at` is not what it was encoded from any more.
+    fn amended(&mut self, at: usize) {
+        put(&mut self.encoded, at, None);
+        self.write(at);
     }
 
     /// The kept answer that sighting number `at` came in, if that is known.
@@ -259,10 +274,10 @@ impl<I> Working<I> {
 }
 
 /// Sets an element of a list that is as long as it has to be.
-fn put<T: Copy>(list: &mut Vec<Option<T>>, at: usize, value: Option<T>) {
+fn put<T>(list: &mut Vec<Option<T>>, at: usize, value: Option<T>) {
     if value.is_some() || at < list.len() {
         if list.len() <= at {
-            list.resize(at + 1, None);
+            list.resize_with(at + 1, || None);
         }
         list[at] = value;
     }
@@ -337,8 +352,10 @@ impl<'d, D: Domain> Ledger<'d, D> {
                 }
             };
             let hashes = ids.iter().map(Id::hash).collect();
+            // What cannot be written is said when it is to be written.
+            let encoded = serde_json::value::to_raw_value(&item).ok();
             let sighting = Sighting { source: Arc::clone(source), aspect, seen_at, item };
-            self.entries.push(Shown { call, ids, hashes, dated, sighting });
+            self.entries.push(Shown { call, ids, hashes, dated, sighting, encoded });
         }
     }
 
@@ -409,7 +426,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     fn observe(&mut self, entry: Shown<D::Item>, next_key: &mut impl FnMut() -> RecordKey) {
-        let Shown { call, ids, hashes, dated, sighting } = entry;
+        let Shown { call, ids, hashes, dated, sighting, encoded } = entry;
         let (strong_hashes, weak_hashes) = hashes.split_at(ids.strong.len());
         let shown_before = self.shown_before(call, &ids, sighting.seen_at);
         let mut target = match shown_before.or_else(|| self.identify(&ids, strong_hashes, weak_hashes)) {
@@ -427,7 +444,8 @@ impl<'d, D: Domain> Ledger<'d, D> {
         self.keep_strong(target, &ids, strong_hashes, call);
         self.remember(target, self.domain.history(&sighting.item));
         let origin = self.again.get(call).and_then(Option::as_deref).map(|kept| kept.payload);
-        self.see(target, sighting, Came { call: Some(call), origin, again: origin.is_some(), dated });
+        let came = Came { call: Some(call), origin, again: origin.is_some(), dated };
+        self.see(target, sighting, came, encoded);
         self.shown.push((target, call));
     }
 
@@ -510,13 +528,15 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let history = std::mem::take(&mut gone.history);
         let sightings = std::mem::take(&mut gone.row.sightings);
         let (calls, origins) = (std::mem::take(&mut gone.calls), std::mem::take(&mut gone.row.origins));
+        let mut encoded = std::mem::take(&mut gone.encoded).into_iter();
         self.joins.insert(loser, winner);
         for id in ids.iter() {
             self.own(id.hash(), winner);
         }
         for (at, sighting) in sightings.into_iter().enumerate() {
             let (call, origin) = (calls.get(at).copied().flatten(), origins.get(at).copied().flatten());
-            self.see(winner, sighting, Came { call, origin, again: false, dated: false });
+            let came = Came { call, origin, again: false, dated: false };
+            self.see(winner, sighting, came, encoded.next().flatten());
         }
         if let Some(one) = self.entities.get_mut(&winner) {
             for id in ids.strong {
@@ -655,12 +675,12 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
     /// Keeps a sighting unless a later one of its (source, aspect) is known; either way, what the older one adds. One
     /// that was read `again` replaces what its own answer said before, and no later answer of the same date.
-    fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>, came: Came) {
+    fn see(&mut self, key: RecordKey, mut sighting: Sighting<D::Item>, came: Came, encoded: Encoded) {
         let Some(known) = self.entities.get_mut(&key) else { return };
         let same = |old: &Sighting<D::Item>| old.source == sighting.source && old.aspect == sighting.aspect;
         let Some(at) = known.row.sightings.iter().position(same) else {
             known.row.sightings.push(sighting);
-            known.came(known.row.sightings.len() - 1, came);
+            known.came(known.row.sightings.len() - 1, came, encoded);
             known.write(known.row.sightings.len() - 1);
             return;
         };
@@ -670,16 +690,17 @@ impl<'d, D: Domain> Ledger<'d, D> {
         let late = kept.seen_at > sighting.seen_at || (newer && kept.seen_at == sighting.seen_at);
         if !late {
             std::mem::swap(kept, &mut sighting);
-            known.came(at, came);
+            known.came(at, came, encoded);
+            known.write(at);
         }
         let kept = &mut known.row.sightings[at];
         if late && came.again && self.domain.mend(&sighting.item, &mut kept.item) {
-            known.write(at);
+            known.amended(at);
         }
         let kept = &mut known.row.sightings[at];
         let old = sighting;
-        if self.domain.carry(&old.item, &mut kept.item) || !late {
-            known.write(at);
+        if self.domain.carry(&old.item, &mut kept.item) {
+            known.amended(at);
         }
         let Some(known) = self.entities.get(&key) else { return };
         let newer = self.domain.about(&known.row.sightings[at].item).ids.weak;
@@ -746,15 +767,17 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
     fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> Result<EntityChange<D>> {
         let Working { row, is_new, identity_changed, written, calls, grown: grew, history, .. } = known;
+        let mut made = known.encoded;
         let EntityRow { key, version, digest: before, ids, lost, facts, sightings, origins } = row;
         if let Some(call) = grew {
             grown.push((call, ids.clone()));
         }
-        let encoded = |at: usize| {
+        let mut encoded = |at: usize| {
             let call = calls.get(at).copied().flatten();
-            encode(&sightings[at], call, origins.get(at).copied().flatten())
+            let made = made.get_mut(at).and_then(Option::take);
+            encode(&sightings[at], made, call, origins.get(at).copied().flatten())
         };
-        let written = written.into_iter().map(encoded).collect::<Result<_>>()?;
+        let written = written.into_iter().map(&mut encoded).collect::<Result<_>>()?;
         let count = sightings.len();
         let entity = self.domain.merge_owned(sightings, &lost);
         let digest = self.domain.digest(&entity);
@@ -780,14 +803,18 @@ impl<'d, D: Domain> Ledger<'d, D> {
 
 fn encode<I: Serialize>(
     sighting: &Sighting<I>,
+    made: Encoded,
     call: Option<usize>,
     origin: Option<PayloadId>,
 ) -> Result<Written> {
-    let item = serde_json::value::to_raw_value(&sighting.item).map_err(|error| {
-        Error::new(ErrorKind::Storage, "an item cannot be written as JSON")
-            .with("source", &sighting.source)
-            .caused_by(error)
-    })?;
+    let item = match made {
+        Some(made) => made,
+        None => serde_json::value::to_raw_value(&sighting.item).map_err(|error| {
+            Error::new(ErrorKind::Storage, "an item cannot be written as JSON")
+                .with("source", &sighting.source)
+                .caused_by(error)
+        })?,
+    };
     Ok(Written {
         source: Arc::clone(&sighting.source),
         aspect: Arc::clone(&sighting.aspect),

@@ -32,8 +32,8 @@ use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall, Fired,
     Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled, SlotRow, Store,
-    StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo, no_such_run,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled, SlotRow, Stale,
+    Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo, no_such_run,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -397,9 +397,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             ledger.add(&call.source, at, std::mem::take(&mut call.items));
         }
         let mut entities = self.entities().await;
-        let mut state = self.state().await;
-        let state = &mut *state;
-        state.keep_out(&mut ledger, &mut calls);
+        // Whoever is erased is so with the entities locked: nobody is added to the list before this is done.
+        self.state().await.keep_out(&mut ledger, &mut calls);
         entities.load(&mut ledger);
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
@@ -407,6 +406,8 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let with_past = entities.keep(aliases, changed, joined, now.day());
         cool::<D>(&mut wishes, &with_past);
 
+        let mut state = self.state().await;
+        let state = &mut *state;
         state.commits += 1;
         let commit = state.commits;
         let mut done = Committed { versions: wishes.len() as u64, ..Committed::default() };
@@ -571,6 +572,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             open: state.tasks.by_lane(),
             sinks: state.outbox.balances(),
             dead: state.dead.len() as u64,
+            dead_by: state.dead.values().fold(BTreeMap::new(), |mut parts, letter| {
+                let kinds: &mut BTreeMap<_, _> = parts.entry(letter.part.clone()).or_default();
+                *kinds.entry(letter.kind).or_default() += 1;
+                parts
+            }),
             spent: state.budgets.iter().map(|(name, (_, cost))| (name.to_string(), *cost)).collect(),
             workers: state.workers.values().filter(|beat| !beat.dead).count() as u64,
             waiting: state.waiting.iter().map(|(worker, why)| (worker.to_string(), why.clone())).collect(),
@@ -707,6 +713,25 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
 
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
         Ok(self.entities().await.history(key))
+    }
+
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>> {
+        let entities = self.entities().await;
+        let mut stale = entities.sighted(side);
+        stale
+            .retain(|(seen_at, key)| *seen_at < before && after.is_none_or(|after| (*seen_at, *key) > after));
+        stale.sort_unstable();
+        let told = stale
+            .into_iter()
+            .take(max)
+            .filter_map(|(seen_at, key)| Some(Stale { key, ids: entities.ids(key)?, seen_at }));
+        Ok(told.collect())
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

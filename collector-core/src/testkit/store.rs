@@ -168,6 +168,7 @@ macro_rules! __store_cases {
             12 Model model::model "Random sequences agree with a naive model after each step.";
             13 Lists lists::lists "A list is its members in order; who stays keeps the time.";
             14 Many lists::many "Owners, keys and records of many at once.";
+            20 Stale lists::stale "Whose sighting of a side is old or missing, the oldest first.";
             15 History history::history "Figures by day: measured ones, and those brought for other days.";
             16 Waits tasks::waits "Why a worker does not get on is told until it does.";
             17 ReadAgain again::read_again "What a kept answer says again replaces what it said.";

@@ -64,15 +64,23 @@ pub(super) async fn answers(
         }
         ids.push(row.int(0)?);
     }
-    let query = "SELECT id, source, status, headers, codec, body, first_at, last_at, tasks FROM @payload \
-                 WHERE id IN (?*)";
+    let query = format!("{ANSWER} WHERE id IN (?*)");
     let mut found = BTreeMap::new();
-    for row in tx.rows_in(query, &[], &ints(ids)).await? {
+    for row in tx.rows_in(&query, &[], &ints(ids)).await? {
         let answer = read(&row)?;
         found.insert(answer.payload.id, answer);
     }
     Ok(found.into_values().collect())
 }
+
+/// One kept answer.
+pub(super) async fn answer(tx: &Session, id: PayloadId) -> Result<Option<KeptAnswer>> {
+    let row = tx.one(&format!("{ANSWER} WHERE id = ?"), vec![int(id.0)]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+const ANSWER: &str =
+    "SELECT id, source, status, headers, codec, body, first_at, last_at, tasks FROM @payload";
 
 fn read(row: &Row) -> Result<KeptAnswer> {
     let payload = StoredPayload {
@@ -131,7 +139,7 @@ pub(super) async fn write<'a, D: Domain>(
     let entities = items.iter().map(Vec::len).sum();
     let need = Need { entities, commits: 1, ..Need::default() };
     let mut write = Write::begin(target.database, need).await?;
-    let mut shows = shown(&write.tx, answers).await?;
+    let mut shows = shown(&write.tx, answers.iter().map(|answer| answer.payload)).await?;
     let mut ledger = Ledger::new(domain);
     for (answer, items) in answers.iter().zip(items) {
         let shows = shows.remove(&answer.payload).unwrap_or_default();
@@ -161,8 +169,11 @@ pub(super) async fn write<'a, D: Domain>(
 }
 
 /// Whom answers showed when they were read before.
-async fn shown(tx: &Session, answers: &[Again]) -> Result<HashMap<PayloadId, Vec<RecordKey>>> {
-    let payloads = ints(answers.iter().map(|answer| answer.payload.0));
+pub(super) async fn shown(
+    tx: &Session,
+    answers: impl Iterator<Item = PayloadId>,
+) -> Result<HashMap<PayloadId, Vec<RecordKey>>> {
+    let payloads = ints(answers.map(|payload| payload.0));
     let mut links = Vec::new();
     for row in tx
         .rows_in("SELECT payload, entity FROM @payload_entity WHERE payload IN (?*)", &[], &payloads)

@@ -20,7 +20,7 @@ use super::database::Database;
 use super::enqueue::{Ask, enqueue};
 use super::outbox::{self, Wish};
 use super::owed::Warm;
-use super::payloads::{self, Answer, Kept};
+use super::payloads::{self, Answer, Kept, Packed};
 use super::sides::Sides;
 use super::sinks::Sinks;
 use super::tasks;
@@ -77,6 +77,13 @@ impl<I: Serialize + DeserializeOwned> Items<I> {
     }
 }
 
+/// What calls said, with what can be made of it before a transaction begins.
+pub(super) struct Said<'a, D: Domain> {
+    pub(super) calls: &'a [FinishedCall<D>],
+    /// The answers' bodies as they are stored, by call.
+    pub(super) packed: &'a [Option<Packed>],
+}
+
 /// Where and for whom calls are written.
 pub(super) struct Target<'a> {
     pub(super) database: &'a Database,
@@ -90,10 +97,11 @@ pub(super) struct Target<'a> {
 pub(super) async fn commit<'a, D: Domain>(
     target: &Target<'a>,
     domain: &D,
-    calls: &[FinishedCall<D>],
+    said: &Said<'_, D>,
     items: Vec<Vec<D::Item>>,
     now: Timestamp,
 ) -> Result<Outcome<'a, D::Entity>> {
+    let Said { calls, .. } = *said;
     let Target { database, handing_over, worker, lookup, barred } = *target;
     let need = need(calls, &items);
     // Before the transaction: somebody else may be writing meanwhile.
@@ -107,7 +115,7 @@ pub(super) async fn commit<'a, D: Domain>(
     let cut = barred::cut(calls, &out);
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
-    let payloads = answers(&mut write, calls, &cut, &mut committed).await?;
+    let payloads = answers(&mut write, said, &cut, &mut committed).await?;
     let landed = land(&mut write, worker, calls, &payloads, number, now, &mut committed).await?;
     let mut sides = Sides::load(&write.tx).await?;
     let loaded = entities::load(&write.tx, &mut ledger, &mut sides).await?;
@@ -163,15 +171,16 @@ pub(super) fn gone<E>(wishes: &[Wish]) -> Vec<(u64, Option<Warm<E>>)> {
 /// Keeps the answers; gives the number of each call's.
 async fn answers<D: Domain>(
     write: &mut Write,
-    calls: &[FinishedCall<D>],
+    Said { calls, packed }: &Said<'_, D>,
     cut: &HashMap<usize, barred::Rest>,
     committed: &mut Committed,
 ) -> Result<Vec<Option<u64>>> {
+    let each = calls.iter().zip(*packed).enumerate();
     let answers: Vec<Answer<'_>> =
-        calls.iter().enumerate().filter_map(|(at, call)| answer(call, cut.get(&at))).collect();
+        each.filter_map(|(at, (call, packed))| answer(call, packed.as_ref()?, cut.get(&at))).collect();
     let mut kept = payloads::keep(write, &answers).await?.into_iter();
     let mut numbers = Vec::with_capacity(calls.len());
-    for call in calls {
+    for call in *calls {
         let one: Option<Kept> = if call.payload.is_some() { kept.next() } else { None };
         committed.blobs += u64::from(one.is_some_and(|kept| kept.is_new));
         numbers.push(one.map(|kept| kept.id));
@@ -179,7 +188,11 @@ async fn answers<D: Domain>(
     Ok(numbers)
 }
 
-fn answer<'a, D: Domain>(call: &'a FinishedCall<D>, cut: Option<&'a barred::Rest>) -> Option<Answer<'a>> {
+fn answer<'a, D: Domain>(
+    call: &'a FinishedCall<D>,
+    packed: &'a Packed,
+    cut: Option<&'a barred::Rest>,
+) -> Option<Answer<'a>> {
     let asked = call.tasks.iter().map(|task| &task.claimed.task);
     Some(Answer {
         source: &call.source,
@@ -188,6 +201,7 @@ fn answer<'a, D: Domain>(call: &'a FinishedCall<D>, cut: Option<&'a barred::Rest
         asked: if cut.is_some_and(|cut| cut.asked) { Vec::new() } else { asked.collect() },
         cut: cut.map(|cut| &cut.body),
         fingerprint: call.fingerprint,
+        packed,
         payload: call.payload.as_ref()?,
         malformed: &call.malformed,
     })

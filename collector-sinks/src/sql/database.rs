@@ -182,7 +182,16 @@ impl Database {
     pub(super) async fn shred(&self) -> Result<()> {
         match &self.link {
             #[cfg(feature = "sqlite")]
-            Link::File(file) => file.shred().await.map_err(|error| super::error::storage(&self.place, error)),
+            Link::File(file) => {
+                match file.shred().await.map_err(|error| super::error::storage(&self.place, error))? {
+                    true => Ok(()),
+                    false => Err(self.place.name(Error::new(
+                        ErrorKind::Storage,
+                        "somebody reads the store and keeps its log from being emptied: what was erased may still \
+                         stand in it; say the same once more when they have ended",
+                    ))),
+                }
+            }
             #[cfg(feature = "mysql")]
             Link::Server(_) => Ok(()),
         }

@@ -84,12 +84,14 @@ mod settle;
 mod sides;
 mod sinks;
 mod slots;
+mod stale;
 mod statements;
 mod store;
 mod take;
 mod tasks;
 #[cfg(all(test, feature = "mysql"))]
 mod texts;
+mod tidy;
 mod transfer;
 mod values;
 mod verdicts;

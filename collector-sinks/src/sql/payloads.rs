@@ -54,9 +54,28 @@ pub(super) struct Answer<'a> {
     pub(super) asked: Vec<&'a Task>,
     pub(super) fingerprint: Digest,
     pub(super) payload: &'a Payload,
+    /// Its body, packed.
+    pub(super) packed: &'a Packed,
     /// What to keep of it, if not all.
     pub(super) cut: Option<&'a Bytes>,
     pub(super) malformed: &'a [Malformed],
+}
+
+/// A body as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    pub(super) codec: u64,
+    pub(super) body: Vec<u8>,
+}
+
+impl Packed {
+    /// The bodies of calls; nothing for one without an answer. Called before a transaction begins: packing takes longer
+    /// than most of what is done in it, and others wait for it.
+    pub(super) fn all<'a>(bodies: impl Iterator<Item = Option<&'a Payload>>) -> Result<Vec<Option<Self>>> {
+        let mut compressor = compressor()?;
+        let mut pack = |payload: &Payload| pack(&mut compressor, &payload.body);
+        Ok(bodies.map(|payload| payload.map(&mut pack)).collect())
+    }
 }
 
 /// An answer that is kept.
@@ -76,7 +95,6 @@ struct Newest {
 pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Vec<Kept>> {
     let requests: Vec<[u8; 16]> = answers.iter().map(|answer| request(&answer.tasks)).collect();
     let mut newest = newest(&write.tx, &requests).await?;
-    let mut compressor = compressor()?;
     let mut kept = Vec::with_capacity(answers.len());
     let mut rows: Vec<[Value; 13]> = Vec::new();
     let mut held = 0;
@@ -96,9 +114,12 @@ pub(super) async fn keep(write: &mut Write, answers: &[Answer<'_>]) -> Result<Ve
                 write.counters.add(Counter::Payloads, 1);
                 newest.insert(request, Newest { id, fingerprint: answer.fingerprint.0, last_at: at });
                 kept.push(Kept { id, is_new: true });
-                let (codec, body) = pack(&mut compressor, answer.cut.unwrap_or(&answer.payload.body));
-                held += body.len();
-                rows.push(row(id, request, answer, codec, body)?);
+                let packed = match answer.cut {
+                    Some(rest) => pack(&mut compressor()?, rest),
+                    None => answer.packed.clone(),
+                };
+                held += packed.body.len();
+                rows.push(row(id, request, answer, packed)?);
                 if held >= INSERT_BYTES {
                     held = 0;
                     write.tx.insert(&ADD, std::mem::take(&mut rows)).await?;
@@ -130,7 +151,7 @@ async fn newest(tx: &Session, requests: &[[u8; 16]]) -> Result<HashMap<[u8; 16],
         .collect()
 }
 
-fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8>) -> Result<[Value; 13]> {
+fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, packed: Packed) -> Result<[Value; 13]> {
     let at = answer.payload.at;
     Ok([
         int(id),
@@ -140,8 +161,8 @@ fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8
         int(u64::from(answer.payload.status)),
         json(&answer.payload.headers)?,
         if answer.malformed.is_empty() { text_or_null(None) } else { json(answer.malformed)? },
-        int(codec),
-        bytes(body),
+        int(packed.codec),
+        bytes(packed.body),
         time(at),
         time(at),
         int(1),
@@ -149,11 +170,11 @@ fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, codec: u64, body: Vec<u8
     ])
 }
 
-pub(super) fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> (u64, Vec<u8>) {
+pub(super) fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> Packed {
     match compressor.compress(body) {
-        Ok(packed) if packed.len() < body.len() => (ZSTD, packed),
+        Ok(packed) if packed.len() < body.len() => Packed { codec: ZSTD, body: packed },
         // What does not shrink is kept as it is.
-        _ => (PLAIN, body.to_vec()),
+        _ => Packed { codec: PLAIN, body: body.to_vec() },
     }
 }
 
@@ -192,9 +213,9 @@ mod tests {
     #[test]
     fn a_body_is_read_back_whether_it_shrinks_or_not() {
         for body in [b"".as_slice(), b"x", &[7; 10_000]] {
-            let (codec, packed) = pack(&mut compressor().unwrap(), body);
-            assert!(packed.len() <= body.len());
-            assert_eq!(unpack(codec, packed).unwrap(), body);
+            let packed = pack(&mut compressor().unwrap(), body);
+            assert!(packed.body.len() <= body.len());
+            assert_eq!(unpack(packed.codec, packed.body).unwrap(), body);
         }
         assert!(unpack(9, vec![]).is_err());
     }

@@ -12,24 +12,25 @@ use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
     Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup,
-    Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
-    SlotRow, Store, StoredPayload, Waiting, WorkerId, WorkerInfo, no_such_run,
+    Opened, Parked, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
+    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo, no_such_run,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
 
 use super::again::Again;
 use super::barred::Barred;
-use super::commit::{Items, Target};
+use super::commit::{Items, Said, Target};
 use super::config::SqlConfig;
 use super::database::Database;
 use super::enqueue::Ask;
 use super::owed::{Doubt, Flight, Owed};
+use super::payloads::Packed;
 use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
     again, budgets, cancel, claim, commit, dead, enqueue, entities, erase, fills, lists, notes, payloads,
-    read, runs, settle, slots, take, tasks, workers,
+    read, runs, settle, slots, stale, take, tasks, tidy, workers,
 };
 
 /// Asks a question that changes nothing, of one state of the database.
@@ -293,8 +294,9 @@ impl<D: Domain> Store<D> for SqlStore<D> {
     ) -> Result<Committed> {
         let doubt = Doubt::about(&self.owed);
         let items = Items::of(&mut calls, self.database.is_shared())?;
-        let target = self.target(worker, lookup);
-        let write = || async { commit::commit(&target, &*self.domain, &calls, items.give()?, now).await };
+        let packed = Packed::all(calls.iter().map(|call| call.payload.as_ref()))?;
+        let (target, said) = (self.target(worker, lookup), Said { calls: &calls, packed: &packed });
+        let write = || async { commit::commit(&target, &*self.domain, &said, items.give()?, now).await };
         let (outcome, first) = self.database.repeat(write).await?;
         self.hand_over(&outcome);
         if first {
@@ -536,16 +538,47 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         look!(self, tx => entities::history(&tx, key))
     }
 
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>> {
+        look!(self, tx => stale::stale(&tx, side, before, after, max))
+    }
+
+    async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
+        let batch = || async {
+            let mut write = Write::alone(&self.database).await?;
+            let tidied = tidy::tidy(&mut write, keep, now).await?;
+            write.commit().await?;
+            Ok(tidied)
+        };
+        self.database.call(batch).await
+    }
+
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {
-        let doubt = Doubt::about(&self.owed);
         let target = self.target(worker, &NoLookup);
-        let erase = || erase::erase::<D>(&target, ids, now);
-        let ((erased, outcome), first) = self.database.repeat(erase).await?;
+        let who = self.database.call(|| erase::keep_out::<D>(&target, ids)).await?;
+        let mut before = Erased::default();
+        erase::look_through(&self.database, &who, &mut before).await?;
+        erase::end_tasks(&self.database, &who, now, &mut before).await?;
+        let doubt = Doubt::about(&self.owed);
+        let end = || async {
+            let mut erased = Erased::default();
+            let outcome = erase::erase::<D>(&target, ids, &mut erased, now).await?;
+            Ok((erased, outcome))
+        };
+        let ((mut erased, outcome), first) = self.database.repeat(end).await?;
         self.hand_over(&outcome);
         if first {
             doubt.clear();
         }
         drop(outcome);
+        erased.answers_removed += before.answers_removed;
+        erased.answers_rewritten += before.answers_rewritten;
+        erased.tasks += before.tasks;
         self.database.shred().await?;
         Ok(erased)
     }

@@ -18,8 +18,9 @@
 //! lists and rankings) and `hydrate`; `extra.listings` ([`Listing`]) and `extra.rankings` ([`Ranking`]) read lists and
 //! rankings of each region; `options.echotik` ([`EchoTikOptions`]) reads videos and trends of those asked for. `hashtags`
 //! and `posts` are for other sources; of a query with `hashtags` and `regions` that asks for no `keywords`, lists or
-//! rankings, each region's whole list is read, which `max_pages` bounds. Who is shown in part, by rankings and searches, is looked up; `hydrate` makes it everybody
-//! or nobody.
+//! rankings, the first 100 pages of each region's list are read, a thousand creators; `max_pages` makes it more or fewer,
+//! and `extra.listings = [{}]` all. Who is shown in part, by rankings and searches, is looked up; `hydrate` makes it
+//! everybody or nobody.
 //!
 //! The database is a day old at best, so what it says is dated a day back; a profile asked of the platform stands
 //! against it. Where fields come from:
@@ -89,7 +90,8 @@
 //! - Regions are ISO 3166 codes; which ones have creators is not documented, and one without any is an empty list.
 //! - An account is asked by handle or uid; a `secUid` finds nobody here.
 //! - Real time takes one call at once: give an instance that asks the platform much `in_flight = 1`.
-//! - The quota has no reset anybody has documented: an account that used it up is parked until somebody lets it out.
+//! - The quota has no reset anybody has documented: an account that used it up asks for a
+//!   person, and is tried with one call every six hours.
 //! - Links to pictures that were converted end after one to three days.
 //! - With `keep_email` off, addresses are masked in names and biographies; the stored raw answer still has them.
 //!

@@ -6,7 +6,7 @@ use collector_core::creator::CreatorSighting;
 use collector_core::error::Result;
 use collector_core::id::{Ids, Name};
 use collector_core::source::{CallSpec, Role, Source};
-use collector_core::task::{Page, Payload, Query, Task};
+use collector_core::task::{Cost, Page, Payload, Query, Task};
 
 use super::config::EnsembleDataConfig;
 use super::cost::Settings;
@@ -75,6 +75,10 @@ impl Source for EnsembleData {
 
     fn lookup(&self, ids: &Ids) -> Option<Task> {
         seed::lookup(&self.name, ids)
+    }
+
+    async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
+        Ok(Some(Cost { units: self.used_units(cx).await?, requests: 0 }))
     }
 
     async fn check(&self, cx: &Context) -> Result<()> {

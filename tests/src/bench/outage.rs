@@ -238,7 +238,8 @@ async fn in_the_middle(
     while left.elapsed() < Duration::from_secs(args.seconds) {
         let said = status(&fleet, args.server).await?;
         longest = longest.max(said.took);
-        if let Some(waiting) = said.waiting.filter(|waiting| waiting["part"] == args.server.part()) {
+        let is_its = |waiting: &Value| args.server.parts().iter().any(|part| waiting["part"] == **part);
+        if let Some(waiting) = said.waiting.filter(is_its) {
             named_after.get_or_insert(left.elapsed());
             named.get_or_insert(waiting);
         }
@@ -257,10 +258,11 @@ async fn in_the_middle(
     let codes = tokio::time::timeout(Duration::from_secs(600), fleet.wait())
         .await
         .map_err(|_| "the run did not end within ten minutes")??;
-    let word = format!("waiting: {} unreachable since", args.server.part());
     let mut in_logs = 0;
     for of in 0..args.processes {
-        in_logs += usize::from(fleet.log(of)?.contains(&word));
+        let log = fleet.log(of)?;
+        let names = |part: &&str| log.contains(&format!("waiting: {part} unreachable since"));
+        in_logs += usize::from(args.server.parts().iter().any(names));
     }
     let seconds = |time: Option<Duration>| time.map_or(Value::Null, |time| rounded(time.as_secs_f64(), 2));
     let figures = json!({

@@ -45,13 +45,13 @@ pub(super) enum Server {
 }
 
 impl Server {
-    /// What the log and `status` call the part that it serves.
-    pub(super) fn part(self) -> &'static str {
+    /// What the log and `status` call the parts that it serves.
+    pub(super) fn parts(self) -> &'static [&'static str] {
         match self {
-            Self::Redis => "lock",
-            Self::Mysql => "store",
-            Self::Search => "search",
-            Self::S3 => "images",
+            Self::Redis => &["lock", "rate"],
+            Self::Mysql => &["store"],
+            Self::Search => &["search"],
+            Self::S3 => &["images"],
         }
     }
 

@@ -69,4 +69,10 @@ impl Rows {
         let row = self.0.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?;
         Ok(row.ok_or("no row")?.try_get_by_index(0)?)
     }
+
+    /// The first column of every row.
+    pub(super) async fn texts(&self, sql: &str) -> Result<Vec<String>, Failure> {
+        let rows = self.0.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    }
 }

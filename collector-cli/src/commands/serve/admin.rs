@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use axum::Router;
 use axum::extract;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, Result};
+use crate::monitor::{self, Monitor};
 
 /// How far the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,15 @@ pub(super) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct State {
     phase: AtomicU8,
+    monitor: Option<Arc<Monitor>>,
 }
 
 impl State {
+    /// Of a process whose metrics this monitor knows.
+    pub(super) fn of(monitor: Arc<Monitor>) -> Self {
+        Self { monitor: Some(monitor), ..Self::default() }
+    }
+
     /// Goes on to a phase.
     pub(super) fn is(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::SeqCst);
@@ -48,7 +57,11 @@ impl State {
 
 /// Every page of the listener.
 pub(super) fn router(state: Arc<State>) -> Router {
-    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(state)
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(state)
 }
 
 /// That it answers is all there is to tell: it asks nobody.
@@ -64,6 +77,15 @@ async fn readyz(extract::State(state): extract::State<Arc<State>>) -> (StatusCod
         }
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining: nothing new is taken\n"),
     }
+}
+
+/// Answers also before the store was reached, and while the process drains.
+async fn metrics(extract::State(state): extract::State<Arc<State>>) -> impl IntoResponse {
+    let text = match &state.monitor {
+        Some(monitor) => monitor.text().await,
+        None => String::new(),
+    };
+    ([(CONTENT_TYPE, monitor::CONTENT_TYPE)], text)
 }
 
 /// A listener that answers until it is stopped.

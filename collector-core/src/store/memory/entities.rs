@@ -193,20 +193,16 @@ impl<D: Domain> Entities<D> {
     }
 
     fn row(&self, key: RecordKey) -> Option<EntityRow<D::Item>> {
-        let Cell { version, digest, ids, lost, facts, rows, days: _ } = self.cell(key)?;
+        Some(self.row_and_days(key)?.0)
+    }
+
+    fn row_and_days(&self, key: RecordKey) -> Option<(EntityRow<D::Item>, Days)> {
+        let Cell { version, digest, ids, lost, facts, rows, days } = self.cell(key)?;
         let sightings = self.unpack(rows);
         let ids = self.unpack_ids(ids);
         let origins = Vec::new();
-        Some(EntityRow { key, version, digest: Digest(digest), ids, lost, facts, sightings, origins })
-    }
-
-    /// Its facts, with what its history tells; one day alone tells nothing.
-    fn facts(&self, domain: &D, key: RecordKey, mut facts: Facts) -> Facts {
-        let days = self.history(key);
-        if days.len() > 1 {
-            facts.extend(domain.trend(&days));
-        }
-        facts
+        let digest = Digest(digest);
+        Some((EntityRow { key, version, digest, ids, lost, facts, sightings, origins }, days))
     }
 
     pub(super) fn load(&self, ledger: &mut Ledger<'_, D>) {
@@ -313,10 +309,10 @@ impl<D: Domain> Entities<D> {
 
     /// The change to offer a sink: the record as it is now, or its end.
     pub(super) fn change(&self, domain: &D, key: RecordKey, version: u64) -> Change<D::Entity> {
-        match self.row(key) {
-            Some(row) => {
+        match self.row_and_days(key) {
+            Some((row, days)) => {
                 let entity = Arc::new(domain.merge_owned(row.sightings, &row.lost));
-                let facts = self.facts(domain, key, row.facts);
+                let facts = with_trend(domain, row.facts, days);
                 Change::Put(Record { key, version, entity, facts })
             }
             None => Change::Delete { key, version },
@@ -332,6 +328,18 @@ impl<D: Domain> Entities<D> {
             let of = self.named(*from) == *source && self.named(*aspect) == target.aspect;
             of && Timestamp::from_millis(*at) > after
         })
+    }
+
+    /// When each living record was last sighted by this (source, aspect); the epoch for those that never were.
+    pub(super) fn sighted(&self, (source, side): (&str, &str)) -> Vec<(Timestamp, RecordKey)> {
+        let at = |key: RecordKey| {
+            let rows = self.cell::<IgnoredAny>(key).map(|cell| cell.rows).unwrap_or_default();
+            let mut of = rows
+                .iter()
+                .filter(|(from, aspect, ..)| &*self.named(*from) == source && &*self.named(*aspect) == side);
+            of.next().map_or(0, |(_, _, at, _)| *at)
+        };
+        self.archive.keys().map(|key| (Timestamp::from_millis(at(key)), key)).collect()
     }
 
     pub(super) fn ids(&self, key: RecordKey) -> Option<Ids> {
@@ -354,18 +362,29 @@ impl<D: Domain> Entities<D> {
 
     /// Everything known about a record.
     pub(super) fn known(&self, domain: &D, key: RecordKey) -> Option<Known<D>> {
-        let row = self.row(key)?;
+        let (row, days) = self.row_and_days(key)?;
         let entity = Arc::new(domain.merge(&row.sightings, &row.lost));
-        let facts = self.facts(domain, key, row.facts);
+        let facts = with_trend(domain, row.facts, days);
         let record = Record { key: row.key, version: row.version, entity, facts };
         Some(Known { record, ids: row.ids, lost: row.lost, sightings: row.sightings })
     }
 
     /// The figures of a record by day, oldest first.
     pub(super) fn history(&self, key: RecordKey) -> Vec<Day> {
-        let days = self.cell::<IgnoredAny>(key).map(|cell| cell.days).unwrap_or_default();
-        days.into_iter().map(|(day, figures)| Day { day, figures }).collect()
+        as_days(self.cell::<IgnoredAny>(key).map(|cell| cell.days).unwrap_or_default())
     }
+}
+
+fn as_days(days: Days) -> Vec<Day> {
+    days.into_iter().map(|(day, figures)| Day { day, figures }).collect()
+}
+
+/// Facts, with what the days tell; one day alone tells nothing.
+fn with_trend<D: Domain>(domain: &D, mut facts: Facts, days: Days) -> Facts {
+    if days.len() > 1 {
+        facts.extend(domain.trend(&as_days(days)));
+    }
+    facts
 }
 
 /// Writes what was measured today over what was measured earlier today, and fills in days that have nothing.

@@ -1,11 +1,11 @@
-//! Lists, reading many at once, and letters that are forgotten: contract 11, 13 and 14.
+//! Lists, reading many at once, and letters that are forgotten: contract 11, 13, 14 and 20.
 
 use super::domain::{Seen, handle, uid};
-use super::stage::{Call, HOUR, Stage, answered, at, in_state, profile};
+use super::stage::{Call, HOUR, SOURCE, Stage, answered, at, in_state, profile};
 use super::{Case, StoreHarness};
 use crate::error::ErrorKind;
 use crate::id::{DeadId, Id, Ids, RecordKey};
-use crate::store::{Enqueued, ListInfo, Verdict};
+use crate::store::{Enqueued, ListInfo, Stale, Verdict};
 
 fn strong(value: &str) -> Ids {
     Ids { strong: vec![uid(value)], weak: vec![] }
@@ -111,4 +111,44 @@ pub(super) async fn discard(harness: &dyn StoreHarness) {
     let next = stage.begin("next", HOUR, at(3)).await;
     let again = stage.enqueue(next, vec![profile("a")], at(3)).await;
     clause.same("the next run asks again", again, vec![Enqueued::New]);
+}
+
+/// Whose sighting of a side is old or missing, the oldest first, page by page.
+pub(super) async fn stale(harness: &dyn StoreHarness) {
+    let clause = Case::Stale.clause();
+    let stage = Stage::new(harness, &[]).await;
+    for (number, name, secs) in [("1", "ana", 50), ("2", "bo", 20), ("3", "cy", 30), ("4", "di", 20)] {
+        stage.see(Seen::saying("x").uid(number).handle(name), secs).await;
+    }
+    // Known, but not from this side.
+    stage.see(Seen::saying("x").uid("5").handle("el").aspect("list"), 25).await;
+    // Seen again, so not stale any more.
+    stage.see(Seen::saying("y").uid("3").handle("cy"), 60).await;
+    let ask = async |before, after, max| {
+        let told = stage.store.stale((SOURCE, "profile"), at(before), after, max).await;
+        answered("stale", told)
+    };
+    let names = |stale: &[Stale]| -> Vec<String> {
+        stale.iter().filter_map(|one| one.ids.get("t:handle").map(str::to_owned)).collect()
+    };
+    let all = ask(51, None, 10).await;
+    clause.same(
+        "nobody's word first, then the oldest, of one time by key",
+        names(&all),
+        words("el bo di ana"),
+    );
+    let times: Vec<_> = all.iter().map(|one| one.seen_at.as_millis()).collect();
+    let expected = vec![0, at(20).as_millis(), at(20).as_millis(), at(50).as_millis()];
+    clause.same("with the time of the last word", times, expected);
+    clause.same("only what is older", names(&ask(50, None, 10).await), words("el bo di"));
+    let first = ask(51, None, 2).await;
+    clause.same("as many as asked", names(&first), words("el bo"));
+    let after = first.last().map(|last| (last.seen_at, last.key));
+    clause.same("then the rest", names(&ask(51, after, 10).await), words("di ana"));
+    let other = answered("stale", stage.store.stale(("other", "profile"), at(1), None, 10).await);
+    clause.same("of a source that said nothing everybody is asked", other.len(), 5);
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }

@@ -198,6 +198,8 @@ faults! {
     OwnersOfNobody => Many;
     KeysBeyondMax => Many;
     KnownInKeyOrder => Many;
+    StaleByKey => Stale;
+    StaleOnceSeen => Stale;
     // Daily figures.
     NewestDayFirst => History;
     ForgetsOtherDays => History;

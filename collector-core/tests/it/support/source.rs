@@ -136,6 +136,8 @@ struct Log {
 
 type Script<I> = dyn Fn(&Asked) -> Reply<I> + Send + Sync;
 type Lookup = dyn Fn(&Ids) -> Option<Task> + Send + Sync;
+/// Units by the number of calls made.
+type Used = dyn Fn(usize) -> u64 + Send + Sync;
 type Seed = dyn Fn(&Query) -> Result<Vec<Task>> + Send + Sync;
 
 /// A source that asks a closure what to answer. Clones share their log.
@@ -148,6 +150,7 @@ pub(crate) struct Scripted<I> {
     script: Arc<Script<I>>,
     lookup: Arc<Lookup>,
     seed: Arc<Seed>,
+    used: Option<Arc<Used>>,
     log: Arc<Mutex<Log>>,
 }
 
@@ -160,6 +163,7 @@ impl<I> Clone for Scripted<I> {
             script: Arc::clone(&self.script),
             lookup: Arc::clone(&self.lookup),
             seed: Arc::clone(&self.seed),
+            used: self.used.clone(),
             log: Arc::clone(&self.log),
         }
     }
@@ -194,6 +198,7 @@ impl<I> Scripted<I> {
             script: Arc::new(script),
             lookup: Arc::new(|_| None),
             seed: Arc::new(seed),
+            used: None,
             log: Arc::default(),
         }
     }
@@ -213,6 +218,12 @@ impl<I> Scripted<I> {
 
     pub(crate) fn lookup(mut self, lookup: impl Fn(&Ids) -> Option<Task> + Send + Sync + 'static) -> Self {
         self.lookup = Arc::new(lookup);
+        self
+    }
+
+    /// Sets what the vendor says was used, by the number of calls made.
+    pub(crate) fn used(mut self, used: impl Fn(usize) -> u64 + Send + Sync + 'static) -> Self {
+        self.used = Some(Arc::new(used));
         self
     }
 
@@ -338,6 +349,11 @@ where
 
     fn lookup(&self, ids: &Ids) -> Option<Task> {
         (self.lookup)(ids)
+    }
+
+    async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
+        cx.clock().sleep(self.takes).await;
+        Ok(self.used.as_ref().map(|used| Cost { units: used(self.calls()), requests: 0 }))
     }
 
     async fn check(&self, _cx: &Context) -> Result<()> {

@@ -14,8 +14,8 @@ use collector_core::sink::{Change, Position};
 use collector_core::store::{
     Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
     Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore,
-    Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
-    SlotRow, Store, StoredPayload, Waiting, WorkerId, WorkerInfo,
+    Opened, Parked, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
+    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -165,6 +165,8 @@ gated! {
     forget_fills(source: &str) -> ();
     erase(worker: &WorkerId, ids: &Ids, now: Timestamp) -> Erased;
     history(key: RecordKey) -> Vec<Day>;
+    stale(side: (&str, &str), before: Timestamp, after: Option<(Timestamp, RecordKey)>, max: usize) -> Vec<Stale>;
+    tidy(keep: &Retention, now: Timestamp) -> Tidied;
     enlist(server: &Server, schedules: &[Served], now: Timestamp) -> bool;
     schedules() -> Vec<ScheduleState>;
     fire(server: &WorkerId, firing: &Firing, now: Timestamp) -> Fired;

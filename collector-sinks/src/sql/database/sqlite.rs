@@ -7,8 +7,8 @@ use collector_core::error::Result;
 use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 
 use super::{Database, Link};
@@ -105,11 +105,15 @@ impl File {
 }
 
 impl File {
-    /// Writes the whole file anew: pages that were freed, and what stood on others before, are gone with the old one.
-    pub(super) async fn shred(&self) -> Result<(), DbErr> {
-        let Some(writer) = &self.writer else { return Ok(()) };
+    /// Writes the whole file anew: pages that were freed, and what stood on others before, are gone with the old one. Tells
+    /// whether the log could be emptied, too: somebody who reads keeps it.
+    pub(super) async fn shred(&self) -> Result<bool, DbErr> {
+        let Some(writer) = &self.writer else { return Ok(true) };
         writer.execute_unprepared("VACUUM").await?;
-        self.checkpoint().await
+        let empty = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let Some(row) = writer.query_one_raw(empty).await? else { return Ok(true) };
+        let busy: i64 = row.try_get_by_index(0)?;
+        Ok(busy == 0)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::store::{
     Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
     FinishedCall, Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember,
     Lookup, MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState,
-    ScheduleState, Served, Server, Settled, SlotFate, SlotRow, Store, StoredPayload, Verdict, Waiting,
+    ScheduleState, Served, Server, Settled, SlotFate, SlotRow, Stale, Store, StoredPayload, Verdict, Waiting,
     WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
@@ -580,6 +580,22 @@ impl Store<TestDomain> for Broken {
             days.reverse();
         }
         Ok(days)
+    }
+
+    async fn stale(
+        &self,
+        side: (&str, &str),
+        before: Timestamp,
+        after: Option<(Timestamp, RecordKey)>,
+        max: usize,
+    ) -> Result<Vec<Stale>> {
+        let mut stale = self.inner.stale(side, before, after, max).await?;
+        match self.fault {
+            Some(Fault::StaleByKey) => stale.sort_by_key(|one| one.key),
+            Some(Fault::StaleOnceSeen) => stale.retain(|one| one.seen_at.as_millis() > 0),
+            _ => {}
+        }
+        Ok(stale)
     }
 
     async fn parked(&self) -> Result<Vec<Parked>> {

@@ -1,0 +1,109 @@
+//! An index is made anew while it is asked: every search finds everybody, and what comes out is what was there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use collector_core::context::Context;
+use collector_core::creator::Creators;
+use collector_core::pipeline::{End, Job, Pipeline, SourceOptions};
+use collector_core::search::{CreatorIndex, Query};
+use collector_core::store::{MemoryStore, Store};
+use collector_sinks::tantivy::{TantivyConfig, TantivyRebuild, TantivySearch, TantivySink};
+use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
+use collector_sources::simulator::SimulatorConfig;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{TOKEN, handles, simulator, stats};
+
+const CREATORS: u32 = 400;
+
+/// Everybody a query finds, in order, as they are shown.
+async fn all(index: &TantivySearch, text: &str) -> Vec<String> {
+    let (cx, mut hits) = (Context::detached(), Vec::new());
+    let mut query = Query::parse(text).unwrap();
+    query.limit = 100;
+    loop {
+        let page = index.search(&cx, &query).await.unwrap();
+        hits.extend(page.hits.iter().map(|hit| serde_json::to_string(hit).unwrap()));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return hits,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn searches_notice_nothing_of_an_index_that_is_made_anew() {
+    let vendor = simulator(SimulatorConfig { creators: CREATORS, ..SimulatorConfig::default() }).await;
+    let folder = TempDir::new().unwrap();
+    let place = TantivyConfig::new(folder.path().join("search"));
+    let store: Arc<dyn Store<Creators>> = Arc::new(MemoryStore::new(Creators::default()));
+    let config = EnsembleDataConfig {
+        base_url: format!("{}/ensembledata", vendor.url()).into(),
+        token: TOKEN.to_owned().into(),
+        ..EnsembleDataConfig::default()
+    };
+    let engine = Pipeline::new(Creators::default())
+        .store(Arc::clone(&store))
+        .sink(TantivySink::new(place.clone()))
+        .source_with(EnsembleData::new(config).unwrap(), SourceOptions::default())
+        .build()
+        .unwrap();
+    let query = collector_core::task::Query {
+        handles: handles(&vendor.url(), CREATORS).await,
+        ..collector_core::task::Query::default()
+    };
+    let report = engine.run(Job::new("all", query), CancellationToken::new()).await.unwrap();
+    assert_eq!(report.end, End::Complete, "{:?}", report.reasons);
+    drop(engine);
+    let calls = stats(&vendor.url()).await["calls"].clone();
+
+    let index = Arc::new(TantivySearch::open(folder.path().join("search")).unwrap());
+    let queries = ["", "followers:>1000", "verified:yes", "country:KR sort:followers"];
+    let mut before = Vec::new();
+    for query in queries {
+        before.push(all(&index, query).await);
+    }
+    assert_eq!(before[0].len(), CREATORS as usize);
+    let (done, searches) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let searching = {
+        let (done, searches, index, expected) =
+            (Arc::clone(&done), Arc::clone(&searches), Arc::clone(&index), before.clone());
+        tokio::spawn(async move {
+            while !done.load(Ordering::SeqCst) {
+                for (query, expected) in queries.iter().zip(&expected) {
+                    let found =
+                        index.search(&Context::detached(), &Query::parse(query).unwrap()).await.unwrap();
+                    assert_eq!(found.total, expected.len() as u64, "{query:?}");
+                    searches.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        })
+    };
+    for _ in 0..3 {
+        let mut fresh = TantivyRebuild::begin(&place).await.unwrap();
+        let mut after = None;
+        loop {
+            let keys = store.keys(after, 50).await.unwrap();
+            let Some(last) = keys.last() else { break };
+            after = Some(*last);
+            let known = store.known(&keys).await.unwrap();
+            fresh.add(known.into_iter().map(|known| known.record).collect()).await.unwrap();
+        }
+        fresh.finish().await.unwrap();
+        let so_far = searches.load(Ordering::SeqCst);
+        crate::support::until("searches in the new index", async || {
+            searches.load(Ordering::SeqCst) > so_far + queries.len() as u64
+        })
+        .await;
+    }
+    done.store(true, Ordering::SeqCst);
+    searching.await.unwrap();
+    for (query, before) in queries.iter().zip(&before) {
+        assert_eq!(&all(&index, query).await, before, "{query:?}");
+    }
+    assert_eq!(stats(&vendor.url()).await["calls"], calls, "nobody was asked");
+}
