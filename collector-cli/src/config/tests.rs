@@ -370,7 +370,7 @@ fn every_fault_names_line_key_and_remedy() {
             ),
             &[
                 "5: jobs[0].shedule: unknown key `shedule`; did you mean `schedule`? known: name, discover, enrich, \
-               query, fresh_for, schedule, timezone, every, jitter, catch_up, overlap",
+               query, fresh_for, refresh, expect, schedule, timezone, every, jitter, catch_up, overlap",
             ],
         ),
         (
