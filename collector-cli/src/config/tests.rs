@@ -366,9 +366,12 @@ fn every_fault_names_line_key_and_remedy() {
         ),
         (
             &format!(
-                "{source}[[jobs]]\nname = \"x\"\nschedule = \"0 3 * * *\"\nquery = {{ hashtags = [\"x\"] }}\n"
+                "{source}[[jobs]]\nname = \"x\"\nshedule = \"0 3 * * *\"\nquery = {{ hashtags = [\"x\"] }}\n"
             ),
-            &["5: jobs[0].schedule: unknown key `schedule`; known: name, discover, enrich, query, fresh_for"],
+            &[
+                "5: jobs[0].shedule: unknown key `shedule`; did you mean `schedule`? known: name, discover, enrich, \
+               query, fresh_for, refresh, expect, schedule, timezone, every, jitter, catch_up, overlap",
+            ],
         ),
         (
             &format!(
