@@ -226,7 +226,7 @@ fn every_fault_names_line_key_and_remedy() {
         (
             &format!("{source}[imges]\nurl = \"file:images\"\n"),
             &[
-                "3: imges: unknown key `imges`; did you mean `images`? known: store, lock, images, search, jsonl, run, sources, jobs",
+                "3: imges: unknown key `imges`; did you mean `images`? known: store, lock, images, search, jsonl, run, notify, sources, jobs",
             ],
         ),
         (
