@@ -589,7 +589,9 @@ fn the_keys_every_source_has_are_the_struct_s() {
     }
     let mut fields = Vec::new();
     SourceKeys::deserialize(Fields(&mut fields)).unwrap();
-    assert_eq!(fields, SourceKeys::KEYS);
+    // The accounts are read as tables of their own.
+    let keys: Vec<_> = SourceKeys::KEYS.iter().copied().filter(|key| *key != "accounts").collect();
+    assert_eq!(fields, keys);
 }
 
 #[test]
