@@ -537,7 +537,7 @@ impl<D: Domain> Handle<D> {
             counts: state.counts,
             open: state.open,
             sinks,
-            parked: worker.store().parked().await?,
+            parked: worker.parked().await?,
             dead: DeadGroup::of(&mine),
             took: worker.tick().saturating_duration_since(started),
         };

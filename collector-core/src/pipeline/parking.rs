@@ -31,6 +31,7 @@ impl<D: Domain> Worker<D> {
             reason: ErrorChain(error).to_string(),
             since: now,
         };
+        let _alone = self.parking.lock().await;
         if account.admission().parked().is_some() {
             return Ok(());
         }
@@ -56,9 +57,16 @@ impl<D: Domain> Worker<D> {
         Ok(())
     }
 
+    /// Who is kept out, whatever is being noted at this moment included.
+    pub(super) async fn parked(&self) -> Result<Vec<Parked>> {
+        let _alone = self.parking.lock().await;
+        self.store().parked().await
+    }
+
     /// Takes over what the store knows of parked accounts, lets in those whose time has come, and tries those that wait
     /// for a person once in a while.
     pub(super) async fn sync_parking(&self) -> Result<()> {
+        let _alone = self.parking.lock().await;
         let now = self.now();
         let parked = self.store().parked().await?;
         for account in &self.parts.accounts {
@@ -99,8 +107,11 @@ impl<D: Domain> Worker<D> {
     pub(super) async fn passed_trial(&self, account: usize) -> Result<()> {
         let account = &self.parts.accounts[account];
         if account.admission().take_passed() {
+            let _alone = self.parking.lock().await;
             tracing::info!(account = %account.name, "account is let in again");
             self.store().unpark(&account.name).await?;
+            // A beat may have looked before.
+            account.admission().unpark();
         }
         Ok(())
     }

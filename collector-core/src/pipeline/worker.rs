@@ -195,6 +195,9 @@ pub(super) struct Worker<D: Domain> {
     pub(super) wake: Notify,
     /// Counts what a waiting run may want to look at again.
     pub(super) progress: watch::Sender<u64>,
+    /// Held while who is kept out is compared with the store, or changed there: else a beat that looked a moment too early
+    /// would let in again who has just been kept out.
+    pub(super) parking: tokio::sync::Mutex<()>,
     /// Why it does not get on, if so.
     pub(super) troubles: Troubles,
     /// Runs that were submitted and have not ended.
@@ -248,6 +251,7 @@ impl<D: Domain> Worker<D> {
             fills: Fills::new(&parts),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
+            parking: tokio::sync::Mutex::default(),
             troubles: Troubles::default(),
             watched: Watched::default(),
             events: broadcast::Sender::new(events::ROOM),
