@@ -138,7 +138,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let [path, base_url, token, handles @ ..] = &args[..] else {
         return Err("give FILE VENDOR_URL TOKEN HANDLE …".into());
     };
-    let (base_url, token) = (base_url.clone(), token.as_str().into());
+    let (base_url, token) = (base_url.as_str().into(), token.as_str().into());
     let engine = Pipeline::<Creators>::new(Creators::default())
         .source(EnsembleData::new(EnsembleDataConfig { base_url, token, ..EnsembleDataConfig::default() })?)
         .sink(CsvFile::new(path))

@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (dir, creators) = (PathBuf::from(dir), Arc::new(Creators::default()));
     std::fs::create_dir_all(&dir)?;
-    let (base_url, token) = (vendor.clone(), token.as_str().into());
+    let (base_url, token) = (vendor.as_str().into(), token.as_str().into());
     let vendor = EnsembleData::new(EnsembleDataConfig { base_url, token, ..EnsembleDataConfig::default() })?;
     let store = SqlStore::open(&SqlConfig::new(dir.join("creators.db")), Arc::clone(&creators)).await?;
     let sink = TantivySink::new(TantivyConfig::new(dir.join("search")));

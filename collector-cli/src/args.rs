@@ -3,6 +3,7 @@
 mod dead;
 mod lists;
 mod rebuild;
+mod serve;
 mod setup;
 mod transfer;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 pub(crate) use dead::{DeadCommand, DeadDiscard, DeadList, DeadReplay, DeadShow, Letters};
 pub(crate) use lists::{Export, Import, Lists, ListsCommand, ListsRemove, SheetChoice};
 pub(crate) use rebuild::{Erase, Rebuild};
+pub(crate) use serve::{Role, Schedules, SchedulesChange, SchedulesCommand, Serve};
 pub(crate) use setup::{Completions, Init};
 pub(crate) use transfer::Transfer;
 
@@ -66,6 +68,13 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Collect: a job of the configuration, or what the options ask for
     Run(Run),
+    /// Run jobs by their schedules, and work on whatever is open, until a signal
+    ///
+    /// Any number may serve on one store, on one machine or on many: each slot of a schedule is fired once. The first signal
+    /// lets running calls end, the second ends it at once.
+    Serve(Serve),
+    /// Show the schedules of the store, or pause one
+    Schedules(Schedules),
     /// Check the configuration and ask every part whether it works; writes nothing
     Check(ConfigFile),
     /// Make one call, or read a kept answer, and show where every value came from
@@ -271,8 +280,8 @@ pub(crate) struct Demo {
     /// Calls at once, of each vendor
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) in_flight: NonZeroUsize,
-    /// A vendor that is dead all along; can be given several times. It is tried for long: Ctrl-C ends the demo, with what the
-    /// others know
+    /// A vendor that is dead all along; can be given several times. When the others are done, the demo ends with what they
+    /// know as soon as it has been silent for 5 seconds
     #[arg(long, value_name = "VENDOR", value_parser = ["ensembledata", "tiktok", "echotik", "web"])]
     pub(crate) dead: Vec<String>,
     /// Be the collecting process of a demo, for this job of its configuration

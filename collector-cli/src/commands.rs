@@ -16,7 +16,9 @@ mod init;
 mod lists;
 mod rebuild;
 mod run;
+mod schedules;
 mod search;
+mod serve;
 mod show;
 mod simulate;
 mod sources;
@@ -54,6 +56,8 @@ pub(crate) struct Session {
 pub(crate) async fn execute(session: Session, command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::execute(&session, args).await,
+        Command::Serve(args) => serve::execute(&session, &args).await,
+        Command::Schedules(args) => schedules::execute(&session, &args).await,
         Command::Try(args) => try_source::execute(&session, &args).await,
         Command::Sources(SourcesCommand::List(file)) => sources::list(&session, &file),
         Command::Sources(SourcesCommand::Test(args)) => sources::test(&session, &args),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use collector_core::clock::Clock;
 use collector_core::creator::{CreatorSighting, Creators};
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::lock::MemoryLock;
+use collector_core::lock::{Lock, MemoryLock};
 use collector_core::observe::{Observer, Silent};
-use collector_core::pipeline::{Engine, Pipeline, Settings, SourceOptions};
+use collector_core::pipeline::{Engine, Job as Task, Pipeline, Settings, SourceOptions};
 use collector_core::replay::{Answers, Replayed};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::search::CreatorIndex;
@@ -69,40 +69,93 @@ pub(crate) fn engine_with(
     observer: impl Observer,
     setup: &Setup,
 ) -> Result<Engine<Creators>> {
-    let mut pipeline = Pipeline::new(creators())
-        .store(Arc::clone(store))
-        .observer(observer)
-        .retry(retry(&config.run))
-        .settings(settings(&config.run));
+    let mut pipeline = base(config, store, observer);
     if let Some(clock) = &setup.clock {
         pipeline = pipeline.clock(Arc::clone(clock));
     }
-    pipeline = match &config.lock.url {
+    pipeline = with_sinks(with_lock(pipeline, config)?, config)?;
+    for name in &job.discover {
+        pipeline = with_source(pipeline, accounts_of(config, name, store, setup)?, Pipeline::source_with);
+    }
+    for name in job.enrich.iter().filter(|name| !job.discover.contains(name)) {
+        pipeline = with_source(pipeline, accounts_of(config, name, store, setup)?, Pipeline::enrich_with);
+    }
+    pipeline.build()
+}
+
+/// Adds a source with its accounts: the first one as `add` does it, the others as further ones.
+fn with_source(
+    pipeline: Pipeline<Creators>,
+    accounts: Vec<(AnySource, SourceOptions)>,
+    add: impl Fn(Pipeline<Creators>, AnySource, SourceOptions) -> Pipeline<Creators>,
+) -> Pipeline<Creators> {
+    accounts.into_iter().enumerate().fold(pipeline, |pipeline, (at, (source, options))| match at {
+        0 => add(pipeline, source, options),
+        _ => pipeline.account_with(source, options),
+    })
+}
+
+/// The engine for all jobs of a configuration: each says with which sources it begins. Everybody who is found is enriched
+/// by whatever a job with a schedule enriches with.
+pub(crate) fn serving(
+    config: &Config,
+    store: &AnyStore,
+    observer: impl Observer,
+) -> Result<Engine<Creators>> {
+    let mut pipeline = with_sinks(with_lock(base(config, store, observer), config)?, config)?;
+    let discovers = |name: &String| config.jobs.iter().any(|job| job.discover.contains(name));
+    let enriches = |name: &String| {
+        let mut scheduled = config.jobs.iter().filter(|job| job.timing.is_some());
+        scheduled.any(|job| job.enrich.contains(name))
+    };
+    for name in config.sources.keys() {
+        let add = match (discovers(name), enriches(name)) {
+            (true, true) => Pipeline::source_and_enrich_with,
+            (false, true) => Pipeline::enrich_with,
+            // Also one that no job names: what is open for it is got.
+            (_, false) => Pipeline::source_with,
+        };
+        pipeline = with_source(pipeline, accounts_of(config, name, store, &Setup::default())?, add);
+    }
+    pipeline.build()
+}
+
+/// A job as the engine for all jobs runs it.
+pub(crate) fn served(job: &Job) -> Task {
+    let sources = job.discover.iter().map(String::as_str);
+    let mut task = Task::new(&job.name, job.query.clone())
+        .fresh_for(job.fresh_for)
+        .beginning_with(sources)
+        .expect(job.expect.to_engine());
+    task.refresh = job.refresh.map(Into::into);
+    task
+}
+
+fn base(config: &Config, store: &AnyStore, observer: impl Observer) -> Pipeline<Creators> {
+    Pipeline::new(creators())
+        .store(Arc::clone(store))
+        .observer(observer)
+        .retry(retry(&config.run))
+        .settings(settings(&config.run))
+}
+
+fn with_lock(pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<Creators>> {
+    Ok(match &config.lock.url {
         LockPlace::Memory => pipeline.lock(MemoryLock::default(), config.lock.lease()),
         LockPlace::Redis(server) => {
             let redis = Redis::new((**server).clone())?;
             // Who shares a lock shares the vendors' rates.
             pipeline.rate(RedisRate::new(redis.clone())).lock(RedisLock::new(redis), config.lock.lease())
         }
-    };
-    pipeline = with_sinks(pipeline, config)?;
-    for name in &job.discover {
-        let mut accounts = accounts_of(config, name, store, setup)?.into_iter();
-        for (source, options) in accounts.by_ref().take(1) {
-            pipeline = pipeline.source_with(source, options);
-        }
-        pipeline =
-            accounts.fold(pipeline, |pipeline, (source, options)| pipeline.account_with(source, options));
-    }
-    for name in job.enrich.iter().filter(|name| !job.discover.contains(name)) {
-        let mut accounts = accounts_of(config, name, store, setup)?.into_iter();
-        for (source, options) in accounts.by_ref().take(1) {
-            pipeline = pipeline.enrich_with(source, options);
-        }
-        pipeline =
-            accounts.fold(pipeline, |pipeline, (source, options)| pipeline.account_with(source, options));
-    }
-    pipeline.build()
+    })
+}
+
+/// What keeps processes of one deployment apart, where there can be several.
+pub(crate) fn shared_lock(config: &Config) -> Result<Option<Arc<dyn Lock>>> {
+    Ok(match &config.lock.url {
+        LockPlace::Memory => None,
+        LockPlace::Redis(server) => Some(Arc::new(RedisLock::new(Redis::new((**server).clone())?))),
+    })
 }
 
 fn with_sinks(mut pipeline: Pipeline<Creators>, config: &Config) -> Result<Pipeline<Creators>> {
@@ -310,6 +363,7 @@ fn settings(run: &RunOptions) -> Settings {
         commit_window: run.commit_window.get(),
         worker_ttl: run.worker_ttl,
         drain: run.drain,
+        vendor_patience: run.vendor_patience,
         ..Settings::default()
     }
 }

@@ -4,6 +4,7 @@ mod duration;
 mod fault;
 mod images;
 mod lock;
+mod notify;
 mod origin;
 mod places;
 mod read;
@@ -11,6 +12,7 @@ mod search;
 mod secret;
 mod server;
 mod store;
+mod timing;
 mod tree;
 mod wrong;
 
@@ -20,6 +22,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::expect::Expect;
+use collector_core::known::not_known;
 use collector_core::pipeline::Refresh;
 use collector_core::store::{Payloads, Retention};
 use collector_core::task::Query;
@@ -29,11 +33,12 @@ use toml::de::DeTable;
 pub use fault::{Fault, Faults};
 pub use images::ImagesOptions;
 pub use lock::LockOptions;
+pub use notify::{Address, Method, NotifyOptions};
 pub use origin::Setting;
 pub use places::{Bucket, ImagesPlace, JsonlPlace, LockPlace, SearchPlace, StorePlace};
+pub use timing::Timing;
 
 pub(crate) use duration::{FORM as DURATION_FORM, format as format_duration, parse as parse_duration};
-pub(crate) use fault::not_known;
 pub(crate) use origin::settings;
 pub(crate) use tree::{Environment, Node};
 
@@ -66,6 +71,8 @@ pub struct Config {
     pub jsonl: Option<JsonlPlace>,
     /// Settings of the engine.
     pub run: RunOptions,
+    /// Who is told what goes wrong.
+    pub notify: NotifyOptions,
     /// The source instances, by name.
     pub sources: BTreeMap<String, SourceEntry>,
     /// The jobs, in the file's order.
@@ -90,6 +97,9 @@ pub struct RunOptions {
     /// How long running calls may take to end after the first signal. Default 25 seconds.
     #[serde(serialize_with = "as_text")]
     pub drain: Duration,
+    /// How long a run whose other vendors are done waits for one that answers nothing. Default 10 minutes.
+    #[serde(serialize_with = "as_text")]
+    pub vendor_patience: Duration,
     /// When failed calls are tried again.
     pub retry: RetryOptions,
 }
@@ -101,6 +111,7 @@ impl Default for RunOptions {
             commit_window: const { NonZeroUsize::new(64).unwrap() },
             worker_ttl: Duration::from_secs(30),
             drain: Duration::from_secs(25),
+            vendor_patience: Duration::from_secs(600),
             retry: RetryOptions::default(),
         }
     }
@@ -250,6 +261,12 @@ pub struct Job {
     /// Whom of those who are known to ask about again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshOptions>,
+    /// What a run has to bring.
+    #[serde(skip_serializing_if = "Expectations::is_empty")]
+    pub expect: Expectations,
+    /// When it runs by itself, if it does.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
 }
 
 /// Whom of those who are known to ask about again, the oldest word first.
@@ -269,6 +286,31 @@ impl From<RefreshOptions> for Refresh {
     }
 }
 
+/// What a run has to bring: one that brings less is partial.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Expectations {
+    /// The fewest creators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_creators: Option<u64>,
+    /// The least share of them in which a field is known, by the field's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fill: BTreeMap<String, f64>,
+}
+
+impl Expectations {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same for the engine.
+    pub(crate) fn to_engine(&self) -> Expect {
+        Expect { records: self.min_creators, fill: self.fill.clone() }
+    }
+}
+
 impl Job {
     /// A job made up on the command line: every source is asked.
     pub(crate) fn ad_hoc(config: &Config, sources: &[String], query: Query) -> Self {
@@ -280,6 +322,8 @@ impl Job {
             query,
             fresh_for: FRESH_FOR,
             refresh: None,
+            expect: Expectations::default(),
+            timing: None,
         }
     }
 }

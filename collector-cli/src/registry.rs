@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use collector_core::creator::CreatorSighting;
 use collector_core::error::Result;
+use collector_core::known::not_known;
 use collector_core::pipeline::SourceOptions;
 use collector_core::source::Source;
 use collector_core::task::{Payload, Task};
 use serde::de::DeserializeOwned;
 
-use crate::config::{Node, not_known};
+use crate::config::Node;
 pub(crate) use shape::Shape;
 
 /// Any source of creators.
@@ -30,6 +31,10 @@ pub trait SourceFactory: 'static {
     type Config: DeserializeOwned + Send + Sync + 'static;
     /// The adapter.
     type Source: Source<Item = CreatorSighting>;
+
+    /// Keys it cannot do without although `Config` can be read without them, because [`build`](Self::build) has more to
+    /// say about them than that they are missing.
+    const NEEDS: &'static [&'static str] = &[];
 
     /// Builds the instance called `name`, and says what its vendor allows. Asks nobody and writes nothing.
     ///
@@ -136,6 +141,8 @@ impl<F: SourceFactory> ErasedFactory for Erased<F> {
     }
 
     fn shape(&self) -> Shape {
-        Shape::of::<F::Config>()
+        let mut shape = Shape::of::<F::Config>();
+        shape.required.extend(F::NEEDS);
+        shape
     }
 }

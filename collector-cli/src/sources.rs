@@ -3,6 +3,7 @@
 mod described;
 mod echotik;
 mod ensembledata;
+mod table;
 mod tiktok;
 mod web;
 
@@ -19,7 +20,7 @@ pub(crate) fn builtin() -> Registry {
     Registry::new()
         .with::<ensembledata::Factory>("ensembledata")
         .with::<echotik::Factory>("echotik")
-        .with::<tiktok::TikTokFactory>("tiktok")
+        .with::<tiktok::Factory>("tiktok")
         .with::<web::Factory>("web")
         .with::<described::Factory>("http")
 }

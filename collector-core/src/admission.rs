@@ -169,6 +169,11 @@ impl Admission {
         &self.limits
     }
 
+    /// The rate in calls a second that is kept to at present, told or learned, if there is one.
+    pub fn per_second(&self) -> Option<f64> {
+        self.throttle.rate()
+    }
+
     /// The present in-flight limit.
     pub fn limit(&self) -> usize {
         match self.breaker.state() {
@@ -229,6 +234,11 @@ impl Admission {
     /// The state of the breaker.
     pub fn breaker(&self) -> BreakerState {
         self.breaker.state()
+    }
+
+    /// Since when the vendor has answered nothing, if so.
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.breaker.silent_since()
     }
 
     /// Calls worth claiming tasks for, over and above those running: never more than can start within 2 s, so

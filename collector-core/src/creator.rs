@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use explain::{Explained, Explanation, Said};
 pub use field::{Field, FieldInfo, FieldType, FieldValue};
 pub(crate) use fill::growth_in;
+pub use fill::{DayCount, Growth};
 pub use handles::canonical_handle;
 pub use merge::Creators;
 pub use model::{Creator, Extra, PostStats, SourceAsOf};

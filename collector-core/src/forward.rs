@@ -20,10 +20,10 @@ use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};
 use crate::source::{CallSpec, Source};
 use crate::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
-    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
-    Reserved, Retention, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Tidied, Waiting,
-    WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
+    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
+    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
+    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -337,6 +337,26 @@ macro_rules! forward {
 
             async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
                 (**self).history(key).await
+            }
+
+            async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool> {
+                (**self).enlist(server, schedules, now).await
+            }
+
+            async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+                (**self).schedules().await
+            }
+
+            async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired> {
+                (**self).fire(server, firing, now).await
+            }
+
+            async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool> {
+                (**self).pause_schedule(name, paused, now).await
+            }
+
+            async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>> {
+                (**self).slots(schedule, max).await
             }
         }
     };

@@ -100,6 +100,7 @@
 //! A pipeline has at most 60 sinks. Identities, sightings and entities must survive a round through JSON.
 
 pub mod admission;
+pub mod alert;
 pub mod clock;
 pub mod context;
 pub mod creator;
@@ -107,15 +108,19 @@ pub mod domain;
 pub mod drift;
 pub mod erase;
 pub mod error;
+pub mod expect;
 pub mod fingerprint;
 mod forward;
 pub mod id;
+pub mod known;
 pub mod lock;
+pub mod metrics;
 pub mod observe;
 pub mod pipeline;
 pub mod rebuild;
 pub mod replay;
 pub mod retry;
+pub mod schedule;
 pub mod search;
 pub mod sheet;
 pub mod sink;

@@ -64,6 +64,30 @@ pub enum Event {
         unchanged: u64,
         /// Follow-up tasks opened.
         opened: u64,
+        /// How long the transaction took.
+        took: Duration,
+    },
+    /// Verdicts on tasks of one source and kind were committed.
+    Answered {
+        /// The source.
+        source: Name,
+        /// The kind.
+        kind: Name,
+        /// Tasks that were answered.
+        done: usize,
+        /// Tasks that were answered: there is nothing.
+        absent: usize,
+        /// Tasks that were given up.
+        dead: usize,
+        /// Tasks that are asked again later.
+        again: usize,
+    },
+    /// A planned firing of a schedule was decided.
+    Slot {
+        /// The job.
+        job: Name,
+        /// `fired`, or why it was skipped: a word of a closed set.
+        outcome: &'static str,
     },
     /// A sink settled a batch.
     Settled {
@@ -114,6 +138,14 @@ pub enum Event {
 pub trait Observer: Send + Sync + 'static {
     /// Something happened.
     fn event(&self, event: &Event);
+}
+
+/// Both are told, in order.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn event(&self, event: &Event) {
+        self.0.event(event);
+        self.1.event(event);
+    }
 }
 
 /// Hears nothing.

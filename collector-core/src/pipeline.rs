@@ -13,10 +13,11 @@
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
 //! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
-//! * `waiting` says why nothing gets on, in the log and in the store;
-//! * `watch` ends runs that nobody waits for;
 //! * `parking` keeps accounts out and tries them again, `reconcile` compares what was spent with what vendors counted;
 //! * `refresh` asks again about those who are known, `through` waits for resets between runs.
+//! * `scheduler` begins the runs of jobs that have a schedule;
+//! * `waiting` says why nothing gets on, in the log and in the store; `vitals` how the accounts and sinks are;
+//! * `watch` ends runs that nobody waits for; `expecting` counts what is expected of them.
 //!
 //! # Promises
 //! * At most `in-flight + commit window` calls are bought again after a crash; nothing is lost or written twice.
@@ -27,12 +28,15 @@ mod check;
 mod claim;
 mod commit;
 mod dispatch;
+mod ending;
 mod estimate;
 mod events;
+mod expecting;
 mod fetch;
 mod fills;
 mod handle;
 mod heard;
+mod keeping;
 mod listed;
 mod parking;
 mod permits;
@@ -40,7 +44,10 @@ mod project;
 mod reconcile;
 mod refresh;
 mod report;
+mod reports;
+mod scheduler;
 mod through;
+mod vitals;
 mod waiting;
 mod watch;
 mod worker;
@@ -52,23 +59,27 @@ use std::time::Duration;
 pub use check::{Checked, PartKind};
 pub use estimate::{Estimate, LaneEstimate};
 pub use events::Events;
+pub use expecting::missed_by;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
 pub use reconcile::ELSEWHERE;
 pub use refresh::Refresh;
 pub use report::{DeadGroup, End, RunReport};
+pub use scheduler::{Looked, Scheduled, Scheduler};
+pub use vitals::{AccountVitals, Seen, SinkVitals, Vitals, account_seen, sink_seen};
 
 use crate::admission::{Admission, HostHold, Limits, SharedRate};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expect::Expect;
 use crate::id::{Digest, Name};
 use crate::lock::{LeaseOptions, Lock, MemoryLock};
 use crate::observe::{Observer, Silent};
 use crate::retry::{ExponentialBackoff, RetryPolicy};
 use crate::sink::Sink;
 use crate::source::{Role, Source};
-use crate::store::{Budget, MemoryStore, Store};
+use crate::store::{Budget, MemoryStore, RunSpec, Store};
 use crate::task::{Cost, Query};
 use worker::{Account, Slot};
 
@@ -83,6 +94,9 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// Units or requests a window, if they are limited.
     pub budget: Option<Budget>,
+    /// How old what it gave may become, where the vendor's terms say so: a run is refused while the store keeps an older
+    /// answer of it.
+    pub keep_for: Option<Duration>,
 }
 
 /// Settings of the engine; every one has a default that suits most.
@@ -106,6 +120,9 @@ pub struct Settings {
     pub max_depth: u32,
     /// How long running calls may go on after a stop.
     pub drain: Duration,
+    /// How long a run whose other vendors are done waits for one that answers nothing. What is open then stays open, and
+    /// the next run of the job goes on with it.
+    pub vendor_patience: Duration,
     /// A run ends without a sink that has let nothing through for this long. Longer than servers take to start again.
     pub sink_patience: Duration,
     /// How long one write to a sink may take.
@@ -124,6 +141,7 @@ impl Default for Settings {
             max_open_hydration: 20_000,
             max_depth: 10_000,
             drain: Duration::from_secs(25),
+            vendor_patience: Duration::from_secs(600),
             sink_patience: Duration::from_secs(45),
             sink_timeout: Duration::from_secs(60),
         }
@@ -141,12 +159,23 @@ pub struct Job {
     pub fresh_for: Duration,
     /// Whom of those who are known already to ask about again. Such a job looks for nobody: its query is empty.
     pub refresh: Option<Refresh>,
+    /// What it has to bring: a run that brings less is partial. Default nothing.
+    pub expect: Expect,
+    /// The sources it begins with, of those that discover; all of them when absent.
+    pub sources: Option<Vec<Name>>,
 }
 
 impl Job {
     /// A job that asks nothing again within a day.
     pub fn new(name: impl Into<String>, query: Query) -> Self {
-        Self { name: name.into(), query, fresh_for: Duration::from_secs(86_400), refresh: None }
+        Self {
+            name: name.into(),
+            query,
+            fresh_for: Duration::from_secs(86_400),
+            refresh: None,
+            expect: Expect::default(),
+            sources: None,
+        }
     }
 
     /// A job that asks again about those who are known.
@@ -154,10 +183,24 @@ impl Job {
         Self { refresh: Some(refresh), ..Self::new(name, Query::default()) }
     }
 
+    /// Beginning with these sources only: a pipeline may serve jobs that begin with different ones.
+    #[must_use]
+    pub fn beginning_with(mut self, sources: impl IntoIterator<Item = impl Into<Name>>) -> Self {
+        self.sources = Some(sources.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// With this window of freshness.
     #[must_use]
     pub fn fresh_for(mut self, window: Duration) -> Self {
         self.fresh_for = window;
+        self
+    }
+
+    /// With this to bring.
+    #[must_use]
+    pub fn expect(mut self, expect: Expect) -> Self {
+        self.expect = expect;
         self
     }
 
@@ -186,6 +229,11 @@ impl Job {
         }
         Ok(self.refresh.is_some())
     }
+
+    /// Its run.
+    fn spec(&self) -> RunSpec {
+        RunSpec { job: self.name.clone(), key: self.key(), fresh_for: self.window() }
+    }
 }
 
 struct Part<D: Domain> {
@@ -194,6 +242,7 @@ struct Part<D: Domain> {
     discover: bool,
     /// Whether another part is the source, and this one a further account of it.
     further: bool,
+    enrich: bool,
 }
 
 /// Builds an [`Engine`]. What is not given is in memory and keeps nothing.
@@ -245,7 +294,13 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that discovers and hydrates.
     #[must_use]
     pub fn source_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: true, further: false });
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: true,
+            enrich: false,
+            further: false,
+        });
         self
     }
 
@@ -255,7 +310,13 @@ impl<D: Domain> Pipeline<D> {
     /// get, the others get.
     #[must_use]
     pub fn account_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: false, further: true });
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: false,
+            enrich: false,
+            further: true,
+        });
         self
     }
 
@@ -268,7 +329,30 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that is asked about everything the others find.
     #[must_use]
     pub fn enrich_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part { source: Arc::new(source), options, discover: false, further: false });
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: false,
+            enrich: true,
+            further: false,
+        });
+        self
+    }
+
+    /// Adds a source that discovers and hydrates, and is asked about everything the others find, too.
+    #[must_use]
+    pub fn source_and_enrich_with(
+        mut self,
+        source: impl Source<Item = D::Item>,
+        options: SourceOptions,
+    ) -> Self {
+        self.parts.push(Part {
+            source: Arc::new(source),
+            options,
+            discover: true,
+            enrich: true,
+            further: false,
+        });
         self
     }
 
@@ -360,15 +444,25 @@ impl<D: Domain> Pipeline<D> {
                     .budget
                     .clone()
                     .map(|budget| Budget { account: Arc::clone(&account), ..budget });
-                accounts.push(Account { name: Arc::clone(&account), admission, budget });
+                let recent = vitals::Recent::default();
+                accounts.push(Account { name: Arc::clone(&account), admission, budget, recent });
                 accounts.len() - 1
             });
             let mut kinds: Vec<_> =
                 part.source.kinds().into_iter().map(|kind| (part.source.call(&kind), kind)).collect();
             // Hydration is claimed before discovery.
             kinds.sort_by_key(|(spec, _)| spec.role == Role::Discovery);
-            let Part { source, discover, further, .. } = part;
-            slots.push(Slot { name, source, kinds, account: at, discover, further });
+            let Part { source, discover, enrich, further, options } = part;
+            slots.push(Slot {
+                name,
+                source,
+                kinds,
+                account: at,
+                discover,
+                enrich,
+                keep_for: options.keep_for,
+                further,
+            });
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(Arc::clone(&self.domain))));
         Ok(Engine::new(worker::Parts {
@@ -384,6 +478,7 @@ impl<D: Domain> Pipeline<D> {
             observer: self.observer,
             clock: self.clock,
             settings: self.settings,
+            expects: expecting::Expects::default(),
         }))
     }
 

@@ -5,6 +5,7 @@ pub mod ledger;
 mod lists;
 mod memory;
 mod retention;
+mod slots;
 mod types;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ pub use capped::{Capped, Caps, Used};
 pub use lists::{ListInfo, ListMember, MAX_LIST_NAME, MAX_MEMBERS, check_list, dated, known_of, owners_of};
 pub use memory::MemoryStore;
 pub use retention::{Payloads, Retention, Tidied, upkeep};
+pub use slots::{Fired, Firing, SLOTS_KEPT, ScheduleState, Served, Server, Slot, SlotFate, SlotRow};
 pub use types::*;
 
 use crate::clock::Timestamp;
@@ -109,6 +111,13 @@ pub fn no_such_run(run: RunId) -> Error {
 ///     lists; others keep theirs \[`Erase`\]. Nothing that comes later brings them back: what it shows of them is cut
 ///     out before anything is kept. Somebody else may have the handle.
 /// 20. `stale` gives whose sighting of a side is old or missing, the oldest first, page by page \[`Stale`\].
+/// 21. `enlist` makes schedules known from that moment on, and with other moments anew \[`Moments`\]. `fire` writes what was decided about a schedule's slots
+///     together with the run that one of them begins and its tasks, once, however many decided the same: the turn tells
+///     \[`Slots`, `SlotOnce`, `SlotsAtOnce`\]. A schedule never goes back \[`SlotsForward`\]; skipped slots keep their
+///     reason, and those that follow each other with the same one are one row \[`SkippedSlots`\]. Only servers with the
+///     newest configuration among those alive fire; a configuration is as new as its first server \[`NewestConfig`\].
+/// 22. `pause_schedule` begins and ends a pause, whose times are kept until no slot of it can come any more
+///     \[`PauseSchedule`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -405,4 +414,36 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     /// # Errors
     /// `Storage`: then it may be half done, and is done by the same call once more.
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased>;
+
+    /// Says that a process serves these schedules until it has been silent for its ttl; one of zero takes it off the list.
+    /// Tells whether nobody alive has a newer configuration.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool>;
+
+    /// All schedules that were ever enlisted, by name.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn schedules(&self) -> Result<Vec<ScheduleState>>;
+
+    /// Writes what was decided about slots, and begins the run of the one that is fired. An unfinished run of the same
+    /// key goes on instead, as with [`begin_run`](Self::begin_run).
+    ///
+    /// # Errors
+    /// `Storage`: then nothing of it is written.
+    async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired>;
+
+    /// Pauses a schedule or lets it go on; tells whether there is one that this changed.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool>;
+
+    /// What became of a schedule's slots, newest first.
+    ///
+    /// # Errors
+    /// `Storage`.
+    async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>>;
 }

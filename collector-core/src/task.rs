@@ -1,6 +1,6 @@
 //! What is to be got and what came back: queries, tasks, payloads, pages and outcomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::context::BytePermit;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, Id, Name, RunId, TaskId, hash_parts};
 
 /// What a run is asked to collect. Each source seeds tasks for the parts it can honour.
@@ -67,6 +67,23 @@ impl Query {
             && self.keywords.is_empty()
             && self.posts.is_empty()
             && self.extra.is_empty()
+    }
+
+    /// The roots of one slice: each once, and not more than [`MAX_ROOTS`](Self::MAX_ROOTS).
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when there are more.
+    pub fn roots(mut tasks: Vec<Task>) -> Result<Vec<Task>> {
+        let mut seen = HashSet::with_capacity(tasks.len());
+        tasks.retain(|task| seen.insert(task.id(RunId(0))));
+        if tasks.len() > Self::MAX_ROOTS {
+            let message =
+                "the query begins with too many tasks at once: cut it with `Query::slices`, or ask for less";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message)
+                .with("tasks", tasks.len())
+                .with("at_most", Self::MAX_ROOTS));
+        }
+        Ok(tasks)
     }
 
     /// Cuts long lists so that no slice seeds more than [`MAX_ROOTS`](Self::MAX_ROOTS) roots.
@@ -449,6 +466,17 @@ mod tests {
         let task = Task::new("s", "page", "x");
         assert_ne!(task.id(RunId(1)), task.clone().param("cursor", "20").id(RunId(1)));
         assert_eq!(task.id(RunId(1)), task.clone().priority(7).id(RunId(1)));
+    }
+
+    #[test]
+    fn roots_are_distinct_and_not_too_many() {
+        let tasks = |count: usize| (0..count).map(|n| Task::new("s", "k", (n / 2).to_string())).collect();
+        assert_eq!(Query::roots(tasks(2 * Query::MAX_ROOTS)).unwrap().len(), Query::MAX_ROOTS);
+        let error = Query::roots(tasks(2 * Query::MAX_ROOTS + 1)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+        assert!(error.to_string().contains("1001"), "{error}");
+        let paged = vec![Task::new("s", "k", "a"), Task::new("s", "k", "a").param("page", "2")];
+        assert_eq!(Query::roots(paged).unwrap().len(), 2);
     }
 
     #[test]

@@ -24,6 +24,7 @@
 //! | stop signal | `Cancelled` | no |
 //! | `https` on a machine without trust roots | `ConfigInvalid` | no |
 
+mod config;
 mod request;
 mod secret;
 mod status;
@@ -42,6 +43,8 @@ use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Response};
 use url::Url;
 
+pub use config::Address;
+pub(crate) use config::{Common, Unusable, credential_fault, plain, unusable};
 pub use request::{Request, redact};
 pub use reqwest::header::{HeaderName, HeaderValue};
 pub use secret::Secret;

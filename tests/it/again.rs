@@ -59,7 +59,7 @@ impl World {
 
     fn source(&self) -> EnsembleData {
         let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()),
+            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
             token: TOKEN.to_owned().into(),
             ..EnsembleDataConfig::default()
         };

@@ -50,7 +50,7 @@ impl World {
 
     fn engine(&self) -> Engine<Creators> {
         let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()),
+            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
             token: TOKEN.to_owned().into(),
             ..EnsembleDataConfig::default()
         };

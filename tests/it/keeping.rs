@@ -70,7 +70,7 @@ impl World {
 
     fn source(&self) -> EnsembleData {
         let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()),
+            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
             token: TOKEN.to_owned().into(),
             ..EnsembleDataConfig::default()
         };

@@ -11,5 +11,6 @@ mod outage;
 mod own_item;
 mod python_sdk;
 mod reindex;
+mod serve;
 mod structure;
 mod support;

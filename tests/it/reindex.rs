@@ -42,7 +42,7 @@ async fn searches_notice_nothing_of_an_index_that_is_made_anew() {
     let place = TantivyConfig::new(folder.path().join("search"));
     let store: Arc<dyn Store<Creators>> = Arc::new(MemoryStore::new(Creators::default()));
     let config = EnsembleDataConfig {
-        base_url: format!("{}/ensembledata", vendor.url()),
+        base_url: format!("{}/ensembledata", vendor.url()).into(),
         token: TOKEN.to_owned().into(),
         ..EnsembleDataConfig::default()
     };

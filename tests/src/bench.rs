@@ -11,7 +11,9 @@ mod collect;
 mod crash;
 mod days;
 mod dead;
+mod dead_vendor;
 mod detail;
+mod drain;
 mod erase;
 mod floor;
 mod freshness;
@@ -21,9 +23,12 @@ mod outage;
 mod process;
 mod quota;
 mod rate_limit;
+mod reading;
 mod rebuild;
+mod replicas;
 mod rerun;
 mod roster;
+mod schedule;
 mod servers;
 mod stale;
 mod stores;
@@ -114,6 +119,10 @@ enum Workload {
     Outage(outage::Args),
     /// Everything moved from a file to servers and back, killed on the way.
     Transfer(transfer::Args),
+    /// One vendor is dead all along: the others' time beside it, and alone.
+    DeadVendor(dead_vendor::Args),
+    /// A page of the plain list, read by a file that describes it and by code written for it.
+    Reading(reading::Args),
     /// More creators than a day's units: the real command waits for each reset, on a clock it shares with the vendor.
     Quota(quota::Args),
     /// Many simulated days: what is kept does not grow, on disk or in memory.
@@ -124,6 +133,12 @@ enum Workload {
     Erase(erase::Args),
     /// The index made anew while it is asked.
     Rebuild(rebuild::Args),
+    /// Replicas that start and stop around every change of the clocks of twelve zones, in virtual time.
+    Schedule(schedule::Args),
+    /// Serving replicas on shared servers, one killed in the time of each slot.
+    Replicas(replicas::Args),
+    /// A serving process that is told to stop while slow calls are under way.
+    Drain(drain::Args),
     /// The simulator, in a process of its own.
     #[command(hide = true)]
     Simulator {
@@ -136,6 +151,9 @@ enum Workload {
     /// The collector through its library, in a process of its own.
     #[command(hide = true)]
     Collect(collect::Args),
+    /// One run of `dead-vendor`, in a process of its own.
+    #[command(hide = true)]
+    DeadVendorChild(dead_vendor::ChildArgs),
     /// The real command on the simulator's clock, in a process of its own.
     #[command(hide = true)]
     Command(clock::Args),
@@ -177,6 +195,9 @@ pub fn main() -> ExitCode {
             Workload::Stale(args) => stale::run(args, dir.path()).await,
             Workload::Outage(args) => outage::run(args, dir.path()).await,
             Workload::Transfer(args) => transfer::run(args, dir.path()).await,
+            Workload::DeadVendor(args) => dead_vendor::run(args, dir.path()).await,
+            Workload::DeadVendorChild(args) => dead_vendor::child(args).await,
+            Workload::Reading(args) => reading::run(args, dir.path()),
             Workload::Quota(args) => quota::run(args, dir.path()).await,
             Workload::Days(args) => days::run(args, dir.path()).await,
             Workload::Dead(args) => dead::run(args, dir.path()).await,
@@ -184,6 +205,9 @@ pub fn main() -> ExitCode {
             Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
             Workload::DaysChild(args) => days::child(args).await,
             Workload::Command(_) => Err("it was run already".into()),
+            Workload::Schedule(args) => schedule::run(args, dir.path()).await,
+            Workload::Replicas(args) => replicas::run(args, dir.path()).await,
+            Workload::Drain(args) => drain::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
             Workload::Collect(args) => collect::run(args).await,

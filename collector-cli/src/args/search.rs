@@ -156,5 +156,5 @@ fn facet(text: &str) -> Result<SearchField, String> {
     let facets = || SearchField::ALL.iter().copied().filter(|field| field.info().facet);
     SearchField::from_name(text)
         .filter(|field| field.info().facet)
-        .ok_or_else(|| crate::config::not_known("facet", text, facets().map(SearchField::name)))
+        .ok_or_else(|| collector_core::known::not_known("facet", text, facets().map(SearchField::name)))
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use collector_core::clock::{Clock, SystemClock};
 use collector_core::id::{Ids, RecordKey};
+use collector_core::known::not_known;
 use collector_core::store::owners_of;
 
 use super::Session;
 use crate::args::{Lists, ListsCommand, ListsRemove};
 use crate::compose::{self, AnyStore};
-use crate::config::not_known;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::report::{ListEntry, ListRemoved, ListsReport};

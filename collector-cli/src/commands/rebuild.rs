@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use collector_core::clock::SystemClock;
 use collector_core::error::ErrorKind;
+use collector_core::known::not_known;
 use collector_core::rebuild::{Rebuild as Reading, Rebuilt};
 use collector_core::replay::Answers;
 use collector_core::store::Store;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use super::{Session, deliver};
 use crate::args::Rebuild;
 use crate::compose::{self, AnyStore};
-use crate::config::{Config, SearchPlace, not_known};
+use crate::config::{Config, SearchPlace};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Line;

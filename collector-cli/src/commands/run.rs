@@ -6,6 +6,7 @@ use std::sync::Arc;
 use collector_core::creator::id_kind;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::id::Ids;
+use collector_core::known::not_known;
 use collector_core::pipeline::{End, Job as Task, RunReport};
 use collector_core::store::{Capped, Caps, Used};
 use collector_core::task::Query;
@@ -14,7 +15,7 @@ use collector_sources::sheet::{Choice, SheetRow, Verdict, import};
 use super::{Session, consent, files};
 use crate::args::{Run, SheetChoice};
 use crate::compose::{self, AnyStore, Setup};
-use crate::config::{Config, Job, JsonlPlace, StorePlace, not_known};
+use crate::config::{Config, Job, JsonlPlace, StorePlace};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::{Progress, RunWatch};
@@ -83,6 +84,10 @@ async fn collect_within(
     let progress = Progress::new(&session.output, &job.name, watch);
     let mut task = Task::new(&job.name, job.query.clone()).fresh_for(job.fresh_for);
     task.refresh = job.refresh.map(Into::into);
+    // Who limits a run expects no more of it.
+    if !limited {
+        task.expect = job.expect.to_engine();
+    }
     let told = |report: &RunReport, until| {
         let open = count(report.open, "task", "tasks");
         session.output.aside(&format!("{}: parked with {open} open; goes on at {until}", report.job));

@@ -14,7 +14,11 @@ pub(super) async fn execute(session: &Session, args: &Show) -> Result<Exit> {
     let store = compose::open_reader(&place).await?;
     for id in &subjects {
         if let Some(known) = store.find(id).await? {
-            let report = ShowReport::new(&known, &compose::creators(), args.explain);
+            let mut report = ShowReport::new(&known);
+            if args.explain {
+                let history = store.history(known.record.key).await?;
+                report = report.explained(&known, &compose::creators(), &history);
+            }
             session.output.print(&report, ShowReport::text)?;
             return Ok(Exit::Complete);
         }

@@ -1,5 +1,6 @@
 //! `collector simulate`: the made-up vendor, served until a signal.
 
+use collector_core::known::not_known;
 use collector_sources::simulator::{Simulator, SimulatorConfig};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -7,7 +8,6 @@ use tokio::io::AsyncReadExt;
 
 use super::Session;
 use crate::args::Simulate;
-use crate::config::not_known;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 

@@ -6,12 +6,13 @@ mod new;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use collector_core::known::not_known;
 use collector_sources::declarative::{Declarative, DeclarativeConfig};
 
 use super::{Session, read_text};
 use crate::args::{ConfigFile, NewSource, TestSource};
 use crate::compose;
-use crate::config::{Config, not_known};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::report::{SourceReport, SourcesReport, TestReport, TypeReport};

@@ -9,12 +9,13 @@ use collector_core::context::{ByteBudget, Context, RequestLog};
 use collector_core::creator::id_kind;
 use collector_core::error::Error;
 use collector_core::id::{Id, Ids, Name};
+use collector_core::known::not_known;
 use collector_core::task::{Payload, Query, Task};
 use collector_core::trace::trace;
 
 use super::Session;
 use crate::args::Try;
-use crate::config::{Config, not_known};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::registry::AnySource;

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use collector_core::known::not_known;
 use collector_sinks::elasticsearch::ElasticsearchConfig;
 use collector_sinks::images::s3::BucketConfig;
 use collector_sinks::redis::RedisConfig;
 use collector_sinks::sql::{ServerConfig, SqlConfig};
 use serde::{Serialize, Serializer};
 
-use super::fault::not_known;
 use super::tree::Node;
 use crate::sources::Secret;
 

@@ -5,15 +5,19 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use collector_core::domain::Domain;
+use collector_core::known::not_known;
+use collector_core::schedule::{CatchUp, Overlap};
 use collector_core::task::Query;
 use serde::Deserialize;
 
-use super::fault::not_known;
 use super::places::{JsonlPlace, StorePlace};
 use super::tree::Node;
 use super::{
-    Config, FRESH_FOR, Job, RefreshOptions, RunOptions, SourceEntry, SourceKeys, images, lock, search, store,
+    Config, Expectations, FRESH_FOR, Job, RefreshOptions, RunOptions, SourceEntry, SourceKeys, images, lock,
+    notify, search, store, timing,
 };
+use crate::compose::creators;
 use crate::ids;
 use crate::registry::Registry;
 
@@ -21,7 +25,8 @@ use crate::registry::Registry;
 const MAX_NAME: usize = 40;
 
 /// The tables and keys at the top of a file.
-const SECTIONS: [&str; 8] = ["store", "lock", "images", "search", "jsonl", "run", "sources", "jobs"];
+const SECTIONS: [&str; 9] =
+    ["store", "lock", "images", "search", "jsonl", "run", "notify", "sources", "jobs"];
 
 #[derive(Deserialize)]
 struct JobTable {
@@ -33,6 +38,14 @@ struct JobTable {
     query: Query,
     fresh_for: Option<Duration>,
     refresh: Option<RefreshTable>,
+    #[serde(default)]
+    expect: Expectations,
+    schedule: Option<String>,
+    timezone: Option<String>,
+    every: Option<Duration>,
+    jitter: Option<Duration>,
+    catch_up: Option<CatchUp>,
+    overlap: Option<Overlap>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +82,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
     let images = root.get("images").map(|node| images::read(&node));
     let jsonl = root.get("jsonl").map(|node| read_jsonl(&node));
     let run = root.get("run").map_or_else(|| Some(RunOptions::default()), |node| node.read());
+    let notify = notify::read(root);
     Some(Config {
         file: file.to_owned(),
         store: store?,
@@ -78,6 +92,7 @@ pub(super) fn config(file: &Path, root: &Node<'_>, registry: &Registry) -> Optio
         images: images.flatten(),
         jsonl: jsonl.flatten(),
         run: run?,
+        notify: notify?,
         sources: sources.entries,
         jobs,
         warnings: Vec::new(),
@@ -246,9 +261,25 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
     if table.fresh_for.is_some_and(|span| span.is_zero()) {
         node.fault_in("fresh_for", "expected a time above 0, such as \"7d\"");
     }
+    check_expectations(node, &table.expect);
     let enriching = |name: &&str| table.enrich.iter().any(|other| other == name);
-    let others = || sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect();
+    let others = || -> Vec<String> {
+        sources.iter().filter(|name| !enriching(name)).map(|name| (*name).to_owned()).collect()
+    };
+    if table.discover.is_none() && others().is_empty() && !sources.is_empty() {
+        let message = "no source is left to begin with: all of them enrich; name one under `discover`";
+        node.fault_in("enrich", message);
+    }
+    let keys = timing::Keys {
+        schedule: table.schedule,
+        timezone: table.timezone,
+        every: table.every,
+        jitter: table.jitter,
+        catch_up: table.catch_up,
+        overlap: table.overlap,
+    };
     Some(Job {
+        timing: timing::read(node, &table.name, keys),
         name: table.name,
         discover: table.discover.unwrap_or_else(others),
         enrich: table.enrich,
@@ -257,7 +288,19 @@ fn read_job(node: &Node<'_>, sources: &[&str]) -> Option<Job> {
         refresh: table
             .refresh
             .map(|refresh| RefreshOptions { older_than: refresh.older_than, per_day: refresh.per_day.get() }),
+        expect: table.expect,
     })
+}
+
+fn check_expectations(node: &Node<'_>, expect: &Expectations) {
+    let Some(node) = node.get("expect") else { return };
+    if expect.min_creators == Some(0) {
+        node.fault_in("min_creators", "expected a whole number from 1; leave the key out to expect none");
+    }
+    let fields = creators();
+    if let Err(error) = expect.to_engine().check(fields.fields()) {
+        node.fault_in("fill", error.message());
+    }
 }
 
 fn check_uses(node: &Node<'_>, key: &str, uses: &[String], sources: &[&str]) {

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use collector_core::known::not_known;
 use toml::de::DeValue;
 
-use super::fault::not_known;
 use super::tree::{Document, Environment, Node};
 
 /// The name by which a newtype says that it holds a secret: `struct Secret(String)`.

@@ -659,3 +659,59 @@ fn what_is_kept_and_whom_to_ask_again_is_configured() {
     let other = faults(&text.replace("latest", "newest"));
     assert!(other.contains("3: ") || other.contains("2: store.payloads"), "{other}");
 }
+#[test]
+fn who_is_told_is_a_secret_and_everything_else_has_a_default() {
+    let source = "[sources.acme]\ntoken = { env = \"TOKEN\" }\n";
+    let registry = Registry::new().with::<Acme>("acme");
+    let env = |name: &str| {
+        Some(if name == "HOOK" { format!("https://hooks.test/{CANARY}") } else { CANARY.to_owned() })
+    };
+    let read = |text: &str| {
+        Config::parse(Path::new("conf/c.toml"), &format!("{text}{source}"), &registry, Some(&env))
+    };
+    let config = read("[notify]\nslack = { env = \"HOOK\" }\nheartbeat = { env = \"HOOK\" }\n").unwrap();
+    let notify = &config.notify;
+    assert_eq!(notify.slack.as_ref().unwrap().expose().path(), format!("/{CANARY}"));
+    assert_eq!((notify.heartbeat_every, notify.disk_low_mb), (Duration::from_secs(60), 2_048));
+    assert_eq!(notify.late_after, Duration::from_secs(900));
+    assert!(
+        !format!("{config:?}").contains(CANARY) && !serde_json::to_string(&config).unwrap().contains(CANARY)
+    );
+    assert_eq!(read("").unwrap().notify, NotifyOptions::default());
+
+    let wrong = |text: &str| read(text).unwrap_err().to_string();
+    let refused = wrong("[notify]\nwebhook = { env = \"TOKEN\" }\n");
+    assert!(refused.contains("notify.webhook") && refused.contains("no address"), "{refused}");
+    assert!(!refused.contains(CANARY), "{refused}");
+    let refused = wrong("[notify]\nwebhook = \"https://hooks.test/x\"\n");
+    assert!(refused.contains("never written into the configuration"), "{refused}");
+    let refused = wrong("[notify]\nheartbeat_every = \"5m\"\nlate_after = \"0s\"\n");
+    assert!(refused.contains("there is no heartbeat") && refused.contains("a second or more"), "{refused}");
+    // Who only looks into the stores needs none of them.
+    let none = |_: &str| None;
+    let text = format!("[notify]\nslack = {{ env = \"HOOK\" }}\n{source}");
+    let places = Config::parse_places(Path::new("conf/c.toml"), &text, &registry, &none).unwrap();
+    assert_eq!(places.notify.slack, None);
+}
+
+#[test]
+fn what_is_expected_names_fields_and_shares() {
+    let job = |expect: &str| {
+        format!(
+            "[sources.acme]\ntoken = {{ env = \"TOKEN\" }}\n[[jobs]]\nname = \"a\"\nquery = {{ hashtags = [\"x\"] }}\n\
+             expect = {expect}\n"
+        )
+    };
+    let config = parse(&job("{ min_creators = 500, fill = { followers = 0.95 } }")).unwrap();
+    let expect = config.jobs[0].expect.to_engine();
+    assert_eq!((expect.records, expect.fill["followers"]), (Some(500), 0.95));
+    for (expect, said) in [
+        ("{ fill = { folowers = 0.9 } }", "did you mean `followers`?"),
+        ("{ fill = { followers = 95.0 } }", "above 0 and at most 1"),
+        ("{ min_creators = 0 }", "a whole number from 1"),
+        ("{ creators = 5 }", "min_creators"),
+    ] {
+        let faults = faults(&job(expect));
+        assert!(faults.iter().any(|fault| fault.contains(said)), "{expect}: {faults:?}");
+    }
+}

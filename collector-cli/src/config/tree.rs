@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use collector_core::known::not_known;
 use serde::de::value::{SeqDeserializer, StrDeserializer, StringDeserializer};
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor,
@@ -16,7 +17,7 @@ use serde::de::{
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, not_known};
+use super::fault::Fault;
 use super::wrong::{Place, Wrong};
 use super::{duration, secret};
 
@@ -58,7 +59,7 @@ impl<'a> Document<'a> {
         self.dir
     }
 
-    /// The same for somebody who asks no vendor: the sources' secrets are left alone.
+    /// The same for somebody who asks no vendor and tells nobody: their secrets are left alone.
     pub(crate) fn only_places(self) -> Self {
         Self { only_places: true, ..self }
     }
@@ -145,7 +146,8 @@ impl<'a> Node<'a> {
 
     /// Where this value's secrets are found; `None` when they are left alone.
     pub(crate) fn env(&self) -> Option<Environment<'a>> {
-        let spared = self.document.only_places && self.key.starts_with("sources");
+        let asks_nobody = ["sources", "notify"].iter().any(|section| self.key.starts_with(section));
+        let spared = self.document.only_places && asks_nobody;
         self.document.env.filter(|_| !spared)
     }
 

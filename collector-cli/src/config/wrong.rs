@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use collector_core::known::not_known;
 use serde::de::{self, Expected, Unexpected};
 
-use super::fault::not_known;
 use super::tree::Node;
 
 /// Where a value stands.

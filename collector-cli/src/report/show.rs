@@ -1,6 +1,8 @@
 //! What `collector show` prints.
 
-use collector_core::creator::{Creator, Creators, Explanation, Field, SourceAsOf};
+use collector_core::clock::Timestamp;
+use collector_core::creator::{Creator, Creators, DayCount, Explanation, Field, Growth, SourceAsOf};
+use collector_core::domain::Day;
 use collector_core::id::{Id, Ids};
 use collector_core::sink::Facts;
 use collector_core::store::Known;
@@ -28,10 +30,13 @@ pub struct ShowReport {
     /// With `--explain`: where each value comes from, and who disagrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
+    /// With `--explain`: how followers grew, and what that is computed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Vec<Growth>>,
 }
 
 impl ShowReport {
-    pub(crate) fn new(known: &Known<Creators>, creators: &Creators, explain: bool) -> Self {
+    pub(crate) fn new(known: &Known<Creators>) -> Self {
         let entity: &Creator = &known.record.entity;
         Self {
             key: known.record.key.0,
@@ -40,8 +45,15 @@ impl ShowReport {
             lost: known.lost.iter().map(|lost| format!("{} since {}", lost.id, lost.since)).collect(),
             creator: entity.clone(),
             facts: known.record.facts.clone(),
-            explanation: explain.then(|| creators.explain(&known.sightings, &known.lost)),
+            explanation: None,
+            growth: None,
         }
+    }
+
+    /// Says besides where everything comes from: what these sightings and days have to say.
+    pub(crate) fn explained(self, known: &Known<Creators>, creators: &Creators, history: &[Day]) -> Self {
+        let explanation = Some(creators.explain(&known.sightings, &known.lost));
+        Self { explanation, growth: Some(creators.growth(history)), ..self }
     }
 
     /// What people read.
@@ -54,7 +66,11 @@ impl ShowReport {
         let mut rest: Rows = self.sources().iter().map(|by| row("source", said_by(by))).collect();
         rest.extend(self.ids.iter().map(|id: &Id| row("id", id.to_string())));
         rest.extend(self.lost.iter().map(|lost| row("former id", lost.clone())));
-        rest.extend(self.facts.iter().map(|(name, value)| row(name, shown(value))));
+        let growth = self.growth.as_deref().unwrap_or_default();
+        rest.extend(growth.iter().map(grown));
+        let told = |name: &String| growth.iter().any(|one| one.name == name);
+        let facts = self.facts.iter().filter(|(name, _)| !told(name));
+        rest.extend(facts.map(|(name, value)| row(name, shown(value))));
         rest.push(row("record", format!("{}, version {}", self.key, self.version)));
         text.push('\n');
         text + &aligned(2, &rest)
@@ -101,7 +117,7 @@ fn field_rows(name: &str, value: &Value) -> Rows {
     }
 }
 
-/// One line a field, and one for each who says something else.
+/// One line a field, and one for each who says the same or something else.
 fn explained(explanation: &Explanation) -> Rows {
     let mut rows = Rows::new();
     for field in &explanation.fields {
@@ -109,15 +125,42 @@ fn explained(explanation: &Explanation) -> Rows {
         if field.aged {
             by.push_str(", old");
         }
-        if !field.agree.is_empty() {
-            by.push_str(&format!(" (+{} the same)", field.agree.len()));
-        }
         rows.push(vec![plain(&field.field), shown(&field.value), by]);
+        let same = field.agree.iter().map(|by| vec![String::new(), "the same".to_owned(), said_by(by)]);
+        rows.extend(same);
         for other in &field.disagree {
-            rows.push(vec![String::new(), format!("not {}", shown(&other.value)), said_by(&other.by)]);
+            let old = if other.aged { ", old" } else { "" };
+            let by = said_by(&other.by) + old;
+            rows.push(vec![String::new(), format!("not {}", shown(&other.value)), by]);
         }
     }
     rows
+}
+
+/// The growth over some days, and the two figures behind it.
+fn grown(growth: &Growth) -> Vec<String> {
+    let count = |figure: DayCount| {
+        let followers = u64::try_from(figure.count).map_or_else(|_| figure.count.to_string(), number);
+        format!("{followers} on {}", day(figure.day))
+    };
+    let now = count(growth.now);
+    let text = match (growth.share, growth.before) {
+        (Some(share), Some(before)) => {
+            format!("{:+.2} %: followers {}, {now}", share * 100.0, count(before))
+        }
+        (_, Some(before)) => format!("not known: followers {}, {now}", count(before)),
+        (_, None) => {
+            let (since, until) = (day(growth.since), day(growth.until));
+            format!("not known: followers {now}, and of no day from {since} to {until}")
+        }
+    };
+    row(growth.name, text)
+}
+
+/// A day as a date.
+fn day(day: i32) -> String {
+    let text = when(Timestamp::from_secs(i64::from(day) * 86_400));
+    text.split([' ', 'T']).next().unwrap_or_default().to_owned()
 }
 
 fn said_by(by: &SourceAsOf) -> String {
@@ -149,7 +192,10 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use collector_core::creator::PostStats;
+    use collector_core::creator::{CreatorSighting, PostStats};
+    use collector_core::domain::Sighting;
+    use collector_core::id::RecordKey;
+    use collector_core::sink::Record;
     use serde_json::json;
 
     use super::*;
@@ -172,6 +218,7 @@ mod tests {
             },
             facts: Facts::new(),
             explanation: None,
+            growth: None,
         }
     }
 
@@ -183,6 +230,49 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(!text.contains("country") && text.contains('…'), "{text}");
+    }
+
+    #[test]
+    fn an_explanation_says_who_agrees_who_does_not_and_what_growth_is_computed_from() {
+        let seen = |source: &str, day: i64, followers: u64| Sighting {
+            source: source.into(),
+            aspect: "profile".into(),
+            seen_at: Timestamp::from_secs(day * 86_400),
+            item: CreatorSighting { followers: Some(followers), ..CreatorSighting::showing("profile") },
+        };
+        let known = Known {
+            record: Record {
+                key: RecordKey(7),
+                version: 3,
+                entity: Creator::default().into(),
+                facts: [("growth_7d".to_owned(), json!(0.1)), ("pictures".to_owned(), json!("a.jpg"))].into(),
+            },
+            ids: Ids::default(),
+            lost: vec![],
+            sightings: vec![seen("a", 20_100, 1_100), seen("b", 20_099, 1_100), seen("c", 20_050, 900)],
+        };
+        let days =
+            [(20_093, 1_000), (20_100, 1_100)].map(|(day, count)| Day { day, figures: vec![Some(count)] });
+        let report = ShowReport::new(&known).explained(&known, &Creators::default(), &days);
+        let text = report.text();
+        for words in [
+            &["followers  1,100", "a profile, 2025-01-12"][..],
+            &["the same", "b profile, 2025-01-11"],
+            &["not 900", "c profile, 2024-11-23", ", old"],
+            &["growth_7d", "+10.00 %: followers 1,000 on 2025-01-05, 1,100 on 2025-01-12"],
+            &[
+                "growth_30d",
+                "not known: followers 1,100 on 2025-01-12, and of no day from 2024-11-28 to 2024-12-13",
+            ],
+        ] {
+            assert!(
+                text.lines().any(|line| words.iter().all(|word| line.contains(word))),
+                "{words:?}\n{text}"
+            );
+        }
+        assert_eq!(text.matches("growth_7d").count(), 1, "{text}");
+        assert!(text.contains("a.jpg"), "{text}");
+        assert_eq!(json!(report)["growth"][0]["before"]["count"], json!(1_000));
     }
 
     #[test]

@@ -1,14 +1,23 @@
 //! What `collector status` prints.
 
-use std::collections::BTreeMap;
+mod accounts;
+mod jobs;
 
-use collector_core::pipeline::DeadGroup;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use collector_core::clock::Timestamp;
+use collector_core::metrics::Disk;
+use collector_core::pipeline::{DeadGroup, Seen, SinkVitals};
 use collector_core::store::{Counts, Parked, RunState, SinkCounts, Waiting};
 use serde::Serialize;
 
 use crate::config::AD_HOC;
 
-use super::{Rows, aligned, count, number, plain, when};
+use super::{Rows, aligned, count, number, plain, took, when};
+
+pub use accounts::AccountStatus;
+pub use jobs::{JobParked, JobStatus, LastRun};
 
 /// Runs that are shown to people; `--json` has them all.
 const SHOWN_RUNS: usize = 5;
@@ -17,8 +26,18 @@ const SHOWN_RUNS: usize = 5;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StatusReport {
+    /// When this was so.
+    pub at: Timestamp,
     /// The store.
     pub store: String,
+    /// The jobs, in the order of the configuration, or as the store knows them.
+    pub jobs: Vec<JobStatus>,
+    /// The accounts: what they spend, how they answer, whether they are kept out.
+    pub accounts: Vec<AccountStatus>,
+    /// How sinks were when a worker last said so: `sink`, `pending`, `lag` (seconds), `worker`, `at`.
+    pub sinks: Vec<Seen<SinkVitals>>,
+    /// What is kept on this machine: `place`, `used`, `free` (bytes).
+    pub disks: Vec<Disk>,
     /// Everything countable: `entities`, `sightings`, `payloads`, `tasks`, `open`, `sinks`, `runs` …
     pub counts: Counts,
     /// Accounts that are kept out.
@@ -80,6 +99,7 @@ impl StatusReport {
                 vec!["workers".to_owned(), number(counts.workers)],
             ],
         );
+        section(&mut text, "jobs", &self.jobs.iter().flat_map(JobStatus::lines).collect::<Rows>());
         section(
             &mut text,
             "runs, newest first",
@@ -89,21 +109,17 @@ impl StatusReport {
         section(
             &mut text,
             "sinks",
-            &counts.sinks.iter().map(|(name, sink)| sink_line(name, sink)).collect::<Rows>(),
+            &counts.sinks.iter().map(|(name, sink)| self.sink_line(name, sink)).collect::<Rows>(),
         );
-        let spent = |(account, cost): (&String, &collector_core::task::Cost)| {
-            vec![
-                account.clone(),
-                format!("{} units, {}", number(cost.units), count(cost.requests, "request", "requests")),
-            ]
-        };
-        section(&mut text, "spent in the present window", &counts.spent.iter().map(spent).collect::<Rows>());
+        let accounts = self.accounts.iter().map(|account| account.line(self.at));
+        section(&mut text, "accounts", &accounts.collect::<Rows>());
         let waiting = |(worker, waiting): (&String, &Waiting)| {
             vec![worker.clone(), waiting.to_string(), plain(&waiting.error)]
         };
         section(&mut text, "waiting workers", &counts.waiting.iter().map(waiting).collect::<Rows>());
         section(&mut text, "parked accounts", &self.parked.iter().map(ParkedAccount::line).collect::<Rows>());
         section(&mut text, "dead letters", &self.dead.iter().flat_map(dead_lines).collect::<Rows>());
+        section(&mut text, "disk", &self.disks.iter().map(disk_line).collect::<Rows>());
         text.push_str(&format!("\n{}", self.verdict()));
         text
     }
@@ -179,14 +195,33 @@ fn run_line(run: &RunState) -> Vec<String> {
     vec![run.run.to_string(), run.job.clone(), state, did]
 }
 
-fn sink_line(name: &str, sink: &SinkCounts) -> Vec<String> {
-    let did = format!(
-        "{} stored, {} pending, {} refused",
-        number(sink.stored),
-        number(sink.pending),
-        number(sink.rejected)
-    );
-    vec![name.to_owned(), did]
+impl StatusReport {
+    fn sink_line(&self, name: &str, sink: &SinkCounts) -> Vec<String> {
+        let did = format!(
+            "{} stored, {} pending, {} refused",
+            number(sink.stored),
+            number(sink.pending),
+            number(sink.rejected)
+        );
+        let seen = self.sinks.iter().find(|seen| seen.seen.sink == name && sink.pending > 0);
+        let lag = seen.filter(|seen| is_recent(seen.at, self.at)).map(|seen| {
+            // It has grown since it was said.
+            let lag = Duration::from_secs_f64(seen.seen.lag.max(0.0)) + self.at.since(seen.at);
+            format!("the oldest waits for {}", took(lag))
+        });
+        vec![name.to_owned(), did, lag.unwrap_or_default()]
+    }
+}
+
+/// Whether what a worker said then tells of now: it is said every few seconds.
+fn is_recent(said: Timestamp, now: Timestamp) -> bool {
+    now.since(said) < Duration::from_secs(120)
+}
+
+fn disk_line(disk: &Disk) -> Vec<String> {
+    let megabytes = |bytes: u64| format!("{} MB", number(bytes.div_ceil(1_000_000)));
+    let free = disk.free.map(|free| format!("{} free", megabytes(free)));
+    vec![disk.place.to_owned(), megabytes(disk.used), free.unwrap_or_default()]
 }
 
 #[cfg(test)]
@@ -200,7 +235,17 @@ mod tests {
 
     fn status(runs: Vec<RunState>) -> StatusReport {
         let counts = Counts { entities: 5_000, runs, ..Counts::default() };
-        StatusReport { store: "sqlite:a.db".to_owned(), counts, parked: vec![], dead: vec![] }
+        StatusReport {
+            at: Timestamp::from_secs(0),
+            store: "sqlite:a.db".to_owned(),
+            jobs: vec![],
+            accounts: vec![],
+            sinks: vec![],
+            disks: vec![],
+            counts,
+            parked: vec![],
+            dead: vec![],
+        }
     }
 
     fn run(ended: Option<(Timestamp, RunEnd)>) -> RunState {
@@ -262,6 +307,9 @@ mod tests {
         };
         report.counts.waiting.insert("12-ab".to_owned(), waiting);
         let text = report.text();
+        // The words of the metric and of the log.
+        let reason = report.counts.waiting["12-ab"].reason();
+        assert!(text.contains(&format!("waiting: {reason} since")), "{text}");
         let line =
             "  12-ab  waiting: lock unreachable since 1970-01-01T00:00:09Z  connection re\u{fffd}fused\n";
         assert!(text.contains(line), "{text}");
@@ -276,7 +324,7 @@ mod tests {
     fn json_has_the_documented_keys() {
         let json = serde_json::json!(status(vec![run(None)]));
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["counts", "dead", "parked", "store"]);
+        assert_eq!(keys, ["accounts", "at", "counts", "dead", "disks", "jobs", "parked", "sinks", "store"]);
         assert_eq!(json["counts"]["entities"], 5_000);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use collector_core::error::Result;
 use collector_core::task::{Payload, Task};
 use collector_sources::declarative::{Declarative, DeclarativeConfig, Unmatched};
+use collector_sources::http::Address;
 use serde::Deserialize;
 
 use super::{ConfigPath, Secret, read_ca, read_description};
@@ -16,7 +17,7 @@ pub(super) struct Table {
     file: ConfigPath,
     #[serde(default)]
     secrets: BTreeMap<String, Secret>,
-    base_url: Option<String>,
+    base_url: Option<Address>,
     #[serde(default)]
     keep_email: bool,
     ca_file: Option<ConfigPath>,

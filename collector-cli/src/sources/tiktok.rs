@@ -1,63 +1,56 @@
 //! TikTok's own APIs.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use collector_core::admission::Limits;
 use collector_core::error::Result;
 use collector_core::pipeline::SourceOptions;
 use collector_core::store::Budget;
 use collector_sources::tiktok::{Mode, TikTok, TikTokConfig};
-use serde::Deserialize;
 
-use super::{ConfigPath, Secret, read_ca};
+use super::Secret;
+use super::table::{limits, vendor_table};
 use crate::registry::{Built, SourceFactory};
 
 /// The vendor counts by the UTC day.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The keys of `[sources.tiktok]` besides those every source has.
-#[derive(Debug, Deserialize)]
-pub(super) struct TikTokTable {
-    /// Not required here: what is said when it is missing is more than that.
-    mode: Option<Mode>,
-    client_key: Option<Secret>,
-    client_secret: Option<Secret>,
-    access_token: Option<Secret>,
-    account_id: Option<String>,
-    base_url: Option<String>,
-    timeout: Option<Duration>,
-    max_body: Option<NonZeroUsize>,
-    #[serde(default)]
-    keep_email: bool,
-    ca_file: Option<ConfigPath>,
+vendor_table! {
+    /// The keys of `[sources.tiktok]` besides those every source has.
+    pub(super) struct Table {
+        /// Not required by its type: what is said when it is missing is more than that.
+        mode: Option<Mode>,
+        client_key: Option<Secret>,
+        client_secret: Option<Secret>,
+        access_token: Option<Secret>,
+        account_id: Option<String>,
+    }
 }
 
-pub(super) struct TikTokFactory;
+pub(super) struct Factory;
 
-impl SourceFactory for TikTokFactory {
-    type Config = TikTokTable;
+impl SourceFactory for Factory {
+    type Config = Table;
     type Source = TikTok;
+    const NEEDS: &'static [&'static str] = &["mode"];
 
-    fn build(name: &str, table: &TikTokTable) -> Result<Built<TikTok>> {
-        let defaults = TikTokConfig::default();
+    fn build(name: &str, table: &Table) -> Result<Built<TikTok>> {
+        let (shared, defaults) = (table.shared(), TikTokConfig::default());
         let secret = |secret: &Option<Secret>| secret.as_ref().map_or("", |secret| secret.expose()).into();
         let config = TikTokConfig {
             name: name.to_owned(),
             mode: table.mode,
-            base_url: table.base_url.clone(),
+            base_url: shared.base_url.cloned(),
             client_key: secret(&table.client_key),
             client_secret: secret(&table.client_secret),
             access_token: secret(&table.access_token),
             account_id: table.account_id.clone().unwrap_or_default(),
-            timeout: table.timeout.unwrap_or(defaults.timeout),
-            max_body: table.max_body.map_or(defaults.max_body, NonZeroUsize::get),
-            keep_email: table.keep_email,
-            extra_ca: table.ca_file.as_ref().map(|path| read_ca(path.as_path())).transpose()?,
+            timeout: shared.timeout.unwrap_or(defaults.timeout),
+            max_body: shared.max_body(defaults.max_body),
+            keep_email: shared.keep_email,
+            extra_ca: shared.extra_ca()?,
             ..defaults
         };
-        let in_flight = usize::try_from(config.in_flight).unwrap_or(usize::MAX);
-        let limits = Limits { in_flight, per_second: config.rate(), burst: config.burst };
+        let limits = limits(config.in_flight, config.rate(), config.burst);
         let budget = config.units().map(|units| Budget {
             account: name.into(),
             units: Some(units),
@@ -65,9 +58,10 @@ impl SourceFactory for TikTokFactory {
             window: DAY,
             offset: Duration::ZERO,
         });
+        let keep_for = config.keep_for();
         Ok(Built {
             source: TikTok::new(config)?,
-            options: SourceOptions { limits, budget, ..SourceOptions::default() },
+            options: SourceOptions { limits, budget, keep_for, ..SourceOptions::default() },
         })
     }
 }
@@ -98,6 +92,24 @@ mod tests {
         }
         let unknown = built("mode = \"display\"").unwrap_err();
         assert!(unknown.contains("research") && unknown.contains("one"), "{unknown}");
+    }
+
+    #[test]
+    fn what_research_gave_may_be_kept_for_thirty_days() {
+        let kept = |mode: &str, keys: &str| {
+            let config = built(&format!("mode = \"{mode}\"\n{keys}")).unwrap();
+            crate::compose::source(&config, "tiktok").unwrap().1.keep_for
+        };
+        assert_eq!(kept("research", KEYS), Some(30 * super::DAY));
+        assert_eq!(kept("one", "access_token = { env = \"T\" }\naccount_id = \"71\""), None);
+    }
+
+    #[test]
+    fn the_mode_is_among_the_keys_it_cannot_do_without() {
+        let registry = crate::sources::builtin();
+        let (_, shape) = registry.shapes().find(|(kind, _)| *kind == "tiktok").unwrap();
+        assert_eq!(shape.required, ["mode"]);
+        assert!(shape.keys.contains(&"base_url") && shape.keys.contains(&"client_key"), "{shape:?}");
     }
 
     #[test]

@@ -222,3 +222,16 @@ fn the_demo_refuses_a_folder_of_somebody_else() {
 fn only_vendors_can_be_dead() {
     Sandbox::new().run(&["demo", "--dead", "nobody"]).refuses(2, &["nobody", "echotik"]);
 }
+
+#[test]
+fn a_demo_with_a_dead_vendor_ends_by_itself_with_what_the_others_know() {
+    let sandbox = Sandbox::new();
+    let json = demo(&sandbox, &["--json", "--dead", "ensembledata"]).expect(1).json();
+    assert_eq!(json["exit"], "partial", "{json:#}");
+    let reasons = json["reasons"].as_array().unwrap();
+    let says = |words: &str| reasons.iter().any(|reason| reason.as_str().unwrap().contains(words));
+    assert!(says("ensembledata answers nothing") && says("not answered yet"), "{json:#}");
+    let stored = json["creators"]["stored"].as_u64().unwrap();
+    assert!(stored > CREATORS * 9 / 10 && json["creators"]["searchable"] == stored, "{json:#}");
+    assert_eq!((&json["merge"]["mixed"], &json["bought_twice"]), (&0.into(), &0.into()), "{json:#}");
+}

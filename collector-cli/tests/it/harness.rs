@@ -68,7 +68,11 @@ impl Sandbox {
 
     /// Starts the command.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
+        self.start_with(self.command(args))
+    }
+
+    /// Starts this command of its own.
+    pub(crate) fn start_with(&self, mut command: Command) -> Running {
         Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
     }
 }
@@ -144,8 +148,8 @@ impl Running {
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
-    /// Reads standard error until a line has this word.
-    pub(crate) fn await_stderr(&mut self, word: &str) {
+    /// Reads standard error until a line has this word; gives the line.
+    pub(crate) fn await_stderr(&mut self, word: &str) -> String {
         let stderr = self.child().stderr.take().unwrap();
         let mut reader = BufReader::new(stderr);
         let mut line = String::new();
@@ -154,6 +158,7 @@ impl Running {
             assert!(reader.read_line(&mut line).unwrap() > 0, "ended without saying {word:?}");
         }
         self.child().stderr = Some(reader.into_inner());
+        line
     }
 
     pub(crate) fn wait(mut self) -> Done {

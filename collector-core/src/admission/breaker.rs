@@ -10,7 +10,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// What a breaker lets through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BreakerState {
     /// Everything.
     Closed,
@@ -18,6 +19,20 @@ pub enum BreakerState {
     Open,
     /// One call, to see.
     HalfOpen,
+}
+
+impl BreakerState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// Its name in metrics and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
 }
 
 /// Stops calling a vendor that does not answer, and finds out with single calls when it does again.
@@ -30,12 +45,20 @@ pub struct Breaker {
     failures: u32,
     pause: Duration,
     opens_at: Option<Instant>,
+    silent_since: Option<Instant>,
     probing: bool,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: BreakerState::Closed, failures: 0, pause: FIRST_PAUSE, opens_at: None, probing: false }
+        Self {
+            state: BreakerState::Closed,
+            failures: 0,
+            pause: FIRST_PAUSE,
+            opens_at: None,
+            silent_since: None,
+            probing: false,
+        }
     }
 }
 
@@ -48,6 +71,11 @@ impl Breaker {
     /// The state.
     pub fn state(&self) -> BreakerState {
         self.state
+    }
+
+    /// Since when it has not been closed: the vendor has answered nothing in that time.
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
     }
 
     /// The moment before which nothing may start, if there is one after `now`.
@@ -96,6 +124,7 @@ impl Breaker {
         if open {
             self.state = BreakerState::Open;
             self.opens_at = Some(now + self.pause);
+            self.silent_since.get_or_insert(now);
         }
         self.probing = false;
     }
@@ -134,10 +163,11 @@ mod tests {
         assert!(breaker.opens_at(then).is_some(), "a second call beside the probe");
         breaker.failed(then);
         assert_eq!(breaker.opens_at(then), Some(then + FIRST_PAUSE * 2));
+        assert_eq!(breaker.silent_since(), Some(now), "a probe that fails begins no new silence");
         let later = then + FIRST_PAUSE * 2;
         assert_eq!(breaker.opens_at(later), None);
         breaker.started(later);
         breaker.answered();
-        assert_eq!(breaker.state(), BreakerState::Closed);
+        assert_eq!((breaker.state(), breaker.silent_since()), (BreakerState::Closed, None));
     }
 }

@@ -48,6 +48,9 @@ pub struct Said {
     /// Who said it, and when it was true.
     #[serde(flatten)]
     pub by: SourceAsOf,
+    /// Whether it is older than the field's maximum age, so that anything younger stands before it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub aged: bool,
 }
 
 impl Creators {
@@ -94,16 +97,17 @@ impl Panel<'_> {
         }
         let (by, value) = taken.map_or((None, Value::Null), |(index, value)| (Some(index), value));
         let (agree, disagree): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, other)| *other == value);
+        // A handle is the youngest anyway; a sighting that shows none does not make it old.
+        let aged = |index: usize| field != Field::Handle && !self.is_current(field, index);
         Some(Explained {
             field: name,
             value,
             said_by: by.map(|index| self.source(index)),
-            // A handle is the youngest anyway; a sighting that shows none does not make it old.
-            aged: by.is_some_and(|index| field != Field::Handle && !self.is_current(field, index)),
+            aged: by.is_some_and(aged),
             agree: agree.into_iter().map(|(index, _)| self.source(index)).collect(),
             disagree: disagree
                 .into_iter()
-                .map(|(index, value)| Said { value, by: self.source(index) })
+                .map(|(index, value)| Said { value, by: self.source(index), aged: aged(index) })
                 .collect(),
         })
     }

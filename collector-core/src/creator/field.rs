@@ -281,7 +281,7 @@ impl Field {
     }
 
     /// Whether a profile knows it best: counts, and the handle.
-    pub(super) const fn is_best_in_profiles(self) -> bool {
+    pub const fn is_best_in_profiles(self) -> bool {
         matches!(self, Self::Handle) || matches!(self.info().value, FieldType::Number)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{CreatorSighting, Field, PostSeen};
@@ -61,25 +62,62 @@ const SPANS: [(&str, i32, i32); 3] = [("growth_7d", 7, 7), ("growth_30d", 30, 15
 /// Where in a day's figures the followers are.
 const FOLLOWERS: usize = 0;
 
-/// How followers grew until the last day of which their number is known, as shares: 0.05 is 5 %.
+/// How followers grew over some days, and what that is computed from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Growth {
+    /// The fact's name, such as `growth_7d`.
+    pub name: &'static str,
+    /// The growth as a share, to six decimals: 0.05 is 5 %. Null when no figure is old enough and not too old, or the
+    /// one that is was zero.
+    pub share: Option<f64>,
+    /// The figure it is compared with: the latest from [`since`](Self::since) at the earliest and
+    /// [`until`](Self::until) at the latest.
+    pub before: Option<DayCount>,
+    /// The latest figure there is.
+    pub now: DayCount,
+    /// The first day whose figure would do, as [`Timestamp::day`](crate::clock::Timestamp::day) counts them.
+    pub since: i32,
+    /// The last day whose figure would do.
+    pub until: i32,
+}
+
+/// Somebody's followers on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DayCount {
+    /// Days since 1970-01-01 in UTC.
+    pub day: i32,
+    /// The followers.
+    pub count: i64,
+}
+
+/// How followers grew until the last day of which their number is known; nothing when it is known of no day.
 ///
 /// Compared is the latest figure from at least so many days before. One that is much older would tell of another
 /// time, so then growth is not known.
+pub(super) fn growths(history: &[Day]) -> Vec<Growth> {
+    let followers = |day: &Day| {
+        let count = day.figures.get(FOLLOWERS).copied().flatten()?;
+        Some(DayCount { day: day.day, count })
+    };
+    let Some(now) = history.iter().rev().find_map(followers) else { return Vec::new() };
+    let over = |(name, days, slack): (&'static str, i32, i32)| {
+        let (since, until) = (now.day - days - slack, now.day - days);
+        let earlier = history.iter().rev().filter(|day| (since..=until).contains(&day.day));
+        let before = earlier.filter_map(followers).next();
+        let share = before.filter(|before| before.count > 0).map(|before| {
+            let growth = (now.count - before.count) as f64 / before.count as f64;
+            (growth * 1e6).round() / 1e6
+        });
+        Growth { name, share, before, now, since, until }
+    };
+    SPANS.map(over).into()
+}
+
+/// The growth that is known, as facts.
 pub(super) fn growth(history: &[Day]) -> Facts {
-    let mut facts = Facts::new();
-    let followers = |day: &Day| day.figures.get(FOLLOWERS).copied().flatten();
-    let known = |day: &Day| Some((day.day, followers(day)?));
-    let Some((last, now)) = history.iter().rev().find_map(known) else { return facts };
-    for (name, days, slack) in SPANS {
-        let (newest, oldest) = (last - days, last - days - slack);
-        let earlier = history.iter().rev().filter(|day| (oldest..=newest).contains(&day.day));
-        let base = earlier.filter_map(followers).next().filter(|base| *base > 0);
-        if let Some(base) = base {
-            let growth = (now - base) as f64 / base as f64;
-            facts.insert(name.to_owned(), Value::from((growth * 1e6).round() / 1e6));
-        }
-    }
-    facts
+    let known = growths(history).into_iter().filter_map(|grown| Some((grown.name, grown.share?)));
+    known.map(|(name, share)| (name.to_owned(), Value::from(share))).collect()
 }
 
 /// The growth that is among a record's facts.
@@ -106,6 +144,25 @@ mod tests {
         assert_eq!(growth(&days(&[(93, 0), (100, 20)])), Facts::new(), "from nothing there is no share");
         let shrunk = growth(&days(&[(92, 1_000), (100, 750)]));
         assert_eq!(growth_in(&shrunk, "growth_7d"), Some(-0.25));
+    }
+
+    #[test]
+    fn growth_says_what_it_is_computed_from_and_which_figures_would_have_done() {
+        let grown = growths(&days(&[(9, 500), (93, 1_000), (100, 1_100)]));
+        let told: Vec<_> = grown.iter().map(|one| (one.name, one.share, one.before.map(|b| b.day))).collect();
+        let expected = [
+            ("growth_7d", Some(0.1), Some(93)),
+            ("growth_30d", None, None),
+            ("growth_90d", Some(1.2), Some(9)),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(
+            (grown[1].since, grown[1].until, grown[1].now),
+            (55, 70, DayCount { day: 100, count: 1_100 })
+        );
+        let from_nothing = growths(&days(&[(93, 0), (100, 20)]));
+        assert_eq!((from_nothing[0].share, from_nothing[0].before.map(|b| b.count)), (None, Some(0)));
+        assert_eq!(growths(&[]), []);
     }
 
     #[test]

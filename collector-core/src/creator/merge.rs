@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::content;
 use super::handles::{LostHandles, canonical_handle};
-use super::{Creator, CreatorSighting, DayFigures, Extra, Field, SourceAsOf, aspect, fill, posts};
+use super::{Creator, CreatorSighting, DayFigures, Extra, Field, Growth, SourceAsOf, aspect, fill, posts};
 use crate::clock::Timestamp;
 use crate::domain::{About, Day, Domain, Lost, Sighting};
 use crate::id::{Digest, Id, Ids, Name};
@@ -82,6 +82,12 @@ impl Creators {
     pub fn max_age(mut self, field: Field, max_age: Option<Duration>) -> Self {
         self.max_age.insert(field, max_age);
         self
+    }
+
+    /// How followers grew by the daily history, oldest day first, and what that is computed from: what
+    /// [`trend`](Domain::trend) puts among a record's facts, and why the rest is not known.
+    pub fn growth(&self, history: &[Day]) -> Vec<Growth> {
+        fill::growths(history)
     }
 
     /// The order of a source for a field; lower is believed first.

@@ -1,7 +1,9 @@
 //! Writes finished calls together, in one transaction.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{JoinError, JoinSet};
@@ -9,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::worker::Worker;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind};
+use crate::id::Name;
 use crate::lock::Lease;
 use crate::observe::Event;
 use crate::store::{Committed, FinishedCall, Verdict};
@@ -124,14 +127,22 @@ async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
     let mut slots = Vec::with_capacity(batch.len());
     let mut lanes = Vec::new();
     let mut accounts = Vec::new();
-    let (mut done, mut dead) = (0, 0);
+    let mut verdicts: BTreeMap<(Name, Name), Verdicts> = BTreeMap::new();
     for landing in batch {
         for task in &landing.call.tasks {
+            let verdicts = verdicts.entry(lane(&task.claimed.task)).or_default();
             match &task.verdict {
-                Verdict::Done | Verdict::Absent(_) => done += 1,
-                Verdict::Dead { .. } => dead += 1,
-                Verdict::Later(_) | Verdict::Retry { .. } => lanes.push(lane(&task.claimed.task)),
-                Verdict::Restart(task) => lanes.push(lane(task)),
+                Verdict::Done => verdicts.done += 1,
+                Verdict::Absent(_) => verdicts.absent += 1,
+                Verdict::Dead { .. } => verdicts.dead += 1,
+                Verdict::Later(_) | Verdict::Retry { .. } => {
+                    verdicts.again += 1;
+                    lanes.push(lane(&task.claimed.task));
+                }
+                Verdict::Restart(task) => {
+                    verdicts.again += 1;
+                    lanes.push(lane(task));
+                }
             }
         }
         lanes.extend(landing.call.follow_ups.iter().map(lane));
@@ -141,7 +152,13 @@ async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
         slots.push(landing.slot);
     }
     let count = calls.len();
+    let shown = match worker.shown_in(calls.iter()).await {
+        Ok(shown) => shown,
+        Err(error) => return worker.fail(error),
+    };
+    let began = worker.tick();
     let committed = worker.store().commit(&worker.id, calls, worker, worker.now()).await;
+    let took = worker.tick().saturating_duration_since(began);
     // Only now: until the answer is durable nobody else may ask for the same.
     worker.keeper.release(leases).await;
     match committed {
@@ -152,21 +169,40 @@ async fn write<D: Domain>(worker: &Worker<D>, batch: Vec<Landing<D>>) {
             lanes.sort();
             lanes.dedup();
             lanes.iter().for_each(|(source, kind)| worker.wet(source, kind));
-            announce(worker, count, done, dead, &committed);
+            announce(worker, count, verdicts, &committed, took);
+            if let Err(error) = worker.count_shown(shown).await {
+                worker.fail(error);
+            }
         }
         Err(error) => worker.fail(error),
     }
     drop(slots);
 }
 
-fn lane(task: &crate::task::Task) -> (crate::id::Name, crate::id::Name) {
+/// How many tasks of a lane were answered how.
+#[derive(Debug, Default)]
+struct Verdicts {
+    done: usize,
+    absent: usize,
+    dead: usize,
+    again: usize,
+}
+
+fn lane(task: &crate::task::Task) -> (Name, Name) {
     (Arc::clone(task.source()), Arc::clone(task.kind()))
 }
 
-fn announce<D: Domain>(worker: &Worker<D>, calls: usize, tasks: usize, dead: usize, committed: &Committed) {
+fn announce<D: Domain>(
+    worker: &Worker<D>,
+    calls: usize,
+    verdicts: BTreeMap<(Name, Name), Verdicts>,
+    committed: &Committed,
+    took: Duration,
+) {
     if committed.versions > 0 {
         for outlet in &worker.outlets {
             outlet.owed.fetch_add(committed.versions, Ordering::SeqCst);
+            outlet.marks.committed(worker.tick(), committed.versions);
             outlet.moves();
             outlet.wake.notify_one();
         }
@@ -179,10 +215,14 @@ fn announce<D: Domain>(worker: &Worker<D>, calls: usize, tasks: usize, dead: usi
     }
     worker.observe(&Event::Committed {
         calls,
-        tasks,
-        dead,
+        tasks: verdicts.values().map(|verdicts| verdicts.done + verdicts.absent).sum(),
+        dead: verdicts.values().map(|verdicts| verdicts.dead).sum(),
         changed: committed.changed,
         unchanged: committed.unchanged,
         opened: committed.enqueued,
+        took,
     });
+    for ((source, kind), Verdicts { done, absent, dead, again }) in verdicts {
+        worker.observe(&Event::Answered { source, kind, done, absent, dead, again });
+    }
 }

@@ -118,12 +118,15 @@ async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call) -> Answer<D::Item>
         fetched = fetched => fetched.unwrap_or_else(|_| Err(panicked("fetch", &tasks))),
         () = all_lost(&call.leases) => {
             stop.cancel();
-            Err(lost("the lease ended while the call was running"))
+            Err(lost("the lease ended while the call was running").maybe_charged())
         }
     };
     let payload = match fetched {
         Ok(payload) => payload,
-        Err(error) if stop.is_cancelled() => return Answer { payload: None, page: Err(error) },
+        // Nobody heard whether the vendor has counted it.
+        Err(error) if stop.is_cancelled() => {
+            return Answer { payload: None, page: Err(error.maybe_charged()) };
+        }
         Err(error) => return Answer { payload: None, page: Err(own_accord(error)) },
     };
     let read = AssertUnwindSafe(|| slot.source.parse(&tasks, &payload));
@@ -192,6 +195,7 @@ async fn judge<D: Domain>(
     }
     let cost = cost(&answer, spec);
     let failed = answer.page.as_ref().err().map(Error::kind);
+    worker.account_of(call.slot).recent.saw(worker.tick(), failed);
     worker.observe(&Event::Called {
         source: Arc::clone(&slot.name),
         kind: Arc::clone(kind),

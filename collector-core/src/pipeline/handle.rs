@@ -13,22 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatcher;
 use super::events::Events;
+use super::expecting;
 use super::heard::refuse_unheard;
-use super::report::{DeadGroup, End, RunReport, since};
-use super::worker::{Outlet, Parts, Slot, Worker};
+use super::keeping::refuse_outdated;
+use super::report::RunReport;
+use super::vitals::Vitals;
+use super::worker::{Outlet, Parts, Worker};
 use super::{Job, commit, project, reconcile, refresh, watch};
-use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DeadId, Name, RunId};
 use crate::observe::Event;
-use crate::store::{Begun, Counts, Known, Parked, RunEnd, RunSpec, RunState, SinkCounts, Waiting};
+use crate::store::{Begun, Counts, Known, RunEnd, RunState, SinkCounts, Waiting};
 use crate::task::{Query, Task};
-
-/// How often a waiting run looks at the store when nobody tells it anything.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// The most dead letters a report groups.
-const LETTERS: usize = 10_000;
 
 /// A pipeline that was checked and can run.
 pub struct Engine<D: Domain> {
@@ -53,9 +50,20 @@ impl<D: Domain> Engine<D> {
     /// # Errors
     /// `ConfigInvalid` when a source cannot honour its part of the query, or none makes use of a part of it.
     pub fn plan(&self, query: &Query) -> Result<Vec<Task>> {
+        self.plan_with(query, None)
+    }
+
+    /// The same, asking these sources only.
+    pub(super) fn plan_with(&self, query: &Query, sources: Option<&[Name]>) -> Result<Vec<Task>> {
+        let unknown = |name: &&Name| !self.parts.asked(None).any(|slot| slot.name == **name);
+        if let Some(name) = sources.unwrap_or_default().iter().find(unknown) {
+            let message =
+                "a job begins with a source that this pipeline does not have, or only enriches with";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message).with("source", name));
+        }
         let mut roots = Vec::new();
         for slice in query.slices() {
-            for slot in self.parts.slots.iter().filter(|slot| slot.discover) {
+            for slot in self.parts.asked(sources) {
                 let tasks = slot.source.seed(&slice).map_err(|error| error.with("source", &slot.name))?;
                 if tasks.len() > Query::MAX_ROOTS {
                     let message = format!(
@@ -76,7 +84,7 @@ impl<D: Domain> Engine<D> {
                 roots.extend(tasks);
             }
         }
-        refuse_unheard(&self.parts, query)?;
+        refuse_unheard(&self.parts, query, sources)?;
         if roots.is_empty() && query.list.is_none() {
             return Err(Error::new(
                 ErrorKind::ConfigInvalid,
@@ -94,7 +102,7 @@ impl<D: Domain> Engine<D> {
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
         if !job.refreshes()? {
-            self.plan(&job.query)?;
+            self.plan_with(&job.query, job.sources.as_deref())?;
         }
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
@@ -106,6 +114,16 @@ impl<D: Domain> Engine<D> {
         let shut = handle.shutdown().await;
         let report = outcome?;
         shut.map(|()| report)
+    }
+
+    /// Says what is expected of a job whose runs somebody else may begin: see [`Job::expect`].
+    ///
+    /// # Errors
+    /// `ConfigInvalid` when it cannot be expected.
+    pub fn expects(&self, job: &Job) -> Result<()> {
+        job.expect.check(self.parts.domain.fields())?;
+        self.parts.expects.note(&job.name, &job.expect);
+        Ok(())
     }
 
     /// Starts working and gives a handle. What the store still has open is worked on at once.
@@ -151,19 +169,6 @@ impl<D: Domain> Engine<D> {
     }
 }
 
-/// How a run ends that has nothing left to do; `None` while it has.
-fn over(state: &RunState) -> Option<End> {
-    watch::over(state).map(|end| match end {
-        RunEnd::Complete => End::Complete,
-        RunEnd::Partial => End::Partial,
-        RunEnd::Cancelled => End::Cancelled,
-    })
-}
-
-fn is_cancelled(state: &RunState) -> bool {
-    matches!(state.ended, Some((_, RunEnd::Cancelled)))
-}
-
 /// A stage that panics is a fault of ours: it stops the worker instead of leaving the others waiting.
 fn guarded<D: Domain>(
     worker: &Arc<Worker<D>>,
@@ -204,11 +209,11 @@ fn guarded<D: Domain>(
 /// # }
 /// ```
 pub struct Handle<D: Domain> {
-    worker: Arc<Worker<D>>,
+    pub(super) worker: Arc<Worker<D>>,
     /// Empty once it was shut down.
     stages: tokio::sync::Mutex<JoinSet<()>>,
     keeper_stop: CancellationToken,
-    before: BTreeMap<String, SinkCounts>,
+    pub(super) before: BTreeMap<String, SinkCounts>,
     /// Held while tasks are added to a run, so that none comes after its cancellation.
     enqueueing: tokio::sync::Mutex<()>,
 }
@@ -224,7 +229,8 @@ impl<D: Domain> Handle<D> {
     /// [`wait`](Self::wait) for it.
     ///
     /// # Errors
-    /// As for [`Engine::roots`]; `Cancelled` once it is shut down.
+    /// As for [`Engine::roots`]; `ConfigInvalid` while the store keeps what a source's vendor lets nobody keep (see
+    /// [`SourceOptions::keep_for`](super::SourceOptions::keep_for)); `Cancelled` once it is shut down.
     pub async fn submit(&self, job: Job) -> Result<Begun> {
         if self.worker.drain.is_cancelled() {
             let message = "the engine is stopping: submit the job to one that is started anew";
@@ -237,18 +243,25 @@ impl<D: Domain> Handle<D> {
 
     async fn begin(&self, job: Job) -> Result<Begun> {
         let worker = &self.worker;
+        job.expect.check(worker.parts.domain.fields())?;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = if job.refreshes()? { Vec::new() } else { engine.roots(&job.query).await?.tasks };
+        let roots = match job.refreshes()? {
+            true => Vec::new(),
+            false => engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
+        };
+        refuse_outdated(&worker.parts).await?;
         let _enqueueing = self.enqueueing.lock().await;
-        let spec = RunSpec { job: job.name.clone(), key: job.key(), fresh_for: job.window() };
+        let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
         worker.observe(&Event::RunBegan { run: begun.run, resumed: begun.resumed });
+        worker.parts.expects.note(&job.name, &job.expect);
         for chunk in roots.chunks(Query::MAX_ROOTS) {
             worker.store().enqueue(begun.run, chunk.to_vec(), worker.now()).await?;
         }
         if let Some(again) = &job.refresh {
-            refresh::enqueue(worker, begun.run, &job.name, again).await?;
+            refresh::enqueue(&worker.parts, begun.run, &job.name, again).await?;
         }
+        expecting::begin(worker.store(), begun.run, &job.expect, &roots).await?;
         worker.wet_all();
         Ok(begun)
     }
@@ -270,6 +283,33 @@ impl<D: Domain> Handle<D> {
         self.drain().await?;
         self.flush(begun.run).await?;
         self.report(begun, end, started).await
+    }
+
+    /// Sees to it that these runs end when they have nothing left to do, whoever began them.
+    pub fn look_after(&self, runs: impl IntoIterator<Item = RunId>) {
+        runs.into_iter().for_each(|run| self.worker.watched.add(run));
+    }
+
+    /// Looks for work at once: somebody else added some.
+    pub fn wake(&self) {
+        self.worker.wet_all();
+    }
+
+    /// Waits until our own side fails; then nothing is worked on any more, and this is why.
+    pub async fn failure(&self) -> Error {
+        loop {
+            self.worker.abort.cancelled().await;
+            if let Some(error) = self.worker.fatal() {
+                return error;
+            }
+            // It was shut down, and calls that would not end were dropped.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The name its claims are made under.
+    pub fn worker(&self) -> &Name {
+        &self.worker.id
     }
 
     /// What happens from now on, for as many listeners as like.
@@ -306,6 +346,11 @@ impl<D: Domain> Handle<D> {
     /// Why nothing gets on at this moment, if so: the lock, the shared rate or a sink cannot be reached.
     pub fn waiting(&self) -> Option<Waiting> {
         self.worker.troubles.reason()
+    }
+
+    /// How this worker is: its accounts, its sinks, and why it does not get on, if so.
+    pub fn vitals(&self) -> Vitals {
+        self.worker.vitals()
     }
 
     /// Everything countable in the store.
@@ -367,6 +412,7 @@ impl<D: Domain> Handle<D> {
         while stages.join_next().await.is_some() {}
         // Also after a failure: nobody should have to wait until this worker is taken for dead.
         let saved = self.worker.save_fills(true).await;
+        let saved = saved.and(self.worker.keep_tallies().await);
         let closed = self.worker.store().close(&self.worker.id).await;
         self.worker.closed.cancel();
         drained.and(self.failed()).and(saved).and(closed)
@@ -409,211 +455,8 @@ impl<D: Domain> Handle<D> {
         self.failed()
     }
 
-    fn failed(&self) -> Result<()> {
+    pub(super) fn failed(&self) -> Result<()> {
         self.worker.fatal().map_or(Ok(()), Err)
-    }
-
-    async fn await_end(&self, run: RunId, stop: &CancellationToken) -> Result<End> {
-        let worker = &self.worker;
-        let mut progress = worker.progress.subscribe();
-        let mut look_again = worker.tick() + LOOK_AGAIN;
-        loop {
-            self.failed()?;
-            if stop.is_cancelled() {
-                return Ok(End::Stopped);
-            }
-            progress.mark_unchanged();
-            if worker.gauges.idle()
-                && let Some(end) = self.look(run).await?
-            {
-                return Ok(end);
-            }
-            if worker.tick() >= look_again {
-                look_again = worker.tick() + LOOK_AGAIN;
-                // Other runs may keep this worker busy for ever.
-                let ended = worker.store().run(run).await?.filter(|state| state.ended.is_some());
-                if let Some(end) = ended.as_ref().and_then(over) {
-                    return Ok(end);
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                _ = progress.changed() => {}
-                () = worker.parts.clock.sleep(LOOK_AGAIN) => {}
-            }
-        }
-    }
-
-    /// Whether an idle worker has anything left to do for a run.
-    async fn look(&self, run: RunId) -> Result<Option<End>> {
-        let worker = &self.worker;
-        let Some(state) = worker.store().run(run).await? else { return Ok(Some(End::Complete)) };
-        if let Some(end) = over(&state) {
-            return Ok(Some(end));
-        }
-        if state.open > 0 {
-            return self.cannot_go_on().await;
-        }
-        let patience = worker.parts.settings.sink_patience;
-        let tired = |outlet: &Outlet| {
-            let since = outlet.stuck_since();
-            since.is_some_and(|since| worker.tick().saturating_duration_since(since) >= patience)
-        };
-        if !worker.outlets.iter().any(tired) {
-            return Ok(None);
-        }
-        worker.recount_owed().await?;
-        let mut owing = worker.outlets.iter().filter(|outlet| outlet.owed.load(Ordering::SeqCst) > 0);
-        Ok(owing.all(tired).then_some(End::Partial))
-    }
-
-    /// How it ends when no open task can be got now: their accounts are parked, or nobody here gets them.
-    async fn cannot_go_on(&self) -> Result<Option<End>> {
-        let open = self.worker.store().counts().await?.open;
-        let mut parked = false;
-        for lane in open.keys() {
-            // As long as one of the source's accounts may call, it goes on.
-            for slot in self.slots_of(lane) {
-                match self.worker.account_of(slot).admission().parked() {
-                    None => return Ok(None),
-                    // A format that has changed does not come back by waiting.
-                    Some(park) => parked |= park.kind != ErrorKind::Malformed,
-                }
-            }
-        }
-        Ok(match (open.is_empty(), parked) {
-            (true, _) => None,
-            (false, true) => Some(End::Parked { until: self.first_out() }),
-            (false, false) => Some(End::Partial),
-        })
-    }
-
-    /// The slots that get the tasks of a lane written as `source/kind`: one for each account.
-    fn slots_of(&self, lane: &str) -> impl Iterator<Item = usize> {
-        let gets =
-            move |slot: &Slot<D>| slot.kinds.iter().any(|(_, kind)| format!("{}/{kind}", slot.name) == lane);
-        self.worker.parts.slots.iter().enumerate().filter(move |(_, slot)| gets(slot)).map(|(at, _)| at)
-    }
-
-    fn first_out(&self) -> Option<Timestamp> {
-        let accounts = self.worker.parts.accounts.iter();
-        accounts.filter_map(|account| account.admission().parked().and_then(|park| park.until)).min()
-    }
-
-    async fn report(&self, begun: Begun, end: End, started: tokio::time::Instant) -> Result<RunReport> {
-        let worker = &self.worker;
-        let state = worker.store().run(begun.run).await?;
-        let state = state.ok_or_else(|| {
-            Error::new(ErrorKind::Storage, "the run is not in the store any more").with("run", begun.run)
-        })?;
-        let end = match end {
-            // The stop came too late to keep anything from being done.
-            End::Stopped => over(&state).unwrap_or(End::Stopped),
-            _ if is_cancelled(&state) => End::Cancelled,
-            end => end,
-        };
-        let known = state.ended.map(|(_, end)| end);
-        let counts = worker.store().counts().await?;
-        let letters = match state.counts.dead {
-            0 => Vec::new(),
-            _ => worker.store().dead_letters(LETTERS).await?,
-        };
-        let mine: Vec<_> = letters.into_iter().filter(|letter| letter.run == Some(begun.run)).collect();
-        let sinks: BTreeMap<String, SinkCounts> = worker
-            .parts
-            .sinks
-            .iter()
-            .filter_map(|sink| counts.sinks.get_key_value(sink.name()))
-            .map(|(name, after)| {
-                (name.clone(), since(self.before.get(name).copied().unwrap_or_default(), *after))
-            })
-            .collect();
-        let mut report = RunReport {
-            run: begun.run,
-            job: state.job,
-            resumed: begun.resumed,
-            end,
-            reasons: Vec::new(),
-            counts: state.counts,
-            open: state.open,
-            sinks,
-            parked: worker.parked().await?,
-            dead: DeadGroup::of(&mine),
-            took: worker.tick().saturating_duration_since(started),
-        };
-        report.reasons = self.reasons(&report, state.pending);
-        if report.open > 0 {
-            let strange = counts.open.iter().filter(|(lane, _)| self.slots_of(lane).next().is_none());
-            report.reasons.extend(strange.map(|(lane, tasks)| {
-                format!("open {tasks}: {lane}, which this pipeline does not have; add its source")
-            }));
-        }
-        // What was refused for good is missing somewhere, so it is not complete.
-        if report.end == End::Complete && !report.reasons.is_empty() {
-            report.end = End::Partial;
-        }
-        match report.end {
-            End::Complete => self.end(begun.run, RunEnd::Complete, known).await?,
-            // With everything answered there is nothing to resume: the next run tries again what is missing.
-            End::Partial if report.open == 0 => self.end(begun.run, RunEnd::Partial, known).await?,
-            End::Partial | End::Parked { .. } | End::Stopped | End::Cancelled => {}
-        }
-        Ok(report)
-    }
-
-    async fn end(&self, run: RunId, end: RunEnd, known: Option<RunEnd>) -> Result<()> {
-        if known == Some(end) {
-            return Ok(());
-        }
-        self.worker.store().end_run(run, end, self.worker.now()).await?;
-        self.worker.observe(&Event::RunEnded { run, end });
-        Ok(())
-    }
-
-    fn reasons(&self, report: &RunReport, pending: u64) -> Vec<String> {
-        let mut reasons = Vec::new();
-        if report.end == End::Cancelled {
-            reasons.push("cancelled: what was not answered by then is not asked any more".to_owned());
-        }
-        if report.end == End::Stopped {
-            reasons.push("stopped before it was done; run it again to go on".to_owned());
-        }
-        if report.open > 0 {
-            reasons.push(format!("open {}: not answered yet", report.open));
-        }
-        let accounts = &self.worker.parts.accounts;
-        let ours = |park: &Parked| accounts.iter().any(|account| account.name == park.account);
-        let parked = matches!(report.end, End::Parked { .. });
-        for park in &report.parked {
-            if parked || (park.kind == ErrorKind::Malformed && ours(park)) {
-                let until = match (park.until, park.tries_at()) {
-                    (Some(at), _) => format!("until {at}"),
-                    (None, Some(at)) => {
-                        format!("until somebody acts, or one call that is tried {at} is answered")
-                    }
-                    (None, None) => "until somebody lets it out".to_owned(),
-                };
-                reasons.push(format!("parked {until}: {} ({})", park.account, park.reason));
-            }
-        }
-        for group in &report.dead {
-            reasons.push(format!(
-                "dead {}: {} {}, for example {}",
-                group.count, group.part, group.kind, group.example
-            ));
-        }
-        for (name, counts) in &report.sinks {
-            if counts.rejected > 0 {
-                reasons.push(format!("rejected {}: {name}", counts.rejected));
-            }
-            if counts.pending > 0 && pending > 0 {
-                let failure = self.worker.parts.sinks.iter().position(|sink| sink.name() == name);
-                let why = failure.and_then(|at| self.worker.outlets[at].failure());
-                let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-                reasons.push(format!("pending {}: {name}{why}", counts.pending));
-            }
-        }
-        reasons
     }
 }
 

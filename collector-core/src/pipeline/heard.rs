@@ -6,14 +6,19 @@
 use super::worker::Parts;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::Name;
 use crate::task::{Query, Task};
 
 /// Refuses a part of a query that no source makes use of.
 ///
 /// # Errors
 /// `ConfigInvalid` naming the part.
-pub(super) fn refuse_unheard<D: Domain>(parts: &Parts<D>, query: &Query) -> Result<()> {
-    let sources = || parts.slots.iter().filter(|slot| slot.discover);
+pub(super) fn refuse_unheard<D: Domain>(
+    parts: &Parts<D>,
+    query: &Query,
+    asked: Option<&[Name]>,
+) -> Result<()> {
+    let sources = || parts.asked(asked);
     let sample = sample(query);
     for (name, part) in said(&sample) {
         let without = part.left_out(&sample);

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::Ids;
+use crate::id::{Ids, Name};
 use crate::store::ListMember;
 use crate::task::{Query, Task};
 
@@ -25,12 +25,17 @@ impl<D: Domain> Engine<D> {
     /// As for [`plan`](Self::plan); `ConfigInvalid` when there is no such list, or nobody on it can be asked for;
     /// `Storage`.
     pub async fn roots(&self, query: &Query) -> Result<Roots> {
-        let mut roots = Roots { tasks: self.plan(query)?, unreachable: Vec::new() };
+        self.roots_with(query, None).await
+    }
+
+    /// The same, asking these sources only.
+    pub(super) async fn roots_with(&self, query: &Query, sources: Option<&[Name]>) -> Result<Roots> {
+        let mut roots = Roots { tasks: self.plan_with(query, sources)?, unreachable: Vec::new() };
         let Some(name) = &query.list else { return Ok(roots) };
         for member in self.members(name).await? {
-            let mut asked = self.ask(&member.ids);
+            let mut asked = self.ask(&member.ids, sources);
             if asked.is_empty() {
-                asked = self.ask(&self.all_ids(&member.ids).await?);
+                asked = self.ask(&self.all_ids(&member.ids).await?, sources);
             }
             if asked.is_empty() {
                 roots.unreachable.push(member.ids);
@@ -54,9 +59,8 @@ impl<D: Domain> Engine<D> {
         Err(Error::new(ErrorKind::ConfigInvalid, message))
     }
 
-    fn ask(&self, ids: &Ids) -> Vec<Task> {
-        let slots = self.parts.slots.iter().filter(|slot| slot.discover);
-        slots.filter_map(|slot| self.parts.lookup(slot, ids)).collect()
+    fn ask(&self, ids: &Ids, sources: Option<&[Name]>) -> Vec<Task> {
+        self.parts.asked(sources).filter_map(|slot| self.parts.lookup(slot, ids)).collect()
     }
 
     /// Every identity of whoever these belong to; themselves when that is nobody yet.

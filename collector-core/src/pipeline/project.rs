@@ -190,6 +190,7 @@ async fn settle<D: Domain>(
     // Saturating: changes taken over from others were never counted here.
     let less = |owed: u64| Some(owed.saturating_sub(count as u64));
     outlet.owed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).unwrap_or_default();
+    outlet.marks.settled(count as u64);
     worker.observe(&Event::Settled { sink: sink.into(), stored, rejected, owed });
     worker.wake.notify_one();
     worker.progressed();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Engine;
-use super::worker::{Parts, Slot, Worker};
+use super::worker::{Parts, Slot};
 use crate::domain::Domain;
 use crate::error::Result;
 use crate::id::{Name, RunId};
@@ -37,16 +37,16 @@ const SAMPLE: usize = 1_000;
 
 /// Adds the tasks of a run that asks again; gives how many are new.
 pub(super) async fn enqueue<D: Domain>(
-    worker: &Worker<D>,
+    parts: &Parts<D>,
     run: RunId,
     job: &str,
     refresh: &Refresh,
 ) -> Result<u64> {
     let mut new = 0;
-    let sources: Vec<&Slot<D>> = worker.parts.sources().collect();
+    let sources: Vec<&Slot<D>> = parts.sources().collect();
     for slot in sources {
-        if let Some(aspect) = aspect(&worker.parts, slot).await? {
-            new += of_source(worker, run, job, refresh, (slot, &*aspect)).await?;
+        if let Some(aspect) = aspect(parts, slot).await? {
+            new += of_source(parts, run, job, refresh, (slot, &*aspect)).await?;
         }
     }
     Ok(new)
@@ -89,7 +89,7 @@ fn lookups<D: Domain>(parts: &Parts<D>, slot: &Slot<D>, stale: &[Stale]) -> Vec<
 }
 
 async fn of_source<D: Domain>(
-    worker: &Worker<D>,
+    parts: &Parts<D>,
     run: RunId,
     job: &str,
     refresh: &Refresh,
@@ -103,37 +103,37 @@ async fn of_source<D: Domain>(
         window: DAY,
         offset: Duration::ZERO,
     };
-    let now = worker.now();
-    let Some((booked, window)) = reserve(worker, &budget).await? else { return Ok(0) };
+    let now = parts.clock.now();
+    let Some((booked, window)) = reserve(parts, &budget).await? else { return Ok(0) };
     let (mut left, mut after) = (booked, None);
     while left > 0 {
         let before = now - refresh.older_than;
-        let page = worker.store().stale((&*slot.name, aspect), before, after, PAGE).await?;
+        let page = parts.store.stale((&*slot.name, aspect), before, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.seen_at, last.key));
-        let mut tasks = lookups(&worker.parts, slot, &page);
+        let mut tasks = lookups(parts, slot, &page);
         while left > 0 && !tasks.is_empty() {
             let most = CHUNK.min(tasks.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
             let chunk: Vec<Task> = tasks.drain(..most).collect();
             // Whom the vendor does not know any more was answered inside the window, and counts for nothing.
-            let answers = worker.store().enqueue(run, chunk, now).await?;
+            let answers = parts.store.enqueue(run, chunk, now).await?;
             left -= answers.iter().filter(|answer| **answer == Enqueued::New).count() as u64;
         }
     }
-    worker.store().settle_cost(&budget.account, window, Cost { units: 0, requests: left }).await?;
+    parts.store.settle_cost(&budget.account, window, Cost { units: 0, requests: left }).await?;
     Ok(booked - left)
 }
 
 /// Books what is left of the day; `None` when that is nothing.
 async fn reserve<D: Domain>(
-    worker: &Worker<D>,
+    parts: &Parts<D>,
     budget: &Budget,
 ) -> Result<Option<(u64, crate::clock::Timestamp)>> {
     let mut people = budget.requests.unwrap_or(0);
     let mut booked = (0, None);
     while people > 0 {
         let cost = Cost { units: 0, requests: people };
-        match worker.store().reserve(budget, cost, worker.now()).await? {
+        match parts.store.reserve(budget, cost, parts.clock.now()).await? {
             Reserved::Granted { window } => booked = (booked.0 + people, Some(window)),
             Reserved::Until(_) => {}
         }

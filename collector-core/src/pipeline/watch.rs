@@ -83,9 +83,18 @@ pub(super) async fn run<D: Domain>(worker: Arc<Worker<D>>) {
 /// Ends a run that has nothing left to do; tells whether it has ended.
 async fn settle<D: Domain>(worker: &Worker<D>, run: RunId) -> Result<bool> {
     let Some(state) = worker.store().run(run).await? else { return Ok(true) };
-    let Some(end) = over(&state) else { return Ok(false) };
+    let Some(mut end) = over(&state) else { return Ok(false) };
     if state.ended.is_none() {
+        match worker.missed(run, &state.job).await? {
+            None => return Ok(false),
+            Some(missed) if !missed.is_empty() => {
+                tracing::warn!(%run, job = state.job, missed = missed.join("; "), "a run brought less than expected");
+                end = RunEnd::Partial;
+            }
+            Some(_) => {}
+        }
         worker.store().end_run(run, end, worker.now()).await?;
+        worker.expect_no_more(run).await?;
         worker.observe(&Event::RunEnded { run, end });
         worker.progressed();
     }

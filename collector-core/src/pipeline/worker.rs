@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::expecting::{Expecting, Expects};
 use super::fills::Fills;
+use super::vitals::{Marks, Recent};
 use super::waiting::Troubles;
 use super::watch::Watched;
 use super::{Settings, events};
@@ -40,6 +42,8 @@ pub(super) struct Parts<D: Domain> {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
+    /// What is expected of jobs that other processes may begin.
+    pub(super) expects: Expects,
 }
 
 impl<D: Domain> Parts<D> {
@@ -61,6 +65,12 @@ impl<D: Domain> Parts<D> {
         self.slots.iter().filter(|slot| !slot.further)
     }
 
+    /// The sources a query is asked of: those that discover, or these of them.
+    pub(super) fn asked<'a>(&'a self, sources: Option<&'a [Name]>) -> impl Iterator<Item = &'a Slot<D>> {
+        let named = move |slot: &&Slot<D>| sources.is_none_or(|names| names.contains(&slot.name));
+        self.slots.iter().filter(|slot| slot.discover).filter(named)
+    }
+
     /// The task that asks a source about one known thing, if it can.
     pub(super) fn lookup(&self, slot: &Slot<D>, ids: &Ids) -> Option<Task> {
         let task = slot.source.lookup(ids)?;
@@ -79,10 +89,14 @@ pub(super) struct Slot<D: Domain> {
     /// Hydration first.
     pub(super) kinds: Vec<(CallSpec, Name)>,
     pub(super) account: usize,
-    /// Whether it seeds; else it only enriches, or is a further account.
-    pub(super) discover: bool,
+    /// How old what it gave may become.
+    pub(super) keep_for: Option<Duration>,
     /// Whether another slot is the source, and this one a further account of it.
     pub(super) further: bool,
+    /// Whether it seeds.
+    pub(super) discover: bool,
+    /// Whether it is asked about everything the others find.
+    pub(super) enrich: bool,
 }
 
 /// A vendor account.
@@ -90,6 +104,8 @@ pub(super) struct Account {
     pub(super) name: Name,
     pub(super) admission: Mutex<Admission>,
     pub(super) budget: Option<Budget>,
+    /// Its calls of the last minute.
+    pub(super) recent: Recent,
 }
 
 impl Account {
@@ -119,6 +135,8 @@ impl Gauges {
 pub(super) struct Outlet {
     /// Changes owed, as far as this worker knows.
     pub(super) owed: AtomicU64,
+    /// Since when.
+    pub(super) marks: Marks,
     /// When the sink first failed in a row.
     failing_since: Mutex<Option<tokio::time::Instant>>,
     failure: Mutex<Option<String>>,
@@ -131,6 +149,7 @@ impl Outlet {
     fn new() -> Self {
         Self {
             owed: AtomicU64::new(0),
+            marks: Marks::default(),
             failing_since: Mutex::new(None),
             failure: Mutex::new(None),
             holding_since: Mutex::new(None),
@@ -200,6 +219,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) parking: tokio::sync::Mutex<()>,
     /// Why it does not get on, if so.
     pub(super) troubles: Troubles,
+    /// Runs of which something is expected.
+    pub(super) expecting: Expecting,
     /// Runs that were submitted and have not ended.
     pub(super) watched: Watched,
     /// Tells listeners what happens.
@@ -253,6 +274,7 @@ impl<D: Domain> Worker<D> {
             progress: watch::Sender::new(0),
             parking: tokio::sync::Mutex::default(),
             troubles: Troubles::default(),
+            expecting: Expecting::default(),
             watched: Watched::default(),
             events: broadcast::Sender::new(events::ROOM),
             closed: CancellationToken::new(),
@@ -399,6 +421,8 @@ impl<D: Domain> Worker<D> {
             let beaten = async {
                 self.beat_once().await?;
                 self.save_fills(false).await?;
+                self.save_vitals().await?;
+                self.keep_tallies().await?;
                 self.sync_parking().await
             };
             if let Err(error) = beaten.await {
@@ -444,7 +468,7 @@ impl<D: Domain> Lookup for Worker<D> {
     }
 
     fn grown(&self, ids: &Ids) -> Vec<Task> {
-        let enrichers = self.parts.sources().filter(|slot| !slot.discover);
+        let enrichers = self.parts.sources().filter(|slot| slot.enrich);
         enrichers.filter_map(|slot| self.parts.lookup(slot, ids)).collect()
     }
 }

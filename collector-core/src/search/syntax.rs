@@ -135,19 +135,6 @@ impl Query {
     }
 }
 
-/// Says that a name is not known, and which it may have meant.
-pub(super) fn not_known<'a>(what: &str, given: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let given_lower = given.to_lowercase();
-    let likeness = |name: &&str| strsim::normalized_damerau_levenshtein(&given_lower, name);
-    let near = known.map(|name| (likeness(&name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((likeness, name)) if likeness >= 0.5 => {
-            format!("unknown {what} `{given}`; did you mean `{name}`?")
-        }
-        _ => format!("unknown {what} `{given}`"),
-    }
-}
-
 /// All names a field has.
 pub(super) fn names(is: impl Fn(SearchField) -> bool) -> impl Iterator<Item = &'static str> {
     let fields = SearchField::ALL.iter().copied().filter(move |field| is(*field));

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
-    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked, ReadAgain,
-    Reserved, Retention, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Tidied, Waiting,
-    WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
+    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
+    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
+    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -360,6 +360,26 @@ impl<D: Domain> Store<D> for Capped<D> {
 
     async fn history(&self, key: RecordKey) -> Result<Vec<Day>> {
         self.inner.history(key).await
+    }
+
+    async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool> {
+        self.inner.enlist(server, schedules, now).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+        self.inner.schedules().await
+    }
+
+    async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired> {
+        self.inner.fire(server, firing, now).await
+    }
+
+    async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool> {
+        self.inner.pause_schedule(name, paused, now).await
+    }
+
+    async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>> {
+        self.inner.slots(schedule, max).await
     }
 }
 

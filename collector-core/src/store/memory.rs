@@ -11,6 +11,7 @@ mod lists;
 mod outbox;
 mod payloads;
 mod runs;
+mod slots;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -25,13 +26,14 @@ use self::lists::Lists;
 use self::outbox::Outbox;
 use self::payloads::Payloads;
 use self::runs::Runs;
+use self::slots::Slots;
 use self::tasks::Tasks;
 use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall,
-    GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Verdict, Waiting,
-    WorkerId, WorkerInfo, no_such_run,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall, Fired,
+    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
+    ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled, SlotRow, Stale,
+    Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo, no_such_run,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -67,6 +69,7 @@ struct State<D: Domain> {
     notes: BTreeMap<String, String>,
     fills: BTreeMap<(Name, Name, i32), Fill>,
     barred: Barred,
+    slots: Slots,
     commits: u64,
 }
 
@@ -94,6 +97,7 @@ impl<D: Domain> MemoryStore<D> {
             notes: BTreeMap::new(),
             fills: BTreeMap::new(),
             barred: Barred::default(),
+            slots: Slots::default(),
             commits: 0,
         };
         Self { domain: domain.into(), entities: Arc::default(), state: Arc::new(Mutex::new(state)) }
@@ -568,6 +572,11 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             open: state.tasks.by_lane(),
             sinks: state.outbox.balances(),
             dead: state.dead.len() as u64,
+            dead_by: state.dead.values().fold(BTreeMap::new(), |mut parts, letter| {
+                let kinds: &mut BTreeMap<_, _> = parts.entry(letter.part.clone()).or_default();
+                *kinds.entry(letter.kind).or_default() += 1;
+                parts
+            }),
             spent: state.budgets.iter().map(|(name, (_, cost))| (name.to_string(), *cost)).collect(),
             workers: state.workers.values().filter(|beat| !beat.dead).count() as u64,
             waiting: state.waiting.iter().map(|(worker, why)| (worker.to_string(), why.clone())).collect(),
@@ -760,6 +769,42 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         erased.letters = (before - state.dead.len()) as u64;
         erased.places = state.lists.erase(&traces);
         Ok(erased)
+    }
+
+    async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool> {
+        Ok(self.state().await.slots.enlist(server, schedules, now))
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+        let state = self.state().await;
+        Ok(state.slots.states(|run| state.runs.ended(run)))
+    }
+
+    async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired> {
+        let entities = self.entities().await;
+        let mut state = self.state().await;
+        let state = &mut *state;
+        if !state.slots.is_current(server, now) {
+            return Ok(Fired::Outdated);
+        }
+        if !state.slots.would_settle(firing) {
+            return Ok(Fired::Stale);
+        }
+        let begun = firing.slot.as_ref().map(|slot| {
+            let begun = state.runs.begin(&slot.run, state.commits, now);
+            state.enqueue(&entities, begun.run, slot.roots.clone(), 0, now);
+            begun
+        });
+        state.slots.settle(firing, begun.map(|begun| begun.run), now);
+        Ok(Fired::Done(begun))
+    }
+
+    async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool> {
+        Ok(self.state().await.slots.pause(name, paused, now))
+    }
+
+    async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>> {
+        Ok(self.state().await.slots.newest_first(schedule, max))
     }
 }
 

@@ -43,6 +43,7 @@ mod lists;
 mod model;
 mod outbox;
 mod recovery;
+mod slots;
 mod stage;
 mod tasks;
 #[cfg(test)]
@@ -174,6 +175,14 @@ macro_rules! __store_cases {
             17 Notes again::notes "Notes are kept until they are replaced or taken away.";
             18 Fills again::fills "Fills add up by source, kind and day.";
             19 Erase again::erase "Nothing is left of somebody who was erased, nor comes back.";
+            20 Slots slots::slots "A slot, its run and its tasks are there together.";
+            20 SlotOnce slots::slot_once "A slot that somebody has fired is fired by nobody else.";
+            20 SlotsAtOnce slots::slots_at_once "Many that decide the same at once fire it once.";
+            20 SlotsForward slots::slots_forward "A schedule never goes back.";
+            20 SkippedSlots slots::skipped_slots "Skipped slots keep their reason, in few rows.";
+            20 Moments slots::moments "With other moments a schedule begins anew.";
+            20 NewestConfig slots::newest_config "Only the newest configuration among those alive fires.";
+            21 PauseSchedule slots::pause_schedule "A pause keeps its times while they matter.";
         }
     };
 }

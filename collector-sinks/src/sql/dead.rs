@@ -1,5 +1,7 @@
 //! Dead letters: tasks that were given up, and changes that a sink refused.
 
+use std::collections::BTreeMap;
+
 use collector_core::clock::Timestamp;
 use collector_core::error::{ErrorKind, Result};
 use collector_core::id::{DeadId, PayloadId, RecordKey, RunId};
@@ -93,6 +95,17 @@ pub(super) async fn newest(tx: &Session, max: usize) -> Result<Vec<DeadLetter>> 
         letters.push(read(tx, &row).await?);
     }
     Ok(letters)
+}
+
+/// How many there are of each part and kind.
+pub(super) async fn by_part_and_kind(tx: &Session) -> Result<BTreeMap<String, BTreeMap<ErrorKind, u64>>> {
+    let mut parts: BTreeMap<String, BTreeMap<ErrorKind, u64>> = BTreeMap::new();
+    for row in tx.rows("SELECT part, kind, COUNT(*) FROM @dead GROUP BY part, kind", vec![]).await? {
+        let kind = row.text(1)?;
+        let kind = ErrorKind::from_name(&kind).ok_or_else(|| unreadable("an error kind", kind))?;
+        parts.entry(row.text(0)?).or_default().insert(kind, row.int(2)?);
+    }
+    Ok(parts)
 }
 
 async fn read(tx: &Session, row: &Row) -> Result<DeadLetter> {

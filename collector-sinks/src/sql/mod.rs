@@ -83,6 +83,7 @@ mod session;
 mod settle;
 mod sides;
 mod sinks;
+mod slots;
 mod stale;
 mod statements;
 mod store;

@@ -11,7 +11,7 @@ use super::counters::{Counter, Counters};
 use super::session::Session;
 use super::sides::Sides;
 use super::values::int;
-use super::{aliases, budgets, entities, history, runs, workers};
+use super::{aliases, budgets, dead, entities, history, runs, workers};
 
 /// How many runs are listed.
 const RUNS: u64 = 20;
@@ -45,6 +45,7 @@ pub(super) async fn counts(tx: &Session) -> Result<Counts> {
         open: open(tx).await?,
         sinks: balances(tx).await?,
         dead: single(tx, "SELECT COUNT(*) FROM @dead").await?,
+        dead_by: dead::by_part_and_kind(tx).await?,
         spent: budgets::all_spent(tx).await?.into_iter().collect(),
         workers: single(tx, "SELECT COUNT(*) FROM @worker WHERE state = 1").await?,
         waiting: workers::waiting(tx).await?,

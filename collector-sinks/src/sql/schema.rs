@@ -5,7 +5,7 @@
 //! them too.
 
 /// What each version of the schema adds to the one before; version 1 is the first entry.
-pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS, WAITING, AGAIN];
+pub(super) const VERSIONS: &[&[&str]] = &[FIRST, LISTS, WAITING, AGAIN, SLOTS];
 
 const FIRST: &[&str] = &[
     // Numbers that only grow, and totals that would be slow to count. See `counters.rs`.
@@ -93,4 +93,18 @@ const AGAIN: &[&str] = &[
      items {int} NOT NULL, filled {text} NOT NULL, PRIMARY KEY (source, kind, day)){clustered}",
     // Keyed hashes of identities that were erased, and of which kinds more was known. See `barred.rs`.
     "CREATE TABLE @barred (hash {hash} NOT NULL PRIMARY KEY, kinds {text} NOT NULL){clustered}",
+];
+
+/// When jobs run by themselves. See `slots.rs`.
+const SLOTS: &[&str] = &[
+    // How new each configuration is that somebody served with.
+    "CREATE TABLE @config (hash {hash} NOT NULL PRIMARY KEY, generation {int} NOT NULL){clustered}",
+    "CREATE TABLE @server (name {name} NOT NULL PRIMARY KEY, version {name} NOT NULL, generation {int} NOT NULL, \
+     beat {int} NOT NULL, ttl {int} NOT NULL){clustered}",
+    // `last` is the newest slot that was decided about, `run` that of the newest that was fired.
+    "CREATE TABLE @schedule (name {name} NOT NULL PRIMARY KEY, moments {text} NOT NULL, since {int} NOT NULL, \
+     last {int}, run {int}, paused {text}, turn {int} NOT NULL){clustered}",
+    // One that was fired has a run, those from `planned` to `until` that were skipped have a reason.
+    "CREATE TABLE @slot (schedule {name} NOT NULL, planned {int} NOT NULL, until {int} NOT NULL, run {int}, \
+     reason {name}, settled {int} NOT NULL, PRIMARY KEY (schedule, planned)){clustered}",
 ];

@@ -10,10 +10,10 @@ use collector_core::error::Result;
 use collector_core::id::{ClaimNo, DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
-    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup, Opened, Parked,
-    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Tidied,
-    Waiting, WorkerId, WorkerInfo, no_such_run,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
+    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup,
+    Opened, Parked, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
+    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo, no_such_run,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
@@ -30,7 +30,7 @@ use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
     again, budgets, cancel, claim, commit, dead, enqueue, entities, erase, fills, lists, notes, payloads,
-    read, runs, settle, stale, take, tasks, tidy, workers,
+    read, runs, settle, slots, stale, take, tasks, tidy, workers,
 };
 
 /// Asks a question that changes nothing, of one state of the database.
@@ -581,5 +581,94 @@ impl<D: Domain> Store<D> for SqlStore<D> {
         erased.tasks += before.tasks;
         self.database.shred().await?;
         Ok(erased)
+    }
+
+    async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool> {
+        let known = || async {
+            let tx = self.database.write().await?;
+            let Some(generation) = slots::generation(&tx, server).await? else {
+                tx.end().await;
+                return Ok(None);
+            };
+            let newest = slots::enlist(&tx, server, generation, schedules, now).await?;
+            tx.commit().await?;
+            Ok(Some(newest))
+        };
+        if let Some(newest) = self.database.call(known).await? {
+            return Ok(newest);
+        }
+        let new = || async {
+            let write = Write::alone(&self.database).await?;
+            let generation = match slots::generation(&write.tx, server).await? {
+                Some(generation) => generation,
+                None => slots::add_config(&write.tx, server).await?,
+            };
+            let newest = slots::enlist(&write.tx, server, generation, schedules, now).await?;
+            write.commit().await?;
+            Ok(newest)
+        };
+        self.database.call(new).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+        look!(self, tx => slots::states(&tx))
+    }
+
+    async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired> {
+        let roots = firing.slot.as_ref().map_or(0, |slot| slot.roots.len());
+        let need = Need { tasks: roots, ..Need::default() };
+        let fire = || async {
+            // Nobody writes beside it: of all that fire the same slot one is first, and runs begin one by one.
+            let mut write = Write::alone_adding(&self.database, need).await?;
+            if !slots::is_current(&write.tx, server, now).await? {
+                write.tx.end().await;
+                return Ok(Fired::Outdated);
+            }
+            let state = slots::locked(&write.tx, &firing.schedule).await?;
+            let Some(mut state) = state.filter(|state| state.clone().settle(firing, None)) else {
+                write.tx.end().await;
+                return Ok(Fired::Stale);
+            };
+            let begun = match &firing.slot {
+                Some(slot) => {
+                    let begun = runs::begin(&mut write, &slot.run, now).await?;
+                    let wanted = self.barred.wanted(&write.tx, slot.roots.iter()).await?;
+                    let ask =
+                        |task: &Task| Ask { run: begun.run, depth: 0, again: false, task: task.clone() };
+                    let asks = slot.roots.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
+                    enqueue::enqueue(&mut write, asks.map(|(task, _)| ask(task)).collect(), now).await?;
+                    Some(begun)
+                }
+                None => None,
+            };
+            let run = begun.map(|begun| begun.run);
+            state.settle(firing, run);
+            slots::save(&write.tx, &state).await?;
+            slots::add(&write.tx, firing, run, now).await?;
+            write.commit().await?;
+            Ok(Fired::Done(begun))
+        };
+        self.database.call(fire).await
+    }
+
+    async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool> {
+        let pause = || async {
+            let tx = self.database.write().await?;
+            let Some(mut state) = slots::locked(&tx, name).await? else {
+                tx.end().await;
+                return Ok(false);
+            };
+            let changed = state.set_paused(paused, now);
+            if changed {
+                slots::save(&tx, &state).await?;
+            }
+            tx.commit().await?;
+            Ok(changed)
+        };
+        self.database.call(pause).await
+    }
+
+    async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>> {
+        look!(self, tx => slots::newest_first(&tx, schedule, max))
     }
 }

@@ -26,6 +26,7 @@ const SOURCES: &[&str] = &[
     include_str!("settle.rs"),
     include_str!("sides.rs"),
     include_str!("sinks.rs"),
+    include_str!("slots.rs"),
     include_str!("take.rs"),
     include_str!("tasks.rs"),
     include_str!("workers.rs"),

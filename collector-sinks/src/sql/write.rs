@@ -70,14 +70,19 @@ impl Write {
 
     /// Begins a transaction that sees every total, and beside which nobody writes.
     pub(super) async fn alone(database: &Database) -> Result<Self> {
+        Self::alone_adding(database, Need::default()).await
+    }
+
+    /// The same, when it adds something.
+    pub(super) async fn alone_adding(database: &Database, need: Need) -> Result<Self> {
         #[cfg(feature = "mysql")]
-        if let Some(drawn) = database.draw(Need::default()).await? {
+        if let Some(drawn) = database.draw(need).await? {
             let tx = database.write().await?;
             tx.rows(gate::ALONE, vec![]).await?;
             let counters = Counters::load(&tx).await?;
             return Self::over(tx, counters.drawing(drawn)).await;
         }
-        Self::begin(database, Need::default()).await
+        Self::begin(database, need).await
     }
 
     async fn over(tx: Session, counters: Counters) -> Result<Self> {

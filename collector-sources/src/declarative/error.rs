@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use collector_core::error::{Error, ErrorKind};
+use collector_core::known::not_known;
 use collector_core::task::{Absence, Payload};
 use serde::de::IgnoredAny;
 
-use super::faults::not_known;
 use super::reader::Document;
 use super::walk::{Scalar, Seen};
 use crate::http::{Secret, status_error, waiting};

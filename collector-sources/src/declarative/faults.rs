@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use collector_core::known::not_known;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
@@ -49,28 +50,6 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
-
-/// Says that `given` is not known, which of `known` it may have meant, and which there are.
-pub(super) fn not_known<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
-    let near = nearest(given, &known).map(|near| format!("; did you mean `{near}`?"));
-    let all = if known.is_empty() {
-        "; there are none".to_owned()
-    } else {
-        format!("; known: {}", known.join(", "))
-    };
-    format!("unknown {what} `{given}`{}{all}", near.unwrap_or_default()).replace("?; ", "? ")
-}
-
-fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let given = given.to_lowercase();
-    known
-        .iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(&given, &name.to_lowercase()), *name))
-        .filter(|(likeness, _)| *likeness >= 0.5)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
-}
 
 /// Collects faults by key; lines are found when all are known.
 #[derive(Debug, Default)]

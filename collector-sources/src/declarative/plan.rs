@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use collector_core::id::Name;
+use collector_core::known::not_known;
 use collector_core::source::{CallSpec, Role};
 use collector_core::task::Cost;
 use url::Url;
@@ -14,14 +15,14 @@ use url::Url;
 use super::auth::{OAuth, Way as AuthWay};
 use super::config::{self, Example, Limits, SourceFile};
 use super::error::Rule;
-use super::faults::{Document, Faults, Notes, join, not_known};
+use super::faults::{Document, Faults, Notes, join};
 use super::pager::Pager;
 use super::path::Path;
 use super::reader::Reader;
 use super::request::Form;
 use super::subject::Subject;
 use super::template::Template;
-use crate::http::{HeaderName, HttpOptions};
+use crate::http::{HeaderName, HttpOptions, Unusable, plain};
 
 /// Calls in flight, when nothing is said.
 const IN_FLIGHT: usize = 8;
@@ -223,19 +224,12 @@ fn base_url(text: &str, notes: &mut Notes) -> Option<Url> {
 
 /// An address without credentials. What is wrong is told without the address, which may hold a password.
 fn address(key: &str, text: &str, notes: &mut Notes) -> Option<Url> {
-    let url = Url::parse(text)
-        .map_err(|cause| format!("no address ({cause}): write for example `https://api.example.com/v2`"));
-    let url = notes.take(key, url)?;
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        notes.fault(key, "an address needs `https://` or `http://` and a host");
-    } else if !plain {
-        notes.fault(key, "an address here has no user, query or fragment; credentials belong to `auth`");
-    }
-    Some(url)
+    let url = plain(text).map_err(|fault| match fault {
+        Unusable::NoAddress(_) => format!("it {fault}: write for example `https://api.example.com/v2`"),
+        Unusable::NoHost => format!("an address {fault}"),
+        Unusable::NotPlain => format!("an address here {fault}; credentials belong to `auth`"),
+    });
+    notes.take(key, url)
 }
 
 fn read_auth(auth: &config::Auth, notes: &mut Notes) -> (Option<AuthWay>, Option<String>) {

@@ -52,15 +52,7 @@ pub(super) fn roots(plan: &Plan, source: &Name, query: &Query) -> Result<Vec<Tas
             }
         }
     }
-    if roots.len() > Query::MAX_ROOTS {
-        let message = format!(
-            "the query begins {} searches at once, and {} is the most",
-            roots.len(),
-            Query::MAX_ROOTS
-        );
-        return Err(Error::new(ErrorKind::ConfigInvalid, message));
-    }
-    Ok(roots)
+    Query::roots(roots)
 }
 
 fn root(plan: &Plan, source: &Name, kind: &Kind, subject: &str, query: &Query) -> Task {

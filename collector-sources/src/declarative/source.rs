@@ -10,20 +10,20 @@ use collector_core::creator::CreatorSighting;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::fingerprint::Volatile;
 use collector_core::id::{Ids, Name};
+use collector_core::known::not_known;
 use collector_core::pipeline::SourceOptions;
 use collector_core::source::{CallSpec, Role, Source};
 use collector_core::store::Budget;
 use collector_core::task::{Page, Payload, Query, Task};
-use url::Url;
 
 use super::auth::Auth;
-use super::faults::{Faults, not_known};
+use super::faults::Faults;
 use super::pager::param;
 use super::parse::{Parser, charged, kind_of, lost_submission};
 use super::plan::{Kind, Plan, Stage};
 use super::request::unusable;
 use super::{seed, unmatched};
-use crate::http::{Http, HttpOptions, Request, Secret};
+use crate::http::{Address, Http, HttpOptions, Request, Secret};
 
 /// What a source file does not say.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ pub struct DeclarativeConfig {
     /// The secrets it names.
     pub secrets: BTreeMap<String, Secret>,
     /// Another address instead of the file's: for tests and proxies.
-    pub base_url: Option<String>,
+    pub base_url: Option<Address>,
     /// Keep e-mail addresses. When off, only the fact that there is one is kept. Default off.
     pub keep_email: bool,
     /// PEM text of certificate authorities to trust besides the machine's own.
@@ -63,7 +63,8 @@ impl Declarative {
         let invalid = |message: String| Error::new(ErrorKind::ConfigInvalid, message);
         let mut plan = read(&config).map_err(|faults| invalid(faults.to_string()))?;
         if let Some(base) = &config.base_url {
-            plan.base = another_base(base)?;
+            let base = base.base("write for example `https://api.example.com/v2`");
+            plan.base = base.map_err(invalid)?;
         }
         let secret = secret(&plan, &config)?;
         let http = Http::new(&HttpOptions {
@@ -155,16 +156,6 @@ impl Declarative {
 /// The plan of a file, with what the configuration says.
 pub(super) fn read(config: &DeclarativeConfig) -> Result<Plan, Faults> {
     Plan::read(&config.file, &config.text, config.keep_email)
-}
-
-fn another_base(text: &str) -> Result<Url> {
-    let url = Url::parse(text).ok().filter(|url| {
-        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        plain && matches!(url.scheme(), "http" | "https") && url.host_str().is_some()
-    });
-    let message =
-        "`base_url` is no address: write for example `https://api.example.com/v2`, without user and query";
-    url.ok_or_else(|| Error::new(ErrorKind::ConfigInvalid, message))
 }
 
 /// The secret that the file names.

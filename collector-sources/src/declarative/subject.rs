@@ -2,9 +2,8 @@
 
 use collector_core::creator::canonical_handle;
 use collector_core::id::{Id, Ids};
+use collector_core::known::not_known;
 use collector_core::source::Role;
-
-use super::faults::not_known;
 
 /// What a task of a call is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Texts with placeholders: `/users/{subject}`.
 
-use super::faults::not_known;
+use collector_core::known::not_known;
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use serde::Deserialize;
 use url::Url;
 
 use super::kind::Settings;
-use crate::http::{HttpOptions, Secret};
+use crate::http::{Address, Common, HttpOptions, Secret, credential_fault};
 
 /// Where the vendor answers.
 const BASE_URL: &str = "https://open.echotik.live";
@@ -21,7 +21,7 @@ pub struct EchoTikConfig {
     /// The instance's name: lower-case letters, digits, `_` and `-`. Default `echotik`.
     pub name: String,
     /// The address all paths are appended to. Default `https://open.echotik.live`.
-    pub base_url: String,
+    pub base_url: Address,
     /// The user name of the account's API key. Required.
     pub username: Secret,
     /// The password of the account's API key. Required.
@@ -69,7 +69,7 @@ impl Default for EchoTikConfig {
     fn default() -> Self {
         Self {
             name: "echotik".to_owned(),
-            base_url: BASE_URL.to_owned(),
+            base_url: BASE_URL.into(),
             username: Secret::default(),
             password: Secret::default(),
             in_flight: 4,
@@ -92,28 +92,14 @@ impl EchoTikConfig {
     /// # Errors
     /// `ConfigInvalid` naming all options that are wrong, never a credential.
     pub fn validate(&self) -> Result<Url> {
-        let base = base_url(&self.base_url);
-        let faults: Vec<String> = [
-            self.name_fault(),
-            base.as_ref().err().cloned(),
-            credential_fault("username", &self.username),
-            credential_fault("password", &self.password),
+        let base = self.base_url.base(&format!("use {BASE_URL}"));
+        let faults = [
+            key_fault("username", &self.username),
+            key_fault("password", &self.password),
             // Everything behind the first colon would be taken for the password.
             self.username.expose().contains(':').then(|| "`username` must not hold a colon".to_owned()),
-            (self.in_flight == 0).then(|| "`in_flight` is 0: choose at least 1".to_owned()),
-            self.per_second
-                .filter(|rate| !(rate.is_finite() && *rate > 0.0))
-                .map(|rate| format!("`per_second` is {rate}: choose a positive number")),
-            (self.burst == Some(0)).then(|| "`burst` is 0: choose at least 1".to_owned()),
-            self.timeout.is_zero().then(|| "`timeout` is 0: choose for example \"30s\"".to_owned()),
-            (self.max_body == 0).then(|| "`max_body` is 0: choose at least a few megabytes".to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        base.map_err(|_| ())
-            .and_then(|base| if faults.is_empty() { Ok(base) } else { Err(()) })
-            .map_err(|()| Error::new(ErrorKind::ConfigInvalid, faults.join("; ")).with("source", &self.name))
+        ];
+        self.common().checked(base, faults.into_iter().flatten().collect())
     }
 
     /// What the HTTP client is built with.
@@ -142,44 +128,29 @@ impl EchoTikConfig {
         STANDARD.encode(format!("{}:{}", self.username.expose(), self.password.expose())).into()
     }
 
-    fn name_fault(&self) -> Option<String> {
-        let good =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-        let fits = (1..=64).contains(&self.name.len()) && self.name.bytes().all(good);
-        (!fits)
-            .then(|| format!("`name` is {:?}: use 1 to 64 lower-case letters, digits, `_` or `-`", self.name))
+    fn common(&self) -> Common<'_> {
+        Common {
+            name: &self.name,
+            in_flight: self.in_flight,
+            per_second: self.per_second,
+            burst: self.burst,
+            timeout: self.timeout,
+            max_body: self.max_body,
+        }
     }
 }
 
-fn credential_fault(name: &str, secret: &Secret) -> Option<String> {
-    if secret.is_empty() {
-        Some(format!("`{name}` is missing: the account's API keys have a user name and a password"))
-    } else if secret.expose().chars().any(char::is_control) {
-        Some(format!("`{name}` holds control characters: look for a line break at its end"))
-    } else {
-        None
-    }
-}
-
-/// The base address, or what is wrong with it. A password in it is a secret, so the address is not repeated.
-fn base_url(text: &str) -> Result<Url, String> {
-    let url =
-        Url::parse(text).map_err(|cause| format!("`base_url` is no address ({cause}): use {BASE_URL}"))?;
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        Err("`base_url` needs `https://` or `http://` and a host".to_owned())
-    } else if !plain {
-        Err("`base_url` must not have a user, a query or a fragment".to_owned())
-    } else {
-        Ok(url)
+fn key_fault(name: &str, secret: &Secret) -> Option<String> {
+    match secret.is_empty() {
+        true => Some(format!("`{name}` is missing: the account's API keys have a user name and a password")),
+        false => credential_fault(name, secret.expose(), |c| !c.is_control()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use collector_core::error::ErrorKind;
+
     use super::*;
 
     fn good() -> EchoTikConfig {

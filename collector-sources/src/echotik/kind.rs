@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::source::{CallSpec, Role};
 use collector_core::task::{Cost, Task};
 
 use super::config::RealTime;
+use crate::values::call;
 
 /// What one call can ask for at most: people, links, and rows of a page.
 pub(super) const TEN: usize = 10;
@@ -204,22 +205,7 @@ impl Kind {
     /// # Errors
     /// `Rejected` for no task, an unknown kind, tasks of several kinds or more than one call can serve.
     pub(super) fn of(tasks: &[Task]) -> Result<Self> {
-        let [first, rest @ ..] = tasks else {
-            return Err(Error::new(ErrorKind::Rejected, "a call without tasks"));
-        };
-        let kind = Self::from_name(first.kind()).ok_or_else(|| {
-            Error::new(ErrorKind::Rejected, "no such kind of task; discard it, or update the adapter")
-                .with("kind", first.kind())
-        })?;
-        if tasks.len() > kind.batch() || rest.iter().any(|task| task.kind() != first.kind()) {
-            return Err(Error::new(
-                ErrorKind::Rejected,
-                "a call serves tasks of one kind, up to its batch size",
-            )
-            .with("kind", kind.name())
-            .with("tasks", tasks.len()));
-        }
-        Ok(kind)
+        call::kind_of(tasks, Self::from_name, Self::batch)
     }
 }
 

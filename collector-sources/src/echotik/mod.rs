@@ -18,8 +18,9 @@
 //! lists and rankings) and `hydrate`; `extra.listings` ([`Listing`]) and `extra.rankings` ([`Ranking`]) read lists and
 //! rankings of each region; `options.echotik` ([`EchoTikOptions`]) reads videos and trends of those asked for. `hashtags`
 //! and `posts` are for other sources; of a query with `hashtags` and `regions` that asks for no `keywords`, lists or
-//! rankings, each region's whole list is read, which `max_pages` bounds. Who is shown in part, by rankings and searches, is looked up; `hydrate` makes it everybody
-//! or nobody.
+//! rankings, the first 100 pages of each region's list are read, a thousand creators; `max_pages` makes it more or fewer,
+//! and `extra.listings = [{}]` all. Who is shown in part, by rankings and searches, is looked up; `hydrate` makes it
+//! everybody or nobody.
 //!
 //! The database is a day old at best, so what it says is dated a day back; a profile asked of the platform stands
 //! against it. Where fields come from:

@@ -1,13 +1,14 @@
 //! The request each kind of call makes. Pure.
 
 use collector_core::clock::Timestamp;
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::task::Task;
 use url::Url;
 
 use super::date::Period;
 use super::kind::{Kind, Settings, TEN, param};
 use crate::http::{HeaderName, Request, Secret};
+use crate::values::call::unusable;
 
 /// A picture nobody has: asking for it is free, and tells whether the credentials are accepted.
 const NO_PICTURE: &str = "https://echosell-images.tos-ap-southeast-1.volces.com/user-avatar/0/none.jpg";
@@ -156,15 +157,11 @@ fn number(task: &Task, param: &'static str, without: u64) -> Result<u64> {
     }
 }
 
-fn unusable(task: &Task, param: &'static str) -> Error {
-    let message = "a parameter of the task is missing, or nothing the vendor could be sent; discard the task";
-    let found = task.get(param).map(|text| format!("{:?}", text.chars().take(40).collect::<String>()));
-    Error::new(ErrorKind::Rejected, message).with(param, found.unwrap_or_else(|| "missing".to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use collector_core::error::ErrorKind;
 
     use super::*;
     use crate::echotik::config::RealTime;

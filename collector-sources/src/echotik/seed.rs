@@ -1,10 +1,8 @@
 //! Tasks a query begins with, and those about one known creator. Pure.
 
-use std::collections::HashSet;
-
 use collector_core::creator::{aspect, id_kind};
-use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::id::{Id, Ids, Name, RunId};
+use collector_core::error::Result;
+use collector_core::id::{Id, Ids, Name};
 use collector_core::task::{Query, Task};
 
 use super::DATABASE;
@@ -12,6 +10,10 @@ use super::date::Period;
 use super::kind::{Kind, param};
 use super::options::{self, EchoTikOptions, Listing, Ranking};
 use crate::values::ident;
+use crate::values::named::{invalid, quoted, required};
+
+/// Pages of a region that nobody asked for by name, of ten creators each: all of them would be thousands of calls.
+const PAGES_UNASKED: u32 = 100;
 
 /// Somebody known is fetched before somebody new is looked for.
 const KNOWN_FIRST: i16 = 10;
@@ -24,9 +26,10 @@ pub(super) const LISTS: [&str; 3] = [param::VIDEOS_PAGES, param::LIVE_VIDEOS_PAG
 /// # Errors
 /// `ConfigInvalid` naming what this source cannot honour.
 pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
-    let seed = Seed {
+    let mut seed = Seed {
         source,
         query,
+        pages: query.max_pages,
         options: EchoTikOptions::of(source, query)?,
         regions: query.regions.iter().map(|text| region(text)).collect::<Result<_>>()?,
     };
@@ -50,26 +53,22 @@ pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
     }
     if listings.is_empty() && rankings.is_empty() && query.keywords.is_empty() && !query.hashtags.is_empty() {
         // The people of these regions are searched, and a hashtag is nothing that could be searched here.
+        seed.pages = seed.pages.or(Some(PAGES_UNASKED));
         listings.push(Listing::default());
     }
     for region in &seed.regions {
         tasks.extend(listings.iter().map(|listing| seed.listing(region, listing)));
         tasks.extend(rankings.iter().map(|ranking| seed.ranking(region, ranking)));
     }
-    let mut seen = HashSet::new();
-    tasks.retain(|task| seen.insert(task.id(RunId(0))));
-    if tasks.len() > Query::MAX_ROOTS {
-        return Err(
-            invalid("the query has too many roots: cut it with `Query::slices`").with("roots", tasks.len())
-        );
-    }
-    Ok(tasks)
+    Query::roots(tasks)
 }
 
 /// What the roots of one query are made from.
 struct Seed<'a> {
     source: &'a Name,
     query: &'a Query,
+    /// The most pages of each list.
+    pages: Option<u32>,
     options: EchoTikOptions,
     regions: Vec<Box<str>>,
 }
@@ -135,7 +134,7 @@ impl Seed<'_> {
 
     fn paged(&self, task: Task) -> Task {
         let task = self.hydrating(task);
-        match self.query.max_pages {
+        match self.pages {
             Some(pages) => task.param(param::PAGES_LEFT, pages.to_string()),
             None => task,
         }
@@ -208,23 +207,9 @@ fn region(text: &str) -> Result<Box<str>> {
     required(crate::values::text::country(text), "region of two letters, such as \"US\"", text)
 }
 
-fn required<T>(value: Option<T>, what: &str, text: &str) -> Result<T> {
-    value.ok_or_else(|| {
-        invalid(&format!("not a {what}: correct it or leave it out")).with("found", quoted(text))
-    })
-}
-
-fn invalid(message: &str) -> Error {
-    Error::new(ErrorKind::ConfigInvalid, message)
-}
-
-/// The beginning of a text from outside, with control characters escaped.
-fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(80).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
+    use collector_core::error::ErrorKind;
     use collector_core::task::Scope;
     use serde_json::json;
 
@@ -350,7 +335,10 @@ mod tests {
     #[test]
     fn of_hashtags_in_regions_the_regions_are_listed_unless_the_query_says_what_is() {
         let query = Query { hashtags: texts(&["tea"]), regions: texts(&["KR", "US"]), ..Query::default() };
-        assert_eq!(asked(&query), ["echotik/list KR", "echotik/list US"]);
+        let most = ["echotik/list KR pages_left=100", "echotik/list US pages_left=100"];
+        assert_eq!(asked(&query), most, "nobody asked for all of a region");
+        let more = Query { max_pages: Some(700), ..query.clone() };
+        assert_eq!(asked(&more), most.map(|task| task.replace("100", "700")));
         let extra = [("listings".to_owned(), json!([{"category": "Beauty"}]))].into();
         assert_eq!(asked(&Query { extra, ..query.clone() }).len(), 2);
         let searched = Query { keywords: texts(&["tea"]), ..query };

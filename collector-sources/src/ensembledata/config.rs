@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use serde::Deserialize;
 use url::Url;
 
 use super::cost::Settings;
-use crate::http::{HttpOptions, Secret};
+use crate::http::{Address, Common, HttpOptions, Secret, credential_fault};
 
 /// Where the vendor answers.
 const BASE_URL: &str = "https://ensembledata.com/apis";
@@ -25,7 +25,7 @@ pub struct EnsembleDataConfig {
     /// The instance's name: lower-case letters, digits, `_` and `-`. Default `ensembledata`.
     pub name: String,
     /// The address all paths are appended to. Default `https://ensembledata.com/apis`.
-    pub base_url: String,
+    pub base_url: Address,
     /// The account's token, 15 to 17 characters. Required.
     pub token: Secret,
     /// Units the plan allows per day; the day ends at 00:00 UTC. Default: not limited here.
@@ -65,7 +65,7 @@ impl Default for EnsembleDataConfig {
     fn default() -> Self {
         Self {
             name: "ensembledata".to_owned(),
-            base_url: BASE_URL.to_owned(),
+            base_url: BASE_URL.into(),
             token: Secret::default(),
             units_per_day: None,
             in_flight: 8,
@@ -90,29 +90,15 @@ impl EnsembleDataConfig {
     /// # Errors
     /// `ConfigInvalid` naming all options that are wrong, never the token.
     pub fn validate(&self) -> Result<Url> {
-        let base = base_url(&self.base_url);
-        let faults: Vec<String> = [
-            self.name_fault(),
-            base.as_ref().err().cloned(),
+        let base = self.base_url.base(&format!("use {BASE_URL}"));
+        let faults = [
             self.token_fault(),
-            (self.in_flight == 0).then(|| "`in_flight` is 0: choose at least 1".to_owned()),
-            self.per_second
-                .filter(|rate| !(rate.is_finite() && *rate > 0.0))
-                .map(|rate| format!("`per_second` is {rate}: choose a positive number")),
-            (self.burst == Some(0)).then(|| "`burst` is 0: choose at least 1".to_owned()),
-            self.timeout.is_zero().then(|| "`timeout` is 0: choose for example \"30s\"".to_owned()),
             (self.long_timeout < self.timeout)
                 .then(|| "`long_timeout` is below `timeout`: choose for example \"15m\"".to_owned()),
             (!(1..=DEEPEST).contains(&self.depth))
                 .then(|| format!("`depth` is {}: choose 1 to {DEEPEST}", self.depth)),
-            (self.max_body == 0).then(|| "`max_body` is 0: choose at least a few megabytes".to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        base.map_err(|_| ())
-            .and_then(|base| if faults.is_empty() { Ok(base) } else { Err(()) })
-            .map_err(|()| Error::new(ErrorKind::ConfigInvalid, faults.join("; ")).with("source", &self.name))
+        ];
+        self.common().checked(base, faults.into_iter().flatten().collect())
     }
 
     /// What the HTTP client is built with.
@@ -139,12 +125,15 @@ impl EnsembleDataConfig {
         }
     }
 
-    fn name_fault(&self) -> Option<String> {
-        let good =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-        let fits = (1..=64).contains(&self.name.len()) && self.name.bytes().all(good);
-        (!fits)
-            .then(|| format!("`name` is {:?}: use 1 to 64 lower-case letters, digits, `_` or `-`", self.name))
+    fn common(&self) -> Common<'_> {
+        Common {
+            name: &self.name,
+            in_flight: self.in_flight,
+            per_second: self.per_second,
+            burst: self.burst,
+            timeout: self.timeout,
+            max_body: self.max_body,
+        }
     }
 
     fn token_fault(&self) -> Option<String> {
@@ -152,11 +141,8 @@ impl EnsembleDataConfig {
         let length = token.chars().count();
         if self.token.is_empty() {
             Some("`token` is missing: give the account's token".to_owned())
-        } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Some(
-                "`token` holds white space or characters no token has: look for a line break at its end"
-                    .to_owned(),
-            )
+        } else if let Some(fault) = credential_fault("token", token, |c| c.is_ascii_graphic()) {
+            Some(fault)
         } else if !TOKEN_LENGTH.contains(&length) {
             Some(format!("`token` has {length} characters: EnsembleData's tokens have 15 to 17"))
         } else {
@@ -165,25 +151,10 @@ impl EnsembleDataConfig {
     }
 }
 
-/// The base address, or what is wrong with it. A password in it is a secret, so the address is not repeated.
-fn base_url(text: &str) -> Result<Url, String> {
-    let url =
-        Url::parse(text).map_err(|cause| format!("`base_url` is no address ({cause}): use {BASE_URL}"))?;
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        Err("`base_url` needs `https://` or `http://` and a host".to_owned())
-    } else if !plain {
-        Err("`base_url` must not have a user, a query or a fragment".to_owned())
-    } else {
-        Ok(url)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use collector_core::error::ErrorKind;
+
     use super::*;
 
     fn with_token(token: &str) -> EnsembleDataConfig {
@@ -249,7 +220,7 @@ mod tests {
             ..with_token("0123456789abcdef")
         };
         let error = config.validate().unwrap_err();
-        assert!(!format!("{error:?}").contains("hunter2"));
+        assert!(!format!("{error:?} {config:?}").contains("hunter2"), "{config:?}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Kinds of call: one per endpoint, and what is known of each before anything is asked.
 
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::source::Role;
 use collector_core::task::Task;
+
+use crate::values::call;
 
 /// The most posts one call may ask for; the vendor answers 464 to more.
 const POSTS_PER_CALL: usize = 100;
@@ -230,22 +232,7 @@ impl Kind {
     /// # Errors
     /// `Rejected` for no task, an unknown kind, tasks of several kinds or more than one call can serve.
     pub(super) fn of(tasks: &[Task]) -> Result<Self> {
-        let [first, rest @ ..] = tasks else {
-            return Err(Error::new(ErrorKind::Rejected, "a call without tasks"));
-        };
-        let kind = Self::from_name(first.kind()).ok_or_else(|| {
-            Error::new(ErrorKind::Rejected, "no such kind of task; discard it, or update the adapter")
-                .with("kind", first.kind())
-        })?;
-        if tasks.len() > kind.batch() || rest.iter().any(|task| task.kind() != first.kind()) {
-            return Err(Error::new(
-                ErrorKind::Rejected,
-                "a call serves tasks of one kind, up to its batch size",
-            )
-            .with("kind", kind.name())
-            .with("tasks", tasks.len()));
-        }
-        Ok(kind)
+        call::kind_of(tasks, Self::from_name, Self::batch)
     }
 }
 

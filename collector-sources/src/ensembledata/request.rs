@@ -8,6 +8,7 @@ use url::Url;
 use super::cost::Settings;
 use super::kind::{Kind, Paging, param};
 use crate::http::{Request, Secret};
+use crate::values::call::unusable;
 
 /// Where and as whom requests are made.
 #[derive(Debug, Clone)]
@@ -115,12 +116,6 @@ fn with_number(request: Request, name: &str, task: &Task, param: &'static str) -
         Some(number) if number.parse::<u64>().is_ok() => Ok(request.query(name, number)),
         Some(_) => Err(unusable(task, param)),
     }
-}
-
-fn unusable(task: &Task, param: &'static str) -> Error {
-    let message = "a parameter of the task is missing or no number; discard the task";
-    let found = task.get(param).map(|text| format!("{:?}", text.chars().take(40).collect::<String>()));
-    Error::new(ErrorKind::Rejected, message).with(param, found.unwrap_or_else(|| "missing".to_owned()))
 }
 
 #[cfg(test)]

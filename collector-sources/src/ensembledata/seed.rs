@@ -1,9 +1,7 @@
 //! Tasks a query begins with, and those about one known creator. Pure.
 
-use std::collections::HashSet;
-
 use collector_core::creator::{aspect, id_kind};
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::id::{Id, Ids, Name};
 use collector_core::task::{Query, Task};
 
@@ -11,6 +9,7 @@ use super::follow::LISTS;
 use super::kind::{Kind, param};
 use super::options::{EnsembleDataOptions, Search};
 use crate::values::ident;
+use crate::values::named::{invalid, quoted, required};
 
 /// Somebody known is fetched before somebody new is looked for.
 const KNOWN_FIRST: i16 = 10;
@@ -44,14 +43,7 @@ pub(super) fn roots(source: &Name, query: &Query, long_calls: bool) -> Result<Ve
         tasks.push(seed.post(&required(ident::post(text), "post id or link", text)?));
     }
     tasks.extend(seed.sounds()?);
-    let mut seen = HashSet::new();
-    tasks.retain(|task| seen.insert((Name::clone(task.kind()), task.subject().to_owned())));
-    if tasks.len() > Query::MAX_ROOTS {
-        return Err(
-            invalid("the query has too many roots: cut it with `Query::slices`").with("roots", tasks.len())
-        );
-    }
-    Ok(tasks)
+    Query::roots(tasks)
 }
 
 /// What the roots of one query are made from.
@@ -213,23 +205,9 @@ fn refuse_no_pages(query: &Query) -> Result<()> {
     Ok(())
 }
 
-fn required<T>(value: Option<T>, what: &'static str, text: &str) -> Result<T> {
-    value.ok_or_else(|| {
-        invalid(&format!("not a TikTok {what}: correct it or leave it out")).with(what, quoted(text))
-    })
-}
-
-fn invalid(message: &str) -> Error {
-    Error::new(ErrorKind::ConfigInvalid, message)
-}
-
-/// The beginning of a text from outside, with control characters escaped.
-fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(80).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
+    use collector_core::error::ErrorKind;
     use collector_core::id::RunId;
     use collector_core::task::Scope;
 

@@ -36,6 +36,7 @@ pub struct Request {
     secret_params: Vec<(Cow<'static, str>, Secret)>,
     timeout: Option<Duration>,
     cut_at: Option<usize>,
+    secret_address: bool,
 }
 
 impl Request {
@@ -60,6 +61,7 @@ impl Request {
             secret_params: Vec::new(),
             timeout: None,
             cut_at: None,
+            secret_address: false,
         }
     }
 
@@ -101,6 +103,13 @@ impl Request {
         Ok(self)
     }
 
+    /// Shows of the address nothing but its host: whoever knows the rest may write there, as with a webhook.
+    #[must_use]
+    pub fn secret_address(mut self) -> Self {
+        self.secret_address = true;
+        self
+    }
+
     /// Gives the whole exchange up after `timeout`, for callers whose context has no deadline.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -127,6 +136,10 @@ impl Request {
 
     /// The URL as errors and logs may show it: no credential, no signature.
     pub fn shown(&self) -> String {
+        if self.secret_address {
+            let host = self.url.host_str().unwrap_or_default();
+            return format!("{}://{host}/{REDACTED}", self.url.scheme());
+        }
         let mut url = redacted(&self.url);
         for (name, _) in &self.secret_params {
             url.query_pairs_mut().append_pair(name, REDACTED);
@@ -197,6 +210,15 @@ mod tests {
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn of_a_secret_address_only_the_host_is_shown() {
+        let request = Request::post(url("https://me:pw@hooks.test/T1/hunter2?k=hunter2#hunter2"), "a/b", "")
+            .secret_address();
+        assert_eq!(request.shown(), "https://hooks.test/[redacted]");
+        assert!(!format!("{request:?}").contains("hunter2"));
+        assert_eq!(request.build(Duration::from_secs(1)).url().path(), "/T1/hunter2");
     }
 
     #[test]

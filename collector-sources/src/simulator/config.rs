@@ -148,8 +148,8 @@ pub struct SimulatorConfig {
     pub unknown_share: f64,
     /// Share of creators whose answers carry a handle but no stable id, others at each vendor. Default 0.
     pub no_id_share: f64,
-    /// Days by which the plain list is behind: it shows the generation before the present one, and says `as_of`.
-    /// At most 365. Default 0.
+    /// Days by which the plain list and EchoTik's database are behind: they show the generation before the present one; the
+    /// list says `as_of`. At most 365. Default 0.
     pub stale_days: u32,
 
     /// TikTok's own APIs: their quotas and their moods. Default: the published quotas, and none of the moods.
@@ -364,7 +364,7 @@ pub enum SimulatorError {
 
 impl SimulatorConfig {
     /// With everything that makes a population hard to merge, in the measure real ones have it: creators renamed,
-    /// handles reused, creators a vendor does not know, answers without ids, a vendor that is days behind.
+    /// handles reused, creators a vendor does not know, answers without ids, vendors that are days behind.
     #[must_use]
     pub fn with_effects(self) -> Self {
         Self {

@@ -1,14 +1,12 @@
 //! Turning knobs while the simulator runs.
 
+use collector_core::known::mistyped;
 use serde_json::{Map, Value, json};
 
 use super::config::SimulatorConfig;
 
 /// What the population and the listener were made from cannot change under them.
 const FIXED: [&str; 5] = ["seed", "creators", "hashtags", "bind", "public_url"];
-
-/// Names further apart than this are not suggested.
-const LEAST_LIKENESS: f64 = 0.7;
 
 /// Applies a JSON object of knobs to a configuration, or says what is wrong with it.
 pub(super) fn changed(present: &SimulatorConfig, body: &[u8]) -> Result<SimulatorConfig, String> {
@@ -48,12 +46,8 @@ fn knobs(config: &SimulatorConfig) -> Result<Map<String, Value>, String> {
 }
 
 fn unknown(name: &str, knobs: &Map<String, Value>) -> String {
-    let likeness = |known: &str| strsim::jaro_winkler(name, known);
-    let nearest = knobs.keys().max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
-    match nearest.filter(|nearest| likeness(nearest) >= LEAST_LIKENESS) {
-        Some(nearest) => format!("unknown knob `{name}`; did you mean `{nearest}`?"),
-        None => format!("unknown knob `{name}`; GET /control lists them all"),
-    }
+    let message = mistyped("knob", name, knobs.keys().map(String::as_str));
+    if message.ends_with('?') { message } else { message + "; GET /control lists them all" }
 }
 
 #[cfg(test)]

@@ -227,7 +227,8 @@ impl EchoTikCall<'_> {
             let index = self.world.population.find_uid(one.parse().ok()?)?;
             self.world.knows(Vendor::EchoTik, index).then(|| self.world.present(index))
         };
-        let found: Vec<Creator> = asked.iter().filter_map(find).collect();
+        let kept = |creator: Creator| self.world.kept(creator.index);
+        let found: Vec<Creator> = asked.iter().filter_map(find).map(kept).collect();
         let mut rows: Vec<Value> = found
             .iter()
             .map(|creator| {

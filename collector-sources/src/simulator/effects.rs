@@ -69,10 +69,26 @@ impl World<'_> {
         self.after(index, self.changes(index))
     }
 
-    /// A creator as the plain list shows them, which may be days behind.
+    /// A creator as the plain list and EchoTik's lists show them, which may be days behind.
     pub(super) fn row(&self, index: u32) -> Creator {
         let generation = self.effects.generation.saturating_sub(u32::from(self.effects.stale));
         self.after(index, self.changes_up_to(index, generation))
+    }
+
+    /// A creator as EchoTik's database has them, which may be days behind: only the handle is the present one.
+    pub(super) fn kept(&self, index: u32) -> Creator {
+        let mut creator = self.row(index);
+        creator.handle = self.handle_now(index);
+        creator
+    }
+
+    /// Whether a vendor's rows show a creator as they were before their counters and biography changed.
+    pub(super) fn is_behind(&self, vendor: Vendor, index: u32) -> bool {
+        let keeps_rows = matches!(vendor, Vendor::List | Vendor::EchoTik);
+        keeps_rows && self.effects.stale && {
+            let before = self.effects.generation.saturating_sub(1);
+            self.changes_up_to(index, before) != self.changes(index)
+        }
     }
 
     /// A creator with the first handle after a number of changes.
@@ -270,6 +286,13 @@ mod tests {
         let behind = Effects { generation: 1, changed_share: 0.2, stale: true, ..Effects::default() };
         let lags = |world: &World<'_>, index| world.row(index) == world.population.creator(index);
         assert_eq!(count(&behind, lags), EVERYBODY as usize);
+        let told = |world: &World<'_>, index| {
+            let differs = world.kept(index) != world.present(index);
+            assert_eq!(world.is_behind(Vendor::EchoTik, index), differs);
+            assert!(!world.is_behind(Vendor::EnsembleData, index));
+            differs
+        };
+        assert!((1_850..2_150).contains(&count(&behind, told)));
         let fresh = Effects { stale: false, ..behind };
         assert_eq!(count(&fresh, |world, index| world.row(index) == world.listed(index)), EVERYBODY as usize);
     }

@@ -40,6 +40,8 @@ struct Truth<'a> {
     /// The vendors that know the creator, and those of them whose answers carry the stable ids.
     known_by: Vec<Vendor>,
     ids_at: Vec<Vendor>,
+    /// Those whose rows show the creator as they were before they changed last.
+    behind_at: Vec<Vendor>,
     broken_profile: bool,
     changes: u64,
     name: &'a str,
@@ -137,6 +139,7 @@ fn truth<'a>(world: &World<'a>, creator: &'a Creator, posts: u32) -> Truth<'a> {
         row_has_id: world.shows_ids(Vendor::List, creator.index),
         known_by: vendors(|vendor| world.knows(vendor, creator.index)),
         ids_at: vendors(|vendor| world.shows_ids(vendor, creator.index)),
+        behind_at: vendors(|vendor| world.is_behind(vendor, creator.index)),
         broken_profile: world.broken(creator.index),
         changes: world.changes(creator.index),
         name: &creator.name,

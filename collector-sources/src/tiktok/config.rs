@@ -6,7 +6,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
-use crate::http::{HttpOptions, Secret};
+use crate::http::{Address, Common, HttpOptions, Secret, credential_fault};
 
 /// Which of TikTok's own APIs is asked. There is no default: each is only for those whom TikTok approved for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -28,6 +28,9 @@ impl Mode {
     }
 }
 
+/// How old what the Research API gave may become, by its terms.
+const LONGEST_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
 /// What is said when no mode is chosen.
 const NO_MODE: &str = "`mode` is missing, and there is no default: `mode = \"research\"` is TikTok's Research API, for \
     approved non-commercial researchers only, who refresh or drop what they keep after 30 days; `mode = \"one\"` is TikTok \
@@ -43,7 +46,7 @@ pub struct TikTokConfig {
     pub mode: Option<Mode>,
     /// The address all paths are appended to. Default `https://open.tiktokapis.com` for `research`,
     /// `https://business-api.tiktok.com/open_api/v1.3` for `one`.
-    pub base_url: Option<String>,
+    pub base_url: Option<Address>,
     /// The research project's client key. Required for `research`.
     pub client_key: Secret,
     /// The research project's client secret. Required for `research`.
@@ -103,26 +106,12 @@ impl TikTokConfig {
     pub fn validate(&self) -> Result<(Mode, Url)> {
         let invalid = |text: String| Error::new(ErrorKind::ConfigInvalid, text).with("source", &self.name);
         let mode = self.mode.ok_or_else(|| invalid(NO_MODE.to_owned()))?;
-        let base = base_url(self.base_url.as_deref().unwrap_or(mode.base_url()));
-        let mut faults: Vec<String> = [
-            self.name_fault(),
-            base.as_ref().err().cloned(),
-            (self.in_flight == 0).then(|| "`in_flight` is 0: choose at least 1".to_owned()),
-            self.per_second
-                .filter(|rate| !(rate.is_finite() && *rate > 0.0))
-                .map(|rate| format!("`per_second` is {rate}: choose a positive number")),
-            (self.burst == Some(0)).then(|| "`burst` is 0: choose at least 1".to_owned()),
-            self.timeout.is_zero().then(|| "`timeout` is 0: choose for example \"30s\"".to_owned()),
-            (self.max_body == 0).then(|| "`max_body` is 0: choose at least a few megabytes".to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        faults.extend(self.credential_faults(mode));
-        match base {
-            Ok(base) if faults.is_empty() => Ok((mode, base)),
-            _ => Err(invalid(faults.join("; "))),
-        }
+        let base = match &self.base_url {
+            Some(base) => base.base("leave it out for the vendor's own"),
+            None => Address::from(mode.base_url()).base("report a bug"),
+        };
+        let base = self.common().checked(base, self.credential_faults(mode))?;
+        Ok((mode, base))
     }
 
     /// Calls per second, where nothing was chosen what the mode bears.
@@ -139,6 +128,13 @@ impl TikTokConfig {
         self.units_per_day.or((self.mode == Some(Mode::Research)).then_some(1_000))
     }
 
+    /// How old what it gave may become: the terms of the Research API ask everybody to refresh what they keep within 30
+    /// days, and to drop what is not given any more. For the engine, as
+    /// [`SourceOptions::keep_for`](collector_core::pipeline::SourceOptions::keep_for).
+    pub fn keep_for(&self) -> Option<Duration> {
+        (self.mode == Some(Mode::Research)).then_some(LONGEST_KEPT)
+    }
+
     /// What the HTTP client is built with.
     pub(super) fn http(&self) -> HttpOptions {
         HttpOptions {
@@ -150,12 +146,15 @@ impl TikTokConfig {
         }
     }
 
-    fn name_fault(&self) -> Option<String> {
-        let good =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-        let fits = (1..=64).contains(&self.name.len()) && self.name.bytes().all(good);
-        (!fits)
-            .then(|| format!("`name` is {:?}: use 1 to 64 lower-case letters, digits, `_` or `-`", self.name))
+    fn common(&self) -> Common<'_> {
+        Common {
+            name: &self.name,
+            in_flight: self.in_flight,
+            per_second: self.per_second,
+            burst: self.burst,
+            timeout: self.timeout,
+            max_body: self.max_body,
+        }
     }
 
     /// Which credentials are missing, unusable, or of the other mode.
@@ -171,29 +170,10 @@ impl TikTokConfig {
         let fault = |(key, value, wanted): (&str, &str, bool)| match (value.is_empty(), wanted) {
             (true, true) => Some(format!("`{key}` is missing: `mode = \"{name}\"` needs it")),
             (false, false) => Some(format!("`{key}` is of no use with `mode = \"{name}\"`: leave it out")),
-            (false, true) if !value.bytes().all(|byte| byte.is_ascii_graphic()) => Some(format!(
-                "`{key}` holds white space or characters it cannot have: look for a line break at its end"
-            )),
-            _ => None,
+            (false, true) => credential_fault(key, value, |c| c.is_ascii_graphic()),
+            (true, false) => None,
         };
         parts.into_iter().filter_map(fault).collect()
-    }
-}
-
-/// The base address, or what is wrong with it. A password in it is a secret, so the address is not repeated.
-fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text)
-        .map_err(|cause| format!("`base_url` is no address ({cause}): leave it out for the vendor's own"))?;
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        Err("`base_url` needs `https://` or `http://` and a host".to_owned())
-    } else if !plain {
-        Err("`base_url` must not have a user, a query or a fragment".to_owned())
-    } else {
-        Ok(url)
     }
 }
 

@@ -71,10 +71,10 @@
 //!
 //! # Limits
 //!
-//! - What the Research API gave is to be refreshed within 30 days, and to be dropped when it is not given any more. A job
-//!   over a `list` with `fresh_for` below `30d` refreshes; values that nobody has confirmed for their field's maximum age,
-//!   at most 30 days for what changes, give way to any younger one (see [`Field`](collector_core::creator::Field)). Nothing
-//!   is dropped by itself: who is not given any more is recorded as absent, and is to be deleted where it is kept.
+//! - What the Research API gave is to be refreshed within 30 days, and to be dropped when it is not given any more. A store
+//!   drops nothing by itself, so a run is refused while the store keeps an answer that was not got anew for 30 days
+//!   ([`TikTokConfig::keep_for`]): give what is asked in this mode a store of its own, collect into a new one in time, and
+//!   delete the old one. Whoever is not given any more is not in the new one.
 //! - Posts appear after up to two days, and their counters can be ten days old; profiles are as of the call.
 //! - Whether the last day of a span counts is not documented: a day more is asked for, and posts beside the span are left
 //!   out. Posts of the present day may be missing.

@@ -26,6 +26,8 @@ pub(crate) mod answer;
     allow(dead_code, reason = "pages and sources that a file describes need a part of it")
 )]
 pub(crate) mod bio;
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok"))]
+pub(crate) mod call;
 #[cfg(feature = "values")]
 mod country;
 #[cfg(feature = "values")]
@@ -46,6 +48,8 @@ mod language;
 pub(crate) mod lenient;
 #[cfg(any(feature = "echotik", feature = "tiktok"))]
 pub(crate) mod list;
+#[cfg(any(feature = "echotik", feature = "ensembledata", feature = "tiktok", feature = "web"))]
+pub(crate) mod named;
 #[cfg(feature = "values")]
 mod number;
 #[cfg(feature = "values")]

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::site::Site;
-use crate::http::HttpOptions;
+use crate::http::{Address, Common, HttpOptions, unusable};
 
 /// Where TikTok's pages are.
 pub(super) const TIKTOK: &str = "https://www.tiktok.com";
@@ -27,7 +27,7 @@ pub struct WebConfig {
     /// The site. Default: TikTok's profile pages.
     pub site: Option<Site>,
     /// Where the site is. Default: where its description says, or `https://www.tiktok.com`.
-    pub base_url: Option<String>,
+    pub base_url: Option<Address>,
     /// Calls at once. Default 1.
     pub in_flight: u32,
     /// Calls per second. Default: one in 15 s for TikTok, one in 2 s for any other site.
@@ -79,40 +79,17 @@ impl WebConfig {
     /// `ConfigInvalid` naming all options that are wrong.
     pub(super) fn validate(&self) -> Result<Checked> {
         let base = match (&self.base_url, &self.site) {
-            (Some(text), _) => {
-                Url::parse(text).map_err(|cause| format!("`base_url` is no address ({cause})"))
-            }
-            (None, Some(site)) => Ok(site.base_url.clone()),
-            (None, None) => Url::parse(TIKTOK).map_err(|cause| cause.to_string()),
+            (Some(base), _) => base.base("leave it out for the site's own"),
+            (None, Some(site)) => match unusable(&site.base_url) {
+                None => Ok(site.base_url.clone()),
+                Some(fault) => Err(format!("`base_url` {fault}")),
+            },
+            (None, None) => Address::from(TIKTOK).base("report a bug"),
         };
-        let base = base.and_then(|base| {
-            let usable = matches!(base.scheme(), "http" | "https") && base.host_str().is_some();
-            let plain = base.username().is_empty() && base.password().is_none();
-            if usable && plain {
-                Ok(base)
-            } else {
-                Err("`base_url` needs `https://` or `http://`, a host and no user".to_owned())
-            }
-        });
         let agent = self.agent();
-        let faults: Vec<String> = [
-            self.name_fault(),
-            base.as_ref().err().cloned(),
-            agent.as_ref().err().cloned(),
-            (self.in_flight == 0).then(|| "`in_flight` is 0: choose at least 1".to_owned()),
-            self.per_second
-                .filter(|rate| !(rate.is_finite() && *rate > 0.0))
-                .map(|rate| format!("`per_second` is {rate}: choose a positive number")),
-            self.timeout.is_zero().then(|| "`timeout` is 0: choose for example \"30s\"".to_owned()),
-            (self.max_body == 0).then(|| "`max_body` is 0: choose at least a few megabytes".to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        match (base, agent) {
-            (Ok(base), Ok(agent)) if faults.is_empty() => Ok(Checked { base, agent }),
-            _ => Err(Error::new(ErrorKind::ConfigInvalid, faults.join("; ")).with("source", &self.name)),
-        }
+        let faults = agent.as_ref().err().cloned().into_iter().collect();
+        let base = self.common().checked(base, faults)?;
+        Ok(Checked { base, agent: agent.map_err(|fault| Error::new(ErrorKind::ConfigInvalid, fault))? })
     }
 
     /// What the HTTP client is built with: redirects are looked at before they are followed.
@@ -149,12 +126,15 @@ impl WebConfig {
             .map_err(|_| format!("`contact` cannot be sent: {REMEDY}"))
     }
 
-    fn name_fault(&self) -> Option<String> {
-        let good =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-        let fits = (1..=64).contains(&self.name.len()) && self.name.bytes().all(good);
-        (!fits)
-            .then(|| format!("`name` is {:?}: use 1 to 64 lower-case letters, digits, `_` or `-`", self.name))
+    fn common(&self) -> Common<'_> {
+        Common {
+            name: &self.name,
+            in_flight: self.in_flight,
+            per_second: self.per_second,
+            burst: None,
+            timeout: self.timeout,
+            max_body: self.max_body,
+        }
     }
 }
 
@@ -182,6 +162,18 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
             assert!(error.message().contains("`contact`"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_repeated() {
+        let config = WebConfig {
+            contact: "bot@team.example".into(),
+            base_url: Some("https://me:hunter2@site.example".into()),
+            ..WebConfig::default()
+        };
+        let error = config.validate().unwrap_err();
+        assert!(error.message().contains("`base_url`"), "{error}");
+        assert!(!format!("{error:?} {config:?}").contains("hunter2"), "{config:?}");
     }
 
     #[test]

@@ -63,6 +63,8 @@
 //!
 //! - TikTok's pages show no videos, and no country for most accounts.
 //! - Pages are read as they are sent: what a script adds later is not there.
+//! - Pages that are counted end with one that has no rows. Such a page has to be the site's own: it has what `empty` finds,
+//!   or, without `empty`, the element that rows stood in on the page before. Any other is a failure, and asks for `empty`.
 //! - 2,000 rows of a page are read, and 100 pages of a list unless its description says otherwise.
 //! - A profile page that shows another handle than the one asked for is a sighting of whoever it shows; the task counts
 //!   as "not found".
@@ -109,6 +111,7 @@ mod charset;
 mod config;
 mod error;
 mod extract;
+mod frame;
 mod gate;
 mod html;
 mod jsonld;

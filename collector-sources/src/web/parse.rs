@@ -16,7 +16,7 @@ use super::extract::{Taken, View};
 use super::html::Document;
 use super::plan::{FieldPlan, ListPlan, Plan, ProfilePlan};
 use super::request::{self, Pages, kind, param};
-use super::{charset, tiktok};
+use super::{charset, frame, tiktok};
 use crate::http::redact;
 use crate::values::bio;
 
@@ -141,11 +141,13 @@ impl Reading<'_> {
         let html = &self.view.document.html;
         let rows: Vec<_> = html.select(&list.rows.selector).take(MOST_ROWS).collect();
         let mut page = Page::answering(1, Digest::default());
-        let next = self.next(list, rows.is_empty(), &mut page.malformed)?;
-        if rows.is_empty() && self.must_show_somebody() && !self.says_it_is_empty(list) {
+        let next = self.next(list, rows.first().copied(), &mut page.malformed)?;
+        if rows.is_empty() && !self.may_be_the_end(list) && !self.says_it_is_empty(list) {
             let part = format!("lists.{}.rows", self.task.subject());
             let reason = format!("finds nothing: css `{}` matches no element of the page", list.rows.text);
             if next.is_none() {
+                let remedy = "; if the list is over, say in `empty` what such a page shows";
+                let reason = if self.is_counted() { reason + remedy } else { reason };
                 let nobody = || Error::new(ErrorKind::Malformed, format!("`{part}` {reason}"));
                 return Err(error::challenge(self.text).unwrap_or_else(nobody));
             }
@@ -229,10 +231,16 @@ impl Reading<'_> {
         self.plan.profile.as_ref().is_some_and(|profile| profile.url.contains("{handle}"))
     }
 
-    /// Whether a page without anybody has to say so: the first, and one that a link led to. Pages that are counted end
-    /// with one that is empty.
-    fn must_show_somebody(&self) -> bool {
-        self.task.get(param::URL).is_some() || self.task.get(param::PAGE).is_none()
+    /// Whether a page without anybody need not say so: pages that are counted end with one that is empty. But it has to be
+    /// the site's, and not that of somebody in between.
+    fn may_be_the_end(&self, list: &ListPlan) -> bool {
+        let frame = self.task.get(param::FRAME).filter(|_| self.is_counted() && list.empty.is_none());
+        frame.is_some_and(|frame| frame::is_in(&self.view.document.html, frame))
+    }
+
+    /// Whether the page was reached by counting, not by a link and not as the first.
+    fn is_counted(&self) -> bool {
+        self.task.get(param::URL).is_none() && self.task.get(param::PAGE).is_some()
     }
 
     fn says_it_is_empty(&self, list: &ListPlan) -> bool {
@@ -241,7 +249,12 @@ impl Reading<'_> {
     }
 
     /// The task for the next page, if there is one and it is wanted.
-    fn next(&self, list: &ListPlan, no_rows: bool, malformed: &mut Vec<Malformed>) -> Result<Option<Task>> {
+    fn next(
+        &self,
+        list: &ListPlan,
+        row: Option<ElementRef<'_>>,
+        malformed: &mut Vec<Malformed>,
+    ) -> Result<Option<Task>> {
         let left: u64 = self.task.get(param::PAGES_LEFT).and_then(|left| left.parse().ok()).unwrap_or(1);
         if left <= 1 {
             return Ok(None);
@@ -269,7 +282,7 @@ impl Reading<'_> {
                     return Ok(None);
                 }
             },
-            None if list.url.contains("{page}") && !no_rows => {
+            None if list.url.contains("{page}") && row.is_some() => {
                 let page =
                     self.task.get(param::PAGE).and_then(|page| page.parse().ok()).unwrap_or(list.first_page);
                 (param::PAGE, page.saturating_add(list.step).to_string())
@@ -278,7 +291,9 @@ impl Reading<'_> {
         };
         let task = Task::new(Name::clone(self.task.source()), kind::LIST, self.task.subject()).per_run();
         let task = self.task.params().iter().fold(task, |task, (name, value)| task.param(name, value));
-        Ok(Some(task.param(name, value).param(param::PAGES_LEFT, (left - 1).to_string())))
+        let task = task.param(name, value).param(param::PAGES_LEFT, (left - 1).to_string());
+        let frame = row.filter(|_| name == param::PAGE && list.empty.is_none()).and_then(frame::around);
+        Ok(Some(frame.into_iter().fold(task, |task, frame| task.param(param::FRAME, frame))))
     }
 
     fn reason(&self, taken: &Taken) -> String {

@@ -1,9 +1,7 @@
 //! Queries to tasks, and tasks to addresses. Pure.
 
-use std::collections::HashSet;
-
 use collector_core::creator::{aspect, id_kind};
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::id::{Id, Ids, Name};
 use collector_core::task::{Query, Task};
 use serde_json::Value;
@@ -11,6 +9,7 @@ use url::Url;
 
 use super::plan::{ListPlan, Plan};
 use crate::values::ident;
+use crate::values::named::{invalid, quoted};
 
 /// Kinds of calls.
 pub(super) mod kind {
@@ -34,6 +33,8 @@ pub(super) mod param {
     pub(in super::super) const HASHTAG: &str = "hashtag";
     /// Pages that may still be read, with this one.
     pub(in super::super) const PAGES_LEFT: &str = "pages_left";
+    /// A selector of what rows stood in on the page before: an empty page that has it is the site's own.
+    pub(in super::super) const FRAME: &str = "frame";
     /// Whether everybody found is looked up.
     pub(in super::super) const HYDRATE: &str = "hydrate";
 }
@@ -118,13 +119,7 @@ impl Pages {
             }
         }
         tasks.extend(self.lists(source, query)?);
-        let mut seen = HashSet::new();
-        tasks.retain(|task| seen.insert(task.to_string()));
-        if tasks.len() > Query::MAX_ROOTS {
-            return Err(invalid("the query has too many roots: cut it with `Query::slices`")
-                .with("roots", tasks.len()));
-        }
-        Ok(tasks)
+        Query::roots(tasks)
     }
 
     /// The task that asks about somebody known.
@@ -340,13 +335,4 @@ fn tiktok_host(base: &Url, url: &Url) -> bool {
     let tiktok =
         |url: &Url| url.host_str().is_some_and(|host| host == "tiktok.com" || host.ends_with(".tiktok.com"));
     tiktok(base) && tiktok(url) && url.scheme() == "https"
-}
-
-fn invalid(message: &str) -> Error {
-    Error::new(ErrorKind::ConfigInvalid, message)
-}
-
-/// The beginning of a text from outside, with control characters escaped.
-fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(80).collect::<String>())
 }

@@ -66,7 +66,8 @@ pub struct ListPage {
     /// A selector that finds one element for each creator. Required.
     pub rows: String,
     /// A selector that finds something exactly when the list has no creators. Default none: then a first page without
-    /// rows, or one that a link led to, is a page that was not understood.
+    /// rows, or one that a link led to, is a page that was not understood, and so is a counted one without the element that
+    /// rows stood in on the page before.
     pub empty: Option<String>,
     /// Where in a row the address of the creator's own page stands. Default none: then it is made of the handle.
     pub profile: Option<Extractor>,

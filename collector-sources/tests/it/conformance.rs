@@ -36,7 +36,7 @@ impl SourceHarness for Vendor {
     async fn source(&self) -> Arc<dyn Source<Item = CreatorSighting>> {
         let config = EnsembleDataConfig {
             token: TOKEN.into(),
-            base_url: self.0.url(),
+            base_url: self.0.url().into(),
             ..EnsembleDataConfig::default()
         };
         Arc::new(EnsembleData::new(config).unwrap())

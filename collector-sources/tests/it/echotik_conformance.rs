@@ -47,7 +47,7 @@ impl SourceHarness for Vendor {
         let config = EchoTikConfig {
             username: "made-up-user".into(),
             password: PASSWORD.into(),
-            base_url: self.0.url(),
+            base_url: self.0.url().into(),
             ..EchoTikConfig::default()
         };
         Arc::new(EchoTik::new(config).unwrap())

@@ -556,7 +556,7 @@ mod calls {
     async fn serving(answers: Vec<Answer>) -> (ScriptServer, EnsembleData) {
         let server = ScriptServer::start().await.unwrap();
         server.script(answers);
-        let base_url = format!("{}/apis/", server.url());
+        let base_url = format!("{}/apis/", server.url()).into();
         (server, EnsembleData::new(EnsembleDataConfig { base_url, ..config() }).unwrap())
     }
 

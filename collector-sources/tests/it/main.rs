@@ -17,6 +17,8 @@ mod ensembledata;
 mod hostile;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(all(feature = "echotik", feature = "ensembledata", feature = "tiktok", feature = "web"))]
+mod model;
 #[cfg(all(feature = "ensembledata", feature = "simulator"))]
 mod simulated;
 #[cfg(all(feature = "echotik", feature = "ensembledata", feature = "simulator"))]

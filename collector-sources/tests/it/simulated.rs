@@ -76,7 +76,7 @@ impl World {
     pub(crate) async fn with(config: SimulatorConfig, options: EnsembleDataConfig) -> Self {
         let token = config.token.as_str().into();
         let simulator = Simulator::start(config).await.unwrap();
-        let base_url = format!("{}/ensembledata", simulator.url());
+        let base_url = format!("{}/ensembledata", simulator.url()).into();
         let source = EnsembleData::new(EnsembleDataConfig { base_url, token, ..options });
         Self { simulator, source: source.unwrap(), cx: Context::detached() }
     }

@@ -72,7 +72,7 @@ impl Bench {
 
     fn source(&self, options: EchoTikConfig) -> EchoTik {
         let EchoTikKnobs { username, password, .. } = EchoTikKnobs::default();
-        let base_url = format!("{}/echotik", self.world.simulator.url());
+        let base_url = format!("{}/echotik", self.world.simulator.url()).into();
         let config =
             EchoTikConfig { base_url, username: username.into(), password: password.into(), ..options };
         EchoTik::new(config).unwrap()
@@ -305,7 +305,7 @@ async fn a_vendor_that_knows_a_part_says_so_and_checks_its_credentials() {
     use collector_core::source::Source as _;
     let good = bench.source(EchoTikConfig::default());
     good.check(&bench.world.cx).await.unwrap();
-    let base_url = format!("{}/echotik", bench.world.simulator.url());
+    let base_url = format!("{}/echotik", bench.world.simulator.url()).into();
     let wrong =
         EchoTikConfig { base_url, username: "who".into(), password: "wrong".into(), ..Default::default() };
     let error = EchoTik::new(wrong).unwrap().check(&bench.world.cx).await.unwrap_err();

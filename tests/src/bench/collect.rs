@@ -138,7 +138,7 @@ async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
         Some(pages) => pipeline.source_with(Roster::new(&args.url, pages, args.page_size)?, options),
         None => {
             let config = EnsembleDataConfig {
-                base_url: format!("{}/ensembledata", args.url),
+                base_url: format!("{}/ensembledata", args.url).into(),
                 token: TOKEN.to_owned().into(),
                 ..EnsembleDataConfig::default()
             };
@@ -148,16 +148,21 @@ async fn engine(args: &Args) -> Result<Engine<Creators>, Failure> {
     Ok(pipeline.build()?)
 }
 
+/// The file that describes the plain list: its name and its text.
+pub(super) fn described_list() -> Result<(&'static str, &'static str), Failure> {
+    let known = EXAMPLES.iter().find(|(name, _)| *name == "roster.toml");
+    Ok(*known.ok_or("there is no roster.toml")?)
+}
+
 /// The plain list, read by the example's file.
 fn described(args: &Args) -> Result<Declarative, Failure> {
-    let (file, text) =
-        EXAMPLES.iter().find(|(name, _)| *name == "roster.toml").ok_or("there is no roster.toml")?;
+    let (file, text) = described_list()?;
     let size = format!("size = {},", args.page_size);
     Ok(Declarative::new(DeclarativeConfig {
         name: "roster".to_owned(),
-        file: (*file).to_owned(),
+        file: file.to_owned(),
         text: text.replace("size = 100,", &size),
-        base_url: Some(args.url.clone()),
+        base_url: Some(args.url.as_str().into()),
         ..DeclarativeConfig::default()
     })?)
 }

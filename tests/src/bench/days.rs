@@ -149,7 +149,7 @@ pub(super) async fn child(args: &ChildArgs) -> Result<Map<String, Value>, Failur
             incomplete += u32::from(report.end != End::Complete);
         }
         let timed = Timed { store: &*store, slowest: &mut slowest };
-        removed.add(&timed.tidy(&keep, &*clock).await?);
+        removed.add(&timed.tidy(&keep, &clock).await?);
         days.push(json!({ "disk_mb": folder_mb(&args.into)?, "anon_mb": anonymous_mb()? }));
         clock.advance(86_400).await?;
     }
@@ -211,7 +211,7 @@ fn engine(
     creators: Arc<Creators>,
 ) -> Result<Engine<Creators>, Failure> {
     let config = EnsembleDataConfig {
-        base_url: format!("{}/ensembledata", args.url),
+        base_url: format!("{}/ensembledata", args.url).into(),
         token: TOKEN.to_owned().into(),
         ..EnsembleDataConfig::default()
     };

@@ -143,8 +143,8 @@ struct Trace {
 
 impl Trace {
     async fn look(dir: &Path, traces: &[String]) -> Result<Self, Failure> {
-        let mut trace = Self::default();
-        trace.rows = rows(dir, traces).await? + answers(dir, traces).await?;
+        let rows = rows(dir, traces).await? + answers(dir, traces).await?;
+        let mut trace = Self { rows, ..Self::default() };
         let mut open = vec![dir.to_owned()];
         while let Some(folder) = open.pop() {
             for entry in std::fs::read_dir(&folder)? {

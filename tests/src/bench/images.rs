@@ -232,7 +232,7 @@ async fn collect(
 ) -> Result<String, Failure> {
     let creators = Arc::new(Creators::default());
     let config = EnsembleDataConfig {
-        base_url: format!("{}/ensembledata", args.url),
+        base_url: format!("{}/ensembledata", args.url).into(),
         token: TOKEN.to_owned().into(),
         ..EnsembleDataConfig::default()
     };

@@ -222,6 +222,8 @@ fn config(
         "images": { "url": format!("file:{IMAGES}"), "allow": [vendor] },
         "search": { "url": "tantivy:search" },
         "jsonl": { "path": "creators.jsonl" },
+        // Whoever is dead here stays dead.
+        "run": { "vendor_patience": "5s" },
         "sources": {
             "ensembledata": {
                 "token": { "file": TOKEN_FILE },

@@ -36,6 +36,7 @@ pub(super) struct Person {
     pub(super) renamed: bool,
     pub(super) known_by: BTreeSet<String>,
     pub(super) ids_at: BTreeSet<String>,
+    pub(super) behind_at: BTreeSet<String>,
     pub(super) name: String,
     pub(super) bio: String,
     pub(super) country: String,
@@ -83,9 +84,10 @@ impl Person {
         self.ids_at.contains("ensembledata")
     }
 
-    /// Whether somebody tells their counters.
+    /// Whether somebody tells their counters as they are now: EchoTik may be days behind.
     pub(super) fn is_counted(&self) -> bool {
-        self.is_looked_up() || self.is_known_to("echotik") || (self.is_known_to("web") && !self.renamed)
+        let in_database = self.is_known_to("echotik") && !self.behind_at.contains("echotik");
+        self.is_looked_up() || in_database || (self.is_known_to("web") && !self.renamed)
     }
 
     /// Whether TikTok's search shows them.
@@ -199,6 +201,15 @@ mod tests {
         // Three pages and everybody; a page and 28 who are found; three full pages and the empty one; three pages and 30.
         assert_eq!(least, [("ensembledata", 45), ("tiktok", 29), ("echotik", 4), ("web", 33)].into());
         assert_eq!(People { is_whole: false, ..people }.least_calls(), None);
+    }
+
+    #[test]
+    fn a_database_that_is_days_behind_tells_no_counters_of_those_who_changed() {
+        let kept = person(&["echotik"]);
+        assert!(kept.is_counted());
+        let behind = Person { behind_at: ["echotik".to_owned()].into(), ..kept };
+        assert!(!behind.is_counted());
+        assert!(Person { known_by: ["echotik".to_owned(), "web".to_owned()].into(), ..behind }.is_counted());
     }
 
     #[test]

@@ -58,6 +58,13 @@ fn the_schema_knows_exactly_the_keys_that_are_understood() {
         ("/properties/search/properties", format!("{source}[search]\nzzz = 1\n")),
         ("/properties/jsonl/properties", format!("{source}[jsonl]\nzzz = 1\n")),
         ("/properties/run/properties", format!("{source}[run]\nzzz = 1\n")),
+        ("/properties/notify/properties", format!("{source}[notify]\nzzz = 1\n")),
+        (
+            "/properties/jobs/items/properties/expect/properties",
+            format!(
+                "{source}[[jobs]]\nname = \"a\"\nquery = {{ hashtags = [\"a\"] }}\nexpect = {{ zzz = 1 }}\n"
+            ),
+        ),
         ("/properties/run/properties/retry/properties", format!("{source}[run.retry]\nzzz = 1\n")),
         ("/properties/jobs/items/properties", format!("{source}[[jobs]]\nzzz = 1\n")),
         (

@@ -38,6 +38,13 @@ fn it_says_that_a_value_is_past_its_age() {
     assert!(find(&explanation, "followers").aged);
     assert!(!find(&explanation, "name").aged);
     assert!(!find(&explanation, "handle").aged);
+
+    let younger = CreatorSighting { followers: Some(2), ..named("b") };
+    let explanation =
+        Creators::default().precedence(["a"]).explain(&[sightings[0].clone(), profile("b", 8, younger)], &[]);
+    let followers = find(&explanation, "followers");
+    assert_eq!((&followers.value, followers.aged), (&json!(2), false));
+    assert!(followers.disagree[0].aged, "why the source that comes first was not taken");
 }
 
 #[test]

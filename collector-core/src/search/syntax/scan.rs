@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::value::{self, Value};
-use super::{SyntaxError, WORDS, names, not_known};
+use super::{SyntaxError, WORDS, names};
+use crate::known::mistyped;
 use crate::search::query::{Filter, Scope, Term, Test};
 use crate::search::tokens::Phrase;
 use crate::search::{Direction, FieldKind, Query, SearchField, Sort};
@@ -236,7 +237,7 @@ fn apply(query: &mut Query, named: &Named<'_>, values: &[Value]) -> Result<()> {
 /// A condition on one field: one of the values must hold.
 fn compare(query: &mut Query, named: &Named<'_>, values: &[Value]) -> Result<()> {
     let Some(field) = SearchField::from_name(named.name) else {
-        let message = not_known("field", named.name, names(|_| true).chain(WORDS));
+        let message = mistyped("field", named.name, names(|_| true).chain(WORDS));
         return Err(SyntaxError::new(named.span.clone(), message + "; quote what is no field"));
     };
     let any = values.iter().map(|value| value::test(field, value)).collect::<Result<_>>()?;
@@ -271,14 +272,14 @@ fn flag_field(value: &Value) -> Result<SearchField> {
     let is_flag = |field: SearchField| field.kind() == FieldKind::Flag;
     SearchField::from_name(&value.text)
         .filter(|field| is_flag(*field))
-        .ok_or_else(|| SyntaxError::new(value.span.clone(), not_known("flag", &value.text, names(is_flag))))
+        .ok_or_else(|| SyntaxError::new(value.span.clone(), mistyped("flag", &value.text, names(is_flag))))
 }
 
 fn field(value: &Value) -> Result<SearchField> {
     let is_there = |field: SearchField| field.kind() != FieldKind::List;
     SearchField::from_name(&value.text)
         .filter(|field| is_there(*field))
-        .ok_or_else(|| SyntaxError::new(value.span.clone(), not_known("field", &value.text, names(is_there))))
+        .ok_or_else(|| SyntaxError::new(value.span.clone(), mistyped("field", &value.text, names(is_there))))
 }
 
 fn sort(query: &mut Query, named: &Named<'_>, values: &[Value]) -> Result<()> {
@@ -305,7 +306,7 @@ fn sort(query: &mut Query, named: &Named<'_>, values: &[Value]) -> Result<()> {
         Some(field) => Some(Sort::By(field, direction)),
         None => {
             let known = names(SearchField::is_number).chain(["relevance"]);
-            return wrong(not_known("order", name, known) + "; a number, a share or a time can be sorted by");
+            return wrong(mistyped("order", name, known) + "; a number, a share or a time can be sorted by");
         }
     };
     Ok(())

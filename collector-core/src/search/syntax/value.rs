@@ -7,8 +7,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{SyntaxError, not_known};
+use super::SyntaxError;
 use crate::clock::Timestamp;
+use crate::known::mistyped;
 use crate::search::query::{Bound, Test};
 use crate::search::{FieldKind, SearchField};
 
@@ -30,9 +31,7 @@ pub(super) fn test(field: SearchField, value: &Value) -> Result<Test, SyntaxErro
         FieldKind::Flag => match value.text.to_lowercase().as_str() {
             "yes" | "true" => Ok(Test::from(true)),
             "no" | "false" => Ok(Test::from(false)),
-            other => {
-                Err(wrong(not_known("value", other, ["yes", "no"].into_iter()) + "; yes and no are known"))
-            }
+            other => Err(wrong(mistyped("value", other, ["yes", "no"]) + "; yes and no are known")),
         },
         FieldKind::Number | FieldKind::Rate | FieldKind::Time if value.is_quoted => {
             Err(wrong(format!("`{field}` is compared with {}; leave the quotes out", form(field))))

@@ -84,6 +84,11 @@ impl Runs {
         self.0.get(&run)
     }
 
+    /// When a run ended, if it has; one that is not there any more ended at the beginning of time.
+    pub(super) fn ended(&self, run: RunId) -> Option<Timestamp> {
+        self.0.get(&run).map_or(Some(Timestamp::default()), |row| row.ended.map(|(at, _)| at))
+    }
+
     pub(super) fn newest(&self) -> Option<RunId> {
         self.0.last_key_value().map(|(run, _)| *run)
     }

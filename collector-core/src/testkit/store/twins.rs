@@ -210,6 +210,15 @@ faults! {
     ForgetsNotes => Notes;
     FillsOfOneDay => Fills;
     ErasesInWords => Erase;
+    // Schedules.
+    FiresWithoutTasks => Slots;
+    SchedulesAnew => Slots;
+    FiresAgain => SlotOnce, SlotsAtOnce, SlotsForward;
+    MissesEverything => SkippedSlots;
+    RowPerDecision => SkippedSlots;
+    AnyConfigFires => NewestConfig, Moments;
+    ForgetsMoments => Moments;
+    ForgetsPauses => PauseSchedule;
 }
 
 /// What a case says about a store; `None` when it is content.

@@ -12,10 +12,10 @@ use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, MemoryLock, Released, Renewed};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, GiveBack,
-    Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore, Opened, Parked,
-    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, Settled, Stale, Store, StoredPayload, Tidied,
-    Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
+    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore,
+    Opened, Parked, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
+    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -167,4 +167,9 @@ gated! {
     history(key: RecordKey) -> Vec<Day>;
     stale(side: (&str, &str), before: Timestamp, after: Option<(Timestamp, RecordKey)>, max: usize) -> Vec<Stale>;
     tidy(keep: &Retention, now: Timestamp) -> Tidied;
+    enlist(server: &Server, schedules: &[Served], now: Timestamp) -> bool;
+    schedules() -> Vec<ScheduleState>;
+    fire(server: &WorkerId, firing: &Firing, now: Timestamp) -> Fired;
+    pause_schedule(name: &str, paused: bool, now: Timestamp) -> bool;
+    slots(schedule: &str, max: usize) -> Vec<SlotRow>;
 }

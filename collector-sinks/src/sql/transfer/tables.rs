@@ -11,9 +11,10 @@ use collector_core::error::Result;
 
 /// Tables that belong to a machine, or to what is beside the store: at the target they begin empty.
 ///
-/// A worker lives where it was started. Each sink registers anew at the target and is owed everything, which fills it.
+/// A worker or server lives where it was started. Each sink registers anew at the target and is owed everything, which fills it.
 /// New aliases are moved to the large table before.
-pub(super) const LEFT: [&str; 5] = ["worker", "sink", "pending", "postponed", "alias_new"];
+pub(super) const LEFT: [&str; 7] =
+    ["worker", "sink", "pending", "postponed", "alias_new", "config", "server"];
 
 /// Columns that are read as something else: a claim ends with its worker, so its task is open again.
 pub(super) const READ_AS: [(&str, &str, &str); 4] = [

@@ -36,7 +36,7 @@ impl EchoTikCall<'_> {
 
     /// Everybody of a market whom the vendor knows, as lists show them.
     fn of_region(&self, region: &str) -> impl Iterator<Item = Creator> {
-        self.known_of_region(region).map(|index| self.world.listed(index))
+        self.known_of_region(region).map(|index| self.world.row(index))
     }
 
     fn known_of_region(&self, region: &str) -> impl Iterator<Item = u32> {
@@ -57,7 +57,7 @@ impl EchoTikCall<'_> {
         if !sorted && least.is_none() && most.is_none() && niche.is_none() {
             // Of a whole region only the page is made.
             let known: Vec<u32> = self.known_of_region(region).collect();
-            return self.paged_as(known, LIST_PAGES, |index| self.row(&self.world.listed(index)));
+            return self.paged_as(known, LIST_PAGES, |index| self.row(&self.world.row(index)));
         }
         let wanted = |creator: &Creator| {
             least.is_none_or(|least| creator.followers >= least)
@@ -140,7 +140,7 @@ impl EchoTikCall<'_> {
         let region = self.query.get("region").filter(|region| !region.is_empty());
         let hits = self.world.people_called(words).into_iter();
         let known = hits.filter(|index| self.world.knows(Vendor::EchoTik, *index));
-        let creators = known.map(|index| self.world.listed(index));
+        let creators = known.map(|index| self.world.row(index));
         let rows: Vec<Value> = creators
             .filter(|creator| region.is_none_or(|region| creator.country == region))
             .take(size as usize)

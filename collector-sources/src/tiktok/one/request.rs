@@ -1,12 +1,13 @@
 //! The request each kind of call makes. Pure.
 
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::task::Task;
 use serde_json::json;
 use url::Url;
 
 use super::kind::{Kind, param};
 use crate::http::{HeaderName, Request, Secret};
+use crate::values::call::only;
 
 /// Rows of one page of a search: the most its clients have seen taken.
 pub(super) const PAGE: u64 = 200;
@@ -31,14 +32,7 @@ impl Requests {
     /// # Errors
     /// `Rejected` for no task, several, or an unknown kind.
     pub(super) fn kind_of(tasks: &[Task]) -> Result<(Kind, &Task)> {
-        let [task] = tasks else {
-            return Err(Error::new(ErrorKind::Rejected, "a call serves one task").with("tasks", tasks.len()));
-        };
-        let kind = Kind::from_name(task.kind()).ok_or_else(|| {
-            Error::new(ErrorKind::Rejected, "no such kind of task; discard it, or update the adapter")
-                .with("kind", task.kind())
-        })?;
-        Ok((kind, task))
+        only(tasks, Kind::from_name)
     }
 
     /// The request that serves these tasks.
@@ -85,6 +79,8 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
+    use collector_core::error::ErrorKind;
+
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tasks a query begins with, and those about one known creator. Pure.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use collector_core::creator::{aspect, id_kind};
 use collector_core::error::Result;
@@ -8,10 +8,11 @@ use collector_core::id::{Id, Name};
 use collector_core::task::{Query, Task};
 use serde_json::Value;
 
-use super::super::named::{country, invalid, quoted, required};
+use super::super::named::country;
 use super::kind::{Kind, param};
 use super::options::OneOptions;
 use crate::values::ident;
+use crate::values::named::{invalid, quoted, required};
 
 /// Somebody known is fetched before somebody new is looked for.
 const KNOWN_FIRST: i16 = 10;
@@ -65,13 +66,7 @@ pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
         }
         tasks.extend(whole.then(search));
     }
-    let mut seen = HashSet::new();
-    tasks.retain(|task| seen.insert(task.to_string()));
-    if tasks.len() > Query::MAX_ROOTS {
-        let message = "the query has too many roots: cut it with `Query::slices`";
-        return Err(invalid(message).with("roots", tasks.len()));
-    }
-    Ok(tasks)
+    Query::roots(tasks)
 }
 
 fn search(source: &Name, query: &Query, options: &OneOptions, region: &str) -> Task {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use collector_core::context::Context;
 use collector_core::creator::{CreatorSighting, id_kind};
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::id::{Ids, Name};
 use collector_core::source::CallSpec;
 use collector_core::task::{Cost, Page, Payload, Query, Task};
@@ -129,11 +129,4 @@ impl Research {
 /// What a call takes, whatever its answer: failures count, too. Lists of people have a quota of their own.
 fn price(kind: Kind) -> Cost {
     Cost::units(if kind.is_people() { 0 } else { 1 })
-}
-
-/// A task that this source cannot do anything with.
-fn unusable(task: &Task, param: &'static str) -> Error {
-    let message = "a parameter of the task is missing or cannot be used; discard the task";
-    let found = task.get(param).map(|text| format!("{:?}", text.chars().take(40).collect::<String>()));
-    Error::new(ErrorKind::Rejected, message).with(param, found.unwrap_or_else(|| "missing".to_owned()))
 }

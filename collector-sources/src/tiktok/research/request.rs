@@ -1,6 +1,6 @@
 //! The request each kind of call makes. Pure.
 
-use collector_core::error::{Error, ErrorKind, Result};
+use collector_core::error::Result;
 use collector_core::task::Task;
 use serde_json::{Value, json};
 use url::Url;
@@ -9,8 +9,8 @@ use url::form_urlencoded::Serializer;
 use super::super::day::{Day, Window};
 use super::grant::Credentials;
 use super::kind::{Kind, param};
-use super::unusable;
 use crate::http::Request;
+use crate::values::call::{only, unusable};
 
 /// The most rows of one page.
 pub(super) const PAGE: u32 = 100;
@@ -32,14 +32,7 @@ impl Requests {
     /// # Errors
     /// `Rejected` for no task, several, or an unknown kind.
     pub(super) fn kind_of(tasks: &[Task]) -> Result<(Kind, &Task)> {
-        let [task] = tasks else {
-            return Err(Error::new(ErrorKind::Rejected, "a call serves one task").with("tasks", tasks.len()));
-        };
-        let kind = Kind::from_name(task.kind()).ok_or_else(|| {
-            Error::new(ErrorKind::Rejected, "no such kind of task; discard it, or update the adapter")
-                .with("kind", task.kind())
-        })?;
-        Ok((kind, task))
+        only(tasks, Kind::from_name)
     }
 
     /// The request that serves these tasks on the day `today`, without its token.
@@ -149,6 +142,8 @@ pub(super) fn windows(task: &Task, today: Day) -> Result<(Window, Vec<Window>)> 
 
 #[cfg(test)]
 mod tests {
+    use collector_core::error::ErrorKind;
+
     use super::*;
 
     fn today() -> Day {

@@ -1,6 +1,6 @@
 //! Tasks a query begins with, and those about one known creator. Pure.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use collector_core::creator::{aspect, id_kind};
 use collector_core::error::{Error, ErrorKind, Result};
@@ -9,10 +9,11 @@ use collector_core::task::{Query, Task};
 use serde_json::Value;
 
 use super::super::day::{Day, Window};
-use super::super::named::{country, invalid, quoted, required};
+use super::super::named::country;
 use super::kind::{Kind, param};
 use super::options::{ResearchOptions, Span};
 use crate::values::ident;
+use crate::values::named::{invalid, quoted, required};
 
 /// Somebody known is fetched before somebody new is looked for.
 const KNOWN_FIRST: i16 = 10;
@@ -55,13 +56,7 @@ pub(super) fn roots(source: &Name, query: &Query) -> Result<Vec<Task>> {
     tasks.extend(seed.posts()?);
     tasks.extend(seed.sounds()?);
     tasks.extend(seed.whole_regions()?);
-    let mut seen = HashSet::new();
-    tasks.retain(|task| seen.insert(task.to_string()));
-    if tasks.len() > Query::MAX_ROOTS {
-        let message = "the query has too many roots: cut it with `Query::slices`, or search a shorter span";
-        return Err(invalid(message).with("roots", tasks.len()));
-    }
-    Ok(tasks)
+    Query::roots(tasks).map_err(|error| error.with("or", "search a shorter span"))
 }
 
 /// What the roots of one query are made from.

@@ -121,7 +121,7 @@ fn a_credential_in_the_file_is_refused_and_not_repeated() {
     let told = faults(
         "base_url = \"https://me:hunter2@api.example\"\n[calls.a]\npath = \"/\"\nheaders = { Authorization = \"hunter2\" }\nfields = { handle = \"$.h\" }\n",
     );
-    assert!(told.contains("base_url: an address here has no user"), "{told}");
+    assert!(told.contains("base_url: an address here must not have a user"), "{told}");
     assert!(told.contains("credentials belong to `auth`"), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
 }

@@ -21,7 +21,7 @@ async fn nobody_waits_for_a_dead_vendor() {
     let hashtags: Vec<String> = hashtags.into_iter().map(|hashtag| hashtag.name).collect();
     let query = Query { hashtags: hashtags.clone(), ..Query::default() };
     let dead = EnsembleDataConfig {
-        base_url: format!("{url}/ensembledata"),
+        base_url: format!("{url}/ensembledata").into(),
         token,
         ..EnsembleDataConfig::default()
     };

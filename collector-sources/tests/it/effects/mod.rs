@@ -105,7 +105,7 @@ fn index<'a>(truths: &'a [Truth], key: impl Fn(&'a Truth) -> &'a String) -> BTre
 async fn collect(config: SimulatorConfig) -> (Vec<Truth>, Vec<Creator>) {
     let token = config.token.as_str().into();
     let world = World::start(config).await;
-    let base_url = format!("{}/ensembledata", world.simulator.url());
+    let base_url = format!("{}/ensembledata", world.simulator.url()).into();
     let options = EnsembleDataConfig { base_url, token, ..EnsembleDataConfig::default() };
     let hashtags = world.truth::<TrueHashtag>("/truth/hashtags").await;
     let query =

@@ -48,7 +48,7 @@ fn source(base_url: &str) -> Arc<Creators> {
         file: "api.toml".into(),
         text: FILE.into(),
         secrets: [("key".to_owned(), "canary-secret".into())].into(),
-        base_url: Some(format!("{base_url}/v1")),
+        base_url: Some(format!("{base_url}/v1").into()),
         ..DeclarativeConfig::default()
     };
     Arc::new(Declarative::new(config).unwrap_or_else(|error| panic!("{error}")))

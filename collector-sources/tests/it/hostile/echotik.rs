@@ -14,7 +14,7 @@ fn configured(base_url: &str, real_time: RealTime) -> Arc<Creators> {
     let config = EchoTikConfig {
         username: "made-up-user".into(),
         password: "canary-password-0123456789".into(),
-        base_url: base_url.to_owned(),
+        base_url: base_url.into(),
         pictures: false,
         real_time,
         ..EchoTikConfig::default()

@@ -11,7 +11,7 @@ use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use serde_json::{Value, json};
 
 fn source(base_url: &str) -> Arc<dyn Source<Item = CreatorSighting>> {
-    let base_url = format!("{base_url}/apis");
+    let base_url = format!("{base_url}/apis").into();
     let config =
         EnsembleDataConfig { token: "canary0123456789".into(), base_url, ..EnsembleDataConfig::default() };
     Arc::new(EnsembleData::new(config).unwrap())

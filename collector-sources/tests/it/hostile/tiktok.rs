@@ -21,7 +21,7 @@ mod research {
             mode: Some(Mode::Research),
             client_key: "made-up-key".into(),
             client_secret: "made-up-secret".into(),
-            base_url: Some(base_url.to_owned()),
+            base_url: Some(base_url.into()),
             ..TikTokConfig::default()
         };
         Arc::new(TikTok::new(config).unwrap())
@@ -176,7 +176,7 @@ mod one {
             mode: Some(Mode::One),
             access_token: "canary-access-token".into(),
             account_id: "71".into(),
-            base_url: Some(base_url.to_owned()),
+            base_url: Some(base_url.into()),
             ..TikTokConfig::default()
         };
         Arc::new(TikTok::new(config).unwrap())

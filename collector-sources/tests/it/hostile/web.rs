@@ -14,7 +14,7 @@ fn source(site: Option<&str>, base_url: &str) -> Arc<Creators> {
     let config = WebConfig {
         contact: "https://team.example/bot".into(),
         site: site.map(|description| Site::from_toml(description, "site.toml").unwrap()),
-        base_url: Some(base_url.to_owned()),
+        base_url: Some(base_url.into()),
         max_body: 32 << 20,
         ..WebConfig::default()
     };

@@ -43,7 +43,7 @@ impl SourceHarness for Vendor {
             mode: Some(Mode::One),
             access_token: TOKEN.into(),
             account_id: "71".into(),
-            base_url: Some(self.0.url()),
+            base_url: Some(self.0.url().into()),
             ..TikTokConfig::default()
         };
         Arc::new(TikTok::new(config).unwrap())

@@ -58,7 +58,7 @@ impl SourceHarness for Vendor {
             mode: Some(Mode::Research),
             client_key: "made-up-key".into(),
             client_secret: SECRET.into(),
-            base_url: Some(self.0.url()),
+            base_url: Some(self.0.url().into()),
             ..TikTokConfig::default()
         };
         Arc::new(TikTok::new(config).unwrap())

@@ -78,7 +78,7 @@ impl World {
             mode: Some(Mode::Research),
             client_key: "simulated-client-key".into(),
             client_secret: secret.into(),
-            base_url: Some(format!("{}/tiktok", self.0.url())),
+            base_url: Some(format!("{}/tiktok", self.0.url()).into()),
             ..TikTokConfig::default()
         };
         TikTok::new(config).unwrap()
@@ -89,7 +89,7 @@ impl World {
             mode: Some(Mode::One),
             access_token: token.into(),
             account_id: "71".into(),
-            base_url: Some(format!("{}/tiktokone", self.0.url())),
+            base_url: Some(format!("{}/tiktokone", self.0.url()).into()),
             ..TikTokConfig::default()
         };
         TikTok::new(config).unwrap()

@@ -16,7 +16,7 @@ fn source(server: &ScriptServer) -> TikTok {
         mode: Some(Mode::Research),
         client_key: "made-up-key".into(),
         client_secret: "made-up+secret/&".into(),
-        base_url: Some(server.url()),
+        base_url: Some(server.url().into()),
         ..TikTokConfig::default()
     };
     TikTok::new(config).unwrap()

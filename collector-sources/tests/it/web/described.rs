@@ -67,6 +67,43 @@ fn a_ranking_row_has_every_field() {
 }
 
 #[test]
+fn a_counted_page_without_rows_is_the_end_only_when_it_is_the_sites_own() {
+    let refused = |web: &Web, task: &Task, page: &str| {
+        let payload = Payload::new(page.to_owned(), Timestamp::from_secs(1_700_000_000));
+        web.parse(std::slice::from_ref(task), &payload).unwrap_err()
+    };
+    let row = "<tr><td><a href='/c/mina'><p>@mina</p></a></td><td>US</td><td>1.2k</td><td>3</td><td>4</td><td>5%</td></tr>";
+    let second = |web: &Web| {
+        let first = read(
+            web,
+            &list(web, named("ranking")),
+            &format!("<div><table><tbody>{row}</tbody></table></div>"),
+        );
+        first.follow_ups.last().unwrap().clone()
+    };
+    let gateway = "<html><body><div><h1>Service temporarily unavailable</h1></div></body></html>";
+    let waiting = "<html><body><div class=cf-turnstile></div></body></html>";
+
+    let web_alone = web(RANKING);
+    let task = second(&web_alone);
+    let end = read(&web_alone, &task, "<div><table><tbody></tbody></table></div>");
+    assert!(matches!(end.outcomes[..], [Outcome::Done]) && end.follow_ups.is_empty());
+    let error = refused(&web_alone, &task, gateway);
+    assert_eq!(error.kind(), ErrorKind::Malformed);
+    assert!(error.message().contains("`empty`"), "{error}");
+    assert_eq!(refused(&web_alone, &task, waiting).kind(), ErrorKind::Blocked);
+
+    let says = RANKING.replace("max_pages = 50", "max_pages = 50\nempty = \"p.none\"");
+    let web_with_empty = web(&says);
+    let task = second(&web_with_empty);
+    let end = read(&web_with_empty, &task, "<p class=none>No more</p>");
+    assert!(matches!(end.outcomes[..], [Outcome::Done]) && end.follow_ups.is_empty());
+    for page in [gateway, "<div><table><tbody></tbody></table></div>"] {
+        assert_eq!(refused(&web_with_empty, &task, page).kind(), ErrorKind::Malformed, "{page}");
+    }
+}
+
+#[test]
 fn a_profile_page_is_read_by_selector_vocabulary_and_meta_tag() {
     let web = web(CREATORS);
     let data = json!({

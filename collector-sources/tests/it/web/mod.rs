@@ -16,7 +16,7 @@ fn described(description: &str, base_url: String) -> Web {
     Web::new(WebConfig {
         contact: CONTACT.into(),
         site: Some(site),
-        base_url: Some(base_url),
+        base_url: Some(base_url.into()),
         ..WebConfig::default()
     })
     .unwrap()

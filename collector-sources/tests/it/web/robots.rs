@@ -168,8 +168,11 @@ async fn checking_tiktok_asks_for_the_rules_only() {
     {
         let server = ScriptServer::start().await.unwrap();
         server.script([text(200, rules)]);
-        let config =
-            WebConfig { contact: CONTACT.into(), base_url: Some(server.url()), ..WebConfig::default() };
+        let config = WebConfig {
+            contact: CONTACT.into(),
+            base_url: Some(server.url().into()),
+            ..WebConfig::default()
+        };
         let web = Web::new(config).unwrap();
         assert_eq!(web.check(&Context::detached()).await.is_ok(), allowed, "{rules}");
         assert_eq!(paths(&server), ["/robots.txt"]);

@@ -52,7 +52,7 @@ impl World {
         let web = match description {
             Some(description) => super::described(description, base_url),
             None => {
-                let (contact, base_url) = (CONTACT.into(), Some(base_url));
+                let (contact, base_url) = (CONTACT.into(), Some(base_url.into()));
                 Web::new(WebConfig { contact, base_url, ..WebConfig::default() }).unwrap()
             }
         };

@@ -12,12 +12,14 @@ use crate::clock::Timestamp;
 use crate::domain::Day;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, RunId, TaskId};
+use crate::schedule::SkipReason;
 use crate::sink::{Change, Facts, Position};
 use crate::store::{
     Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
-    FinishedCall, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
-    MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState, Settled, Stale,
-    Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo,
+    FinishedCall, Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember,
+    Lookup, MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState,
+    ScheduleState, Served, Server, Settled, SlotFate, SlotRow, Stale, Store, StoredPayload, Verdict, Waiting,
+    WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -712,5 +714,59 @@ impl Store<TestDomain> for Broken {
             return Ok(Erased::default());
         }
         self.inner.erase(worker, ids, now).await
+    }
+
+    async fn enlist(&self, server: &Server, schedules: &[Served], now: Timestamp) -> Result<bool> {
+        let mut server = server.clone();
+        if self.is(Fault::AnyConfigFires) {
+            server.config = Digest::default();
+        }
+        let mut schedules = schedules.to_vec();
+        if self.is(Fault::ForgetsMoments) {
+            schedules.iter_mut().for_each(|served| served.when.clear());
+        }
+        self.inner.enlist(&server, &schedules, now).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+        let mut states = self.inner.schedules().await?;
+        if self.is(Fault::SchedulesAnew) {
+            states.iter_mut().for_each(|state| state.since = state.last.unwrap_or(state.since) + YEARS);
+        }
+        Ok(states)
+    }
+
+    async fn fire(&self, server: &WorkerId, firing: &Firing, now: Timestamp) -> Result<Fired> {
+        let mut firing = firing.clone();
+        if let Some(slot) = firing.slot.as_mut().filter(|_| self.is(Fault::FiresWithoutTasks)) {
+            slot.roots.clear();
+        }
+        let fired = self.inner.fire(server, &firing, now).await?;
+        Ok(if fired == Fired::Stale && self.is(Fault::FiresAgain) { Fired::Done(None) } else { fired })
+    }
+
+    async fn pause_schedule(&self, name: &str, paused: bool, now: Timestamp) -> Result<bool> {
+        if self.is(Fault::ForgetsPauses) {
+            return Ok(self.inner.schedules().await?.iter().any(|state| *state.name == *name));
+        }
+        self.inner.pause_schedule(name, paused, now).await
+    }
+
+    async fn slots(&self, schedule: &str, max: usize) -> Result<Vec<SlotRow>> {
+        let mut rows = self.inner.slots(schedule, max).await?;
+        match self.fault {
+            Some(Fault::MissesEverything) => rows.iter_mut().for_each(|row| {
+                if matches!(row.fate, SlotFate::Skipped(_)) {
+                    row.fate = SlotFate::Skipped(SkipReason::Missed);
+                }
+            }),
+            Some(Fault::RowPerDecision) => {
+                if let Some(first) = rows.first().cloned() {
+                    rows.insert(0, first);
+                }
+            }
+            _ => {}
+        }
+        Ok(rows)
     }
 }

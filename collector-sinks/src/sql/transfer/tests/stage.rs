@@ -8,10 +8,11 @@ use collector_core::clock::Timestamp;
 use collector_core::context::Context;
 use collector_core::error::ErrorKind;
 use collector_core::id::Digest;
+use collector_core::schedule::{SkipReason, Skipped};
 use collector_core::sink::Facts;
 use collector_core::store::{
-    Budget, Claimed, Fate, FinishedCall, FinishedTask, LanePermit, NoLookup, Parked, RunSpec, Settled, Store,
-    Verdict, WorkerInfo,
+    Budget, Claimed, Fate, FinishedCall, FinishedTask, Fired, Firing, LanePermit, NoLookup, Parked, RunSpec,
+    Served, Server, Settled, Store, Verdict, WorkerInfo,
 };
 use collector_core::task::{Cost, Payload, Task};
 use collector_core::testkit::store::{Seen, TestDomain, handle};
@@ -187,6 +188,19 @@ pub(super) async fn populate(home: &Home, people: usize) {
         since: at(3),
     };
     store.park(&parked).await.unwrap();
+    let name = format!("job {people}");
+    let served = Served { name: name.as_str().into(), when: "0 3 * * * UTC".into() };
+    let server = Server {
+        id: WORKER.into(),
+        version: "1".into(),
+        config: Digest::of(b"config"),
+        ttl: Duration::from_secs(30),
+    };
+    store.enlist(&server, &[served], at(3)).await.unwrap();
+    store.pause_schedule(&name, true, at(4)).await.unwrap();
+    let skipped = vec![Skipped { first: at(10), last: at(20), reason: SkipReason::Paused }];
+    let firing = Firing { schedule: name.as_str().into(), turn: 1, skipped, slot: None };
+    assert_eq!(store.fire(&WORKER.into(), &firing, at(21)).await.unwrap(), Fired::Done(None));
 }
 
 fn person_ids(number: usize) -> collector_core::id::Ids {
