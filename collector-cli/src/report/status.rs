@@ -150,6 +150,9 @@ impl StatusReport {
             Some(run) => {
                 format!("Run {} ({}) was left unfinished. To go on: {}", run.run, run.job, again(&run.job))
             }
+            None if self.jobs.iter().any(JobStatus::is_short) => {
+                "Finished; less came than expected, as the jobs above tell.".to_owned()
+            }
             None if newest.counts.dead > 0 => "Finished; the dead letters above were given up.".to_owned(),
             None => "Everything is in order.".to_owned(),
         }

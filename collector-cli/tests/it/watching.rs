@@ -74,9 +74,12 @@ fn a_run_that_brings_less_than_expected_is_partial() {
     assert_eq!(disks, ["store", "jsonl"]);
     assert!(status["disks"].as_array().unwrap().iter().all(|disk| disk["used"].as_u64().unwrap() > 0));
     let shown = sandbox.run(&["status"]).expect(0).stdout;
+    assert!(shown.ends_with("less came than expected, as the jobs above tell.\n"), "{shown}");
     assert!(shown.contains(&missed) && shown.contains("\njobs\n") && shown.contains("\ndisk\n"), "{shown}");
     // Who limits a run expects no more of it, and less may be expected.
-    sandbox.run(&["run", "people", "--limit", "2", "--store", "sqlite:other.db"]).expect(0);
+    sandbox
+        .run(&["run", "people", "--limit", "2", "--store", "sqlite:other.db", "--jsonl", "other.jsonl"])
+        .expect(0);
     let less = text(&simulator, "").replace("min_creators = 100", "min_creators = 1");
     sandbox.write("collector.toml", &less);
     sandbox.run(&["run", "people"]).expect(0);

@@ -75,6 +75,9 @@ impl AccountStatus {
     }
 
     fn budget(&self, now: Timestamp) -> String {
+        if self.units.is_none() && self.requests.is_none() && self.spent == Cost::default() {
+            return "no limit, nothing is counted".to_owned();
+        }
         let of = |spent: u64, limit: Option<u64>, what: &str| match limit {
             Some(limit) => format!("{} of {} {what}", number(spent), number(limit)),
             None => format!("{} {what}", number(spent)),

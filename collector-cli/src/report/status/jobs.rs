@@ -57,6 +57,11 @@ pub struct JobParked {
 }
 
 impl JobStatus {
+    /// Whether its last run brought less than expected.
+    pub(super) fn is_short(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| !last.missed.is_empty())
+    }
+
     /// With what is planned.
     #[must_use]
     pub(crate) fn planned(
