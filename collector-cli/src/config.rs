@@ -97,7 +97,7 @@ pub struct RunOptions {
     /// How long running calls may take to end after the first signal. Default 25 seconds.
     #[serde(serialize_with = "as_text")]
     pub drain: Duration,
-    /// How long a run whose other vendors are done waits for one that answers nothing. Default 10 minutes.
+    /// How long a run whose other vendors are done waits for one that answers nothing. Default 2 hours.
     #[serde(serialize_with = "as_text")]
     pub vendor_patience: Duration,
     /// When failed calls are tried again.
@@ -111,7 +111,7 @@ impl Default for RunOptions {
             commit_window: const { NonZeroUsize::new(64).unwrap() },
             worker_ttl: Duration::from_secs(30),
             drain: Duration::from_secs(25),
-            vendor_patience: Duration::from_secs(600),
+            vendor_patience: Duration::from_secs(7_200),
             retry: RetryOptions::default(),
         }
     }

@@ -141,7 +141,7 @@ impl Default for Settings {
             max_open_hydration: 20_000,
             max_depth: 10_000,
             drain: Duration::from_secs(25),
-            vendor_patience: Duration::from_secs(600),
+            vendor_patience: Duration::from_secs(7_200),
             sink_patience: Duration::from_secs(45),
             sink_timeout: Duration::from_secs(60),
         }
