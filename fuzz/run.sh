@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes one source: ./fuzz/run.sh TARGET [flags of libFuzzer]. A stable toolchain and a C++ compiler are all it needs.
+# Fuzzes one source: ./fuzz/run.sh TARGET [flags of libFuzzer]. It needs a C++ compiler, and no toolchain but the one of the workspace: RUSTC_BOOTSTRAP lets that one take the coverage flags.
 set -eu
 cd "$(dirname "$0")"
 target=$1

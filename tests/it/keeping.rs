@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{TOKEN, get, handles, post, simulator};
 
-const CREATORS: u32 = 80;
+const CREATORS: u32 = 250;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The machine's clock, some days ahead.

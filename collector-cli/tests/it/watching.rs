@@ -104,8 +104,10 @@ fn what_serve_does_is_measured_told_and_shown() {
     let metrics = || get(&address, "/metrics").unwrap();
     let fired = "collector_slots_total{job=\"people\",outcome=\"fired\"} ";
     until("a run that ended", || {
+        // What the store said a moment ago may be from before.
         let text = metrics();
-        text.contains(fired) && text.contains("collector_runs_total{end=\"partial\"} ")
+        text.contains(fired)
+            && text.contains("collector_job_last_end_seconds{job=\"people\",end=\"partial\"} ")
     });
     let text = metrics();
     for word in [
