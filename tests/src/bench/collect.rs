@@ -98,8 +98,11 @@ fn job(args: &Args) -> Result<Job, Failure> {
         query.posts = lines(path)?;
     }
     if let Some(pages) = args.pages {
-        query.extra.insert("pages".into(), json!(pages));
-        query.extra.insert("everybody".into(), json!(true));
+        // The file has a switch and finds out itself how many pages there are.
+        match args.list_source {
+            ListSource::Declarative => query.extra.insert("everybody".into(), json!(true)),
+            ListSource::Roster => query.extra.insert("pages".into(), json!(pages)),
+        };
     }
     Ok(Job::new("bench", query).fresh_for(Duration::from_secs(args.fresh_for_s)))
 }
