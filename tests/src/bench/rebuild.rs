@@ -48,7 +48,7 @@ const QUERIES: [&str; 6] = [
     "country:KR sort:followers",
     "beauty",
     "has_shop:yes",
-    "verified:yes sort:-followers",
+    "verified:yes sort:followers",
 ];
 
 pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, Failure> {
