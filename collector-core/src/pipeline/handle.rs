@@ -15,7 +15,6 @@ use super::dispatch::Dispatcher;
 use super::events::Events;
 use super::expecting;
 use super::heard::refuse_unheard;
-use super::keeping::refuse_outdated;
 use super::report::RunReport;
 use super::vitals::Vitals;
 use super::worker::{Outlet, Parts, Worker};
@@ -94,6 +93,14 @@ impl<D: Domain> Engine<D> {
         Ok(roots)
     }
 
+    /// Refuses a job that cannot be planned, before anything is written or asked.
+    pub(super) fn refuse_unplannable(&self, job: &Job) -> Result<()> {
+        match job.refreshes()? {
+            true => Ok(()),
+            false => self.plan_with(&job.query, job.sources.as_deref()).map(drop),
+        }
+    }
+
     /// Collects what a job asks for and reports. Returns when everything is answered and in every sink, when what
     /// is left cannot go on now, or when `stop` fires and running work has drained.
     ///
@@ -101,9 +108,7 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        if !job.refreshes()? {
-            self.plan_with(&job.query, job.sources.as_deref())?;
-        }
+        self.refuse_unplannable(&job)?;
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
@@ -245,11 +250,7 @@ impl<D: Domain> Handle<D> {
         let worker = &self.worker;
         job.expect.check(worker.parts.domain.fields())?;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = match job.refreshes()? {
-            true => Vec::new(),
-            false => engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
-        };
-        refuse_outdated(&worker.parts).await?;
+        let roots = engine.roots_of(&job).await?;
         let _enqueueing = self.enqueueing.lock().await;
         let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;

@@ -1,6 +1,7 @@
-//! What a query begins with, when it names a list of the store.
+//! What a job and its query begin with, the list of the store that it names included.
 
-use super::Engine;
+use super::keeping::refuse_outdated;
+use super::{Engine, Job};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Ids, Name};
@@ -46,6 +47,19 @@ impl<D: Domain> Engine<D> {
             let message = "no source can be asked about anybody on the list: give handles or links";
             return Err(Error::new(ErrorKind::ConfigInvalid, message).with("list", name));
         }
+        Ok(roots)
+    }
+
+    /// The tasks that a run of a job begins with; none for one that asks again, which finds out later whom to ask.
+    ///
+    /// # Errors
+    /// As for [`roots`](Self::roots); `ConfigInvalid` while the store keeps what a source's vendor lets nobody keep.
+    pub(super) async fn roots_of(&self, job: &Job) -> Result<Vec<Task>> {
+        let roots = match job.refreshes()? {
+            true => Vec::new(),
+            false => self.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
+        };
+        refuse_outdated(&self.parts).await?;
         Ok(roots)
     }
 

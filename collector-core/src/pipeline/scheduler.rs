@@ -81,11 +81,7 @@ impl<D: Domain> Engine<D> {
                 return Err(Error::new(ErrorKind::ConfigInvalid, message).with("schedule", &schedule.name));
             }
             names.push(Name::clone(&schedule.name));
-            job.refreshes()
-                .and_then(|again| match again {
-                    true => Ok(()),
-                    false => self.plan_with(&job.query, job.sources.as_deref()).map(drop),
-                })
+            self.refuse_unplannable(job)
                 .and_then(|()| self.expects(job))
                 .map_err(|error| error.with("job", &job.name))?;
         }
@@ -200,10 +196,7 @@ impl<D: Domain> Scheduler<D> {
     }
 
     async fn slot(&self, job: &Job, planned: Timestamp) -> Result<Slot> {
-        let roots = match job.refreshes()? {
-            true => Vec::new(),
-            false => self.engine.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
-        };
+        let roots = self.engine.roots_of(job).await?;
         Ok(Slot { planned, run: job.spec(), roots })
     }
 

@@ -1,8 +1,12 @@
 //! A vendor that answers nothing: what the others know is there, and the run ends by itself.
 
+use collector_core::clock::Clock;
 use collector_core::error::{Error, ErrorKind};
-use collector_core::pipeline::{End, Settings, SourceOptions};
+use collector_core::id::Digest;
+use collector_core::pipeline::{End, Scheduled, Settings, SourceOptions};
 use collector_core::retry::ExponentialBackoff;
+use collector_core::schedule::{Schedule, When};
+use collector_core::store::{Server, Store};
 use collector_core::task::Query;
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +81,18 @@ async fn what_may_not_be_kept_for_longer_keeps_a_run_from_beginning() {
     assert_eq!(refused.kind(), ErrorKind::ConfigInvalid);
     handle.shutdown().await.unwrap();
     world.assert_left_tidy().await;
+
+    // A slot that comes due begins nothing, either, and stays due.
+    let schedule = Schedule::new("other", When::every(MINUTE).unwrap());
+    let server = Server { id: "one".into(), version: "1".into(), config: Digest::of(b"a"), ttl: HOUR };
+    let scheduler = engine.scheduler(server, vec![Scheduled { schedule, job: many(3) }]).unwrap();
+    scheduler.enlist(world.clock.now()).await.unwrap();
+    tokio::time::advance(5 * MINUTE).await;
+    let looked = scheduler.look(world.clock.now()).await.unwrap();
+    assert_eq!(
+        (looked.fired.len(), world.store.slots("other", 10).await.unwrap().len(), api.calls()),
+        (0, 0, calls)
+    );
 
     // Without such terms the same store is no obstacle.
     let engine = world.pipeline().source(api).build().unwrap();
