@@ -240,9 +240,10 @@ struct Part<D: Domain> {
     source: Arc<dyn Source<Item = D::Item>>,
     options: SourceOptions,
     discover: bool,
+    /// Whether it is asked about everything the others find.
+    enrich: bool,
     /// Whether another part is the source, and this one a further account of it.
     further: bool,
-    enrich: bool,
 }
 
 /// Builds an [`Engine`]. What is not given is in memory and keeps nothing.
@@ -294,13 +295,7 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that discovers and hydrates.
     #[must_use]
     pub fn source_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part {
-            source: Arc::new(source),
-            options,
-            discover: true,
-            enrich: false,
-            further: false,
-        });
+        self.parts.push(Part { discover: true, ..Part::new(source, options) });
         self
     }
 
@@ -310,13 +305,7 @@ impl<D: Domain> Pipeline<D> {
     /// get, the others get.
     #[must_use]
     pub fn account_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part {
-            source: Arc::new(source),
-            options,
-            discover: false,
-            enrich: false,
-            further: true,
-        });
+        self.parts.push(Part { further: true, ..Part::new(source, options) });
         self
     }
 
@@ -329,13 +318,7 @@ impl<D: Domain> Pipeline<D> {
     /// Adds a source that is asked about everything the others find.
     #[must_use]
     pub fn enrich_with(mut self, source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
-        self.parts.push(Part {
-            source: Arc::new(source),
-            options,
-            discover: false,
-            enrich: true,
-            further: false,
-        });
+        self.parts.push(Part { enrich: true, ..Part::new(source, options) });
         self
     }
 
@@ -346,13 +329,7 @@ impl<D: Domain> Pipeline<D> {
         source: impl Source<Item = D::Item>,
         options: SourceOptions,
     ) -> Self {
-        self.parts.push(Part {
-            source: Arc::new(source),
-            options,
-            discover: true,
-            enrich: true,
-            further: false,
-        });
+        self.parts.push(Part { discover: true, enrich: true, ..Part::new(source, options) });
         self
     }
 
@@ -562,6 +539,11 @@ impl<D: Domain> Pipeline<D> {
 }
 
 impl<D: Domain> Part<D> {
+    /// A source that is used for nothing yet.
+    fn new(source: impl Source<Item = D::Item>, options: SourceOptions) -> Self {
+        Self { source: Arc::new(source), options, discover: false, enrich: false, further: false }
+    }
+
     /// The name of its account.
     fn account(&self) -> &str {
         self.options.account.as_deref().unwrap_or(self.source.name())

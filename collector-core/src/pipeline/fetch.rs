@@ -76,12 +76,13 @@ pub(super) async fn run_call<D: Domain>(
     landings: mpsc::UnboundedSender<Landing<D>>,
 ) {
     let started = worker.tick();
-    let answer = exchange(&worker, &call).await;
+    let tasks: Vec<Task> = call.tasks.iter().map(|claimed| claimed.task.clone()).collect();
+    let answer = exchange(&worker, &call, &tasks).await;
     let took = worker.tick().saturating_duration_since(started);
     // The account's slot is kept until there is room for the result: otherwise results could pile up without bound.
     let items = answer.page.as_ref().map_or(0, |page| page.items.len());
     let slot = Arc::clone(&worker.window).acquire_many_owned(worker.weight(items)).await;
-    let judged = judge(&worker, &call, seat, answer, took).await;
+    let judged = judge(&worker, (&call, &tasks), seat, answer, took).await;
     let booked = call.window.map(|_| worker.parts.slots[call.slot].account);
     let Call { leases, .. } = call;
     worker.gauges.finished.fetch_add(1, Ordering::SeqCst);
@@ -102,20 +103,19 @@ struct Answer<I> {
     page: Result<Page<I>>,
 }
 
-async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call) -> Answer<D::Item> {
+async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call, tasks: &[Task]) -> Answer<D::Item> {
     let slot = &worker.parts.slots[call.slot];
     let spec = &slot.kinds[call.lane].0;
-    let tasks: Vec<Task> = call.tasks.iter().map(|claimed| claimed.task.clone()).collect();
     let stop = worker.abort.child_token();
     let cx = worker.cx.for_call(Arc::clone(&worker.account_of(call.slot).name), stop.clone(), spec.timeout);
     let now = worker.tick();
     if call.leases.iter().all(|lease| !lease.is_held(now)) {
         return Answer { payload: None, page: Err(lost("the lease ended before the call began")) };
     }
-    let fetched = AssertUnwindSafe(cx.guard(slot.source.fetch(&cx, &tasks))).catch_unwind();
+    let fetched = AssertUnwindSafe(cx.guard(slot.source.fetch(&cx, tasks))).catch_unwind();
     let fetched = tokio::select! {
         biased;
-        fetched = fetched => fetched.unwrap_or_else(|_| Err(panicked("fetch", &tasks))),
+        fetched = fetched => fetched.unwrap_or_else(|_| Err(panicked("fetch", tasks))),
         () = all_lost(&call.leases) => {
             stop.cancel();
             Err(lost("the lease ended while the call was running").maybe_charged())
@@ -129,9 +129,9 @@ async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call) -> Answer<D::Item>
         }
         Err(error) => return Answer { payload: None, page: Err(own_accord(error)) },
     };
-    let read = AssertUnwindSafe(|| slot.source.parse(&tasks, &payload));
-    let page = std::panic::catch_unwind(read).unwrap_or_else(|_| Err(panicked("parse", &tasks)));
-    let page = page.map_err(own_accord).and_then(|page| checked(page, &tasks));
+    let read = AssertUnwindSafe(|| slot.source.parse(tasks, &payload));
+    let page = std::panic::catch_unwind(read).unwrap_or_else(|_| Err(panicked("parse", tasks)));
+    let page = page.map_err(own_accord).and_then(|page| checked(page, tasks));
     Answer { payload: Some(payload), page }
 }
 
@@ -179,7 +179,7 @@ async fn all_lost(leases: &[Lease]) {
 
 async fn judge<D: Domain>(
     worker: &Worker<D>,
-    call: &Call,
+    (call, tasks): (&Call, &[Task]),
     seat: Seat<D>,
     answer: Answer<D::Item>,
     took: Duration,
@@ -205,12 +205,10 @@ async fn judge<D: Domain>(
         cost,
     });
     let Answer { payload, page } = answer;
-    if let (Some(payload), Ok(page)) = (&payload, &page) {
-        let tasks: Vec<Task> = call.tasks.iter().map(|claimed| claimed.task.clone()).collect();
-        if let Some(error) = worker.filled((call.slot, call.lane), &tasks, payload, page).await {
-            let account = slot.account;
-            worker.park(account, &error).await.map_err(|error| worker.fail(error))?;
-        }
+    if let (Some(payload), Ok(page)) = (&payload, &page)
+        && let Some(error) = worker.filled((call.slot, call.lane), tasks, payload, page).await
+    {
+        worker.park(slot.account, &error).await.map_err(|error| worker.fail(error))?;
     }
     if let Err(error) = &page {
         tracing::debug!(source = &*slot.name, kind = &**kind, error = %ErrorChain(error), "call failed");
