@@ -21,12 +21,12 @@ use collector_core::store::Store;
 use collector_core::task::{Page, Payload, Query, Task};
 use collector_sinks::jsonl::{JsonlConfig, JsonlSink};
 use collector_sinks::sql::{SqlConfig, SqlStore};
-use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
+use collector_sources::ensembledata::EnsembleData;
 use collector_sources::simulator::{Running, SimulatorConfig};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{TOKEN, change_log, handles, post, simulator, stats};
+use crate::support::{change_log, ensembledata, handles, post, simulator, stats};
 
 const CREATORS: u32 = 700;
 
@@ -58,12 +58,7 @@ impl World {
     }
 
     fn source(&self) -> EnsembleData {
-        let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
-            token: TOKEN.to_owned().into(),
-            ..EnsembleDataConfig::default()
-        };
-        EnsembleData::new(config).unwrap()
+        ensembledata(&self.vendor)
     }
 
     fn log(&self) -> std::path::PathBuf {

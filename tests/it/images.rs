@@ -16,13 +16,12 @@ use collector_core::store::{MemoryStore, Store};
 use collector_core::task::Query;
 use collector_sinks::images::{ImagesConfig, ImagesSink, PictureFact, Problem};
 use collector_sinks::sql::{SqlConfig, SqlStore};
-use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use collector_sources::simulator::{PictureKnobs, Running, SimulatorConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{TOKEN, handles, simulator, stats};
+use crate::support::{ensembledata, handles, simulator, stats};
 
 const CREATORS: u32 = 120;
 
@@ -49,11 +48,6 @@ impl World {
     }
 
     fn engine(&self) -> Engine<Creators> {
-        let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
-            token: TOKEN.to_owned().into(),
-            ..EnsembleDataConfig::default()
-        };
         let mut images = ImagesConfig::new(self.pictures());
         images.allow = vec![self.vendor.url().trim_start_matches("http://").parse().unwrap()];
         images.first_byte_timeout = Duration::from_millis(400);
@@ -63,10 +57,7 @@ impl World {
             .store(Arc::clone(&self.store))
             .sink(ImagesSink::new(images).unwrap())
             .sink(self.others.clone())
-            .source_with(
-                EnsembleData::new(config).unwrap(),
-                SourceOptions { limits, ..SourceOptions::default() },
-            )
+            .source_with(ensembledata(&self.vendor), SourceOptions { limits, ..SourceOptions::default() })
             .build()
             .unwrap()
     }

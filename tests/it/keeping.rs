@@ -17,12 +17,12 @@ use collector_core::rebuild::Rebuild;
 use collector_core::store::{Payloads, Retention, Store, Tidied, upkeep};
 use collector_core::task::Query;
 use collector_sinks::sql::{SqlConfig, SqlStore};
-use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
+use collector_sources::ensembledata::EnsembleData;
 use collector_sources::simulator::{Running, SimulatorConfig};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{TOKEN, get, handles, post, simulator};
+use crate::support::{ensembledata, get, handles, post, simulator};
 
 const CREATORS: u32 = 250;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -69,12 +69,7 @@ impl World {
     }
 
     fn source(&self) -> EnsembleData {
-        let config = EnsembleDataConfig {
-            base_url: format!("{}/ensembledata", self.vendor.url()).into(),
-            token: TOKEN.to_owned().into(),
-            ..EnsembleDataConfig::default()
-        };
-        EnsembleData::new(config).unwrap()
+        ensembledata(&self.vendor)
     }
 
     fn engine(&self) -> Engine<Creators> {

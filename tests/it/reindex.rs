@@ -11,12 +11,11 @@ use collector_core::pipeline::{End, Job, Pipeline, SourceOptions};
 use collector_core::search::{CreatorIndex, Query};
 use collector_core::store::{MemoryStore, Store};
 use collector_sinks::tantivy::{TantivyConfig, TantivyRebuild, TantivySearch, TantivySink};
-use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use collector_sources::simulator::SimulatorConfig;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{TOKEN, handles, simulator, stats};
+use crate::support::{ensembledata, handles, simulator, stats};
 
 const CREATORS: u32 = 400;
 
@@ -41,15 +40,10 @@ async fn searches_notice_nothing_of_an_index_that_is_made_anew() {
     let folder = TempDir::new().unwrap();
     let place = TantivyConfig::new(folder.path().join("search"));
     let store: Arc<dyn Store<Creators>> = Arc::new(MemoryStore::new(Creators::default()));
-    let config = EnsembleDataConfig {
-        base_url: format!("{}/ensembledata", vendor.url()).into(),
-        token: TOKEN.to_owned().into(),
-        ..EnsembleDataConfig::default()
-    };
     let engine = Pipeline::new(Creators::default())
         .store(Arc::clone(&store))
         .sink(TantivySink::new(place.clone()))
-        .source_with(EnsembleData::new(config).unwrap(), SourceOptions::default())
+        .source_with(ensembledata(&vendor), SourceOptions::default())
         .build()
         .unwrap();
     let query = collector_core::task::Query {

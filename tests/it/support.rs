@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use collector_sources::simulator::{Running, Simulator, SimulatorConfig};
 use serde_json::Value;
 
@@ -34,6 +35,16 @@ pub(crate) async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
 /// A simulator in this process.
 pub(crate) async fn simulator(config: SimulatorConfig) -> Running {
     Simulator::start(config).await.expect("the simulator starts")
+}
+
+/// The source that asks this simulator.
+pub(crate) fn ensembledata(vendor: &Running) -> EnsembleData {
+    let config = EnsembleDataConfig {
+        base_url: format!("{}/ensembledata", vendor.url()).into(),
+        token: TOKEN.to_owned().into(),
+        ..EnsembleDataConfig::default()
+    };
+    EnsembleData::new(config).expect("a source")
 }
 
 /// One answer of the simulator's own endpoints, through a plain connection.
