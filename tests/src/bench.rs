@@ -8,6 +8,7 @@ mod batch;
 mod budget;
 mod clock;
 mod collect;
+pub mod command;
 mod crash;
 mod days;
 mod dead;
@@ -154,9 +155,6 @@ enum Workload {
     /// One run of `dead-vendor`, in a process of its own.
     #[command(hide = true)]
     DeadVendorChild(dead_vendor::ChildArgs),
-    /// The real command on the simulator's clock, in a process of its own.
-    #[command(hide = true)]
-    Command(clock::Args),
     /// Day after day, in a process of its own.
     #[command(hide = true)]
     DaysChild(days::ChildArgs),
@@ -168,10 +166,6 @@ enum Workload {
 /// Parses the command line and runs the benchmark.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    if let Workload::Command(command) = args.workload {
-        // It makes its own runtime.
-        return clock::run(command).unwrap_or_else(|error| fail(&error));
-    }
     let dir = match args.dir.map_or_else(process::scratch, process::Scratch::given) {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
@@ -204,7 +198,6 @@ pub fn main() -> ExitCode {
             Workload::Erase(args) => erase::run(args, dir.path()).await,
             Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
             Workload::DaysChild(args) => days::child(args).await,
-            Workload::Command(_) => Err("it was run already".into()),
             Workload::Schedule(args) => schedule::run(args, dir.path()).await,
             Workload::Replicas(args) => replicas::run(args, dir.path()).await,
             Workload::Drain(args) => drain::run(args, dir.path()).await,

@@ -150,6 +150,25 @@ impl Simulator {
     }
 }
 
+/// A binary of this workspace beside this one, built if it is not there.
+pub(super) async fn built(package: &str, name: &str) -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().ok_or("the benchmark has no folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "-p", package, "--bin", name]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let built = build.stdin(Stdio::null()).status().await?;
+    let path = folder.join(name);
+    if built.success() && path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("cannot build {}: run `cargo build --release -p {package}`", path.display()).into())
+    }
+}
+
 /// A plain client without TLS: the simulator is on loopback.
 pub(super) fn client() -> Result<reqwest::Client, Failure> {
     let roots = rustls::RootCertStore::empty();
