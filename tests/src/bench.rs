@@ -7,7 +7,7 @@
 mod batch;
 mod budget;
 mod clock;
-mod collect;
+pub mod collect;
 pub mod command;
 mod crash;
 mod days;
@@ -149,9 +149,6 @@ enum Workload {
     /// A bare client loop, in a process of its own.
     #[command(hide = true)]
     Floor(floor::Args),
-    /// The collector through its library, in a process of its own.
-    #[command(hide = true)]
-    Collect(collect::Args),
     /// One run of `dead-vendor`, in a process of its own.
     #[command(hide = true)]
     DeadVendorChild(dead_vendor::ChildArgs),
@@ -170,9 +167,9 @@ pub fn main() -> ExitCode {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into()),
+        Err(error) => return fail(&error),
     };
     let outcome = runtime.block_on(async {
         match &args.workload {
@@ -203,7 +200,6 @@ pub fn main() -> ExitCode {
             Workload::Drain(args) => drain::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
-            Workload::Collect(args) => collect::run(args).await,
             Workload::Pictures(args) => images::child(args).await,
         }
     });
@@ -214,6 +210,11 @@ pub fn main() -> ExitCode {
         }
         Err(error) => fail(&error),
     }
+}
+
+/// A thread for each of the two cores that the figures are for.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
 #[allow(clippy::print_stdout, reason = "the figures are what this command is for")]

@@ -219,8 +219,17 @@ pub(super) fn started(args: &[String]) -> Result<Child, Failure> {
 
 /// Runs this binary with these arguments, to its end, and reads the JSON it prints.
 pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
+    run_measured(&std::env::current_exe()?, args).await
+}
+
+/// The same of the collecting process, which is a binary of its own.
+pub(super) async fn collected(args: &[String]) -> Result<Measured, Failure> {
+    run_measured(&built("collector-tests", "collect").await?, args).await
+}
+
+async fn run_measured(binary: &Path, args: &[String]) -> Result<Measured, Failure> {
     let started = tokio::time::Instant::now();
-    let output = Command::new(std::env::current_exe()?)
+    let output = Command::new(binary)
         .args(args)
         .arg("--json")
         .stdin(Stdio::null())
@@ -231,7 +240,8 @@ pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
     let wall_s = started.elapsed().as_secs_f64();
     if !output.status.success() {
         return Err(format!(
-            "`bench {}` ended with {}",
+            "`{} {}` ended with {}",
+            binary.display(),
             args.first().map_or("", String::as_str),
             output.status
         )
