@@ -12,10 +12,11 @@ use collector_core::search::{CreatorIndex, Query};
 use collector_core::store::{MemoryStore, Store};
 use collector_sinks::tantivy::{TantivyConfig, TantivyRebuild, TantivySearch, TantivySink};
 use collector_sources::simulator::SimulatorConfig;
+use collector_tests::services;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{ensembledata, handles, simulator, stats};
+use crate::support::{built, ensembledata, get, handles, simulator, start, stats};
 
 const CREATORS: u32 = 400;
 
@@ -100,4 +101,35 @@ async fn searches_notice_nothing_of_an_index_that_is_made_anew() {
         assert_eq!(&all(&index, query).await, before, "{query:?}");
     }
     assert_eq!(stats(&vendor.url()).await["calls"], calls, "nobody was asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_makes_the_index_on_a_server_anew() {
+    let Some(server) = services::search().filter(|server| !server.contains('@')) else { return };
+    let vendor = simulator(SimulatorConfig { creators: 40, ..SimulatorConfig::default() }).await;
+    let (folder, index) = (TempDir::new().unwrap(), format!("reindex-{:08x}", rand::random::<u32>()));
+    let config = format!(
+        "[store]\nurl = \"sqlite:collector.db\"\n[search]\nurl = \"{server}/{index}\"\n[sources.ensembledata]\n\
+         base_url = \"{}/ensembledata\"\ntoken = {{ env = \"COLLECTOR_TEST_TOKEN\" }}\n",
+        vendor.url(),
+    );
+    std::fs::write(folder.path().join("collector.toml"), config).unwrap();
+    let handles = handles(&vendor.url(), 40).await.join(",");
+    let command = async |args: &[&str]| {
+        let child = start(&built("collector"), folder.path(), args);
+        let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    command(&["run", "--handles", &handles, "--json"]).await;
+    let used = async || get(&server, &format!("/_alias/{index}")).await;
+    let before = used().await;
+    let report = command(&["rebuild", "--search", "--json"]).await;
+    assert_eq!((&report["indexed"], &report["exit"]), (&40.into(), &"complete".into()), "{report}");
+    assert_ne!(used().await, before, "another index is in use");
+    let count: serde_json::Value =
+        serde_json::from_str(&get(&server, &format!("/{index}/_count")).await).unwrap();
+    assert_eq!(count["count"], 40);
+    vendor.stop().await;
 }

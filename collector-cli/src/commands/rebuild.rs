@@ -1,5 +1,7 @@
 //! `collector rebuild`: the merged view anew from the answers that are kept, the index anew from the store.
 
+mod index;
+
 use std::sync::Arc;
 
 use collector_core::clock::SystemClock;
@@ -8,20 +10,18 @@ use collector_core::known::not_known;
 use collector_core::rebuild::{Rebuild as Reading, Rebuilt};
 use collector_core::replay::Answers;
 use collector_core::store::Store;
-use collector_sinks::tantivy::{TantivyConfig, TantivyRebuild};
 use tokio::time::Instant;
+
+pub(super) use index::index;
 
 use super::{Session, deliver};
 use crate::args::Rebuild;
 use crate::compose::{self, AnyStore};
-use crate::config::{Config, SearchPlace};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Line;
 use crate::report::{RebuildReport, number};
-
-/// Records that are read together.
-const RECORDS: usize = 500;
 
 /// The most letters that are looked at.
 const LETTERS: usize = 1_000_000;
@@ -87,39 +87,4 @@ async fn readable(config: &Config, store: &AnyStore) -> Result<u64> {
         readable += answers.gather(&*source, &**store, &letters).await?.len() as u64;
     }
     Ok(readable)
-}
-
-/// Makes the index anew; gives how many records it has.
-pub(super) async fn index(session: &Session, config: &Config) -> Result<u64> {
-    let path = match &config.search {
-        Some(SearchPlace::Tantivy(path)) => path,
-        Some(SearchPlace::Server(_)) => {
-            return Err(Failure::usage(
-                "--search makes an index in a folder anew, and this one is on a server",
-            )
-            .advise("delete the server's index: the next run is owed everything and fills a new one"));
-        }
-        None => {
-            return Err(Failure::usage("--search: there is no [search] in the configuration")
-                .advise("add one, such as url = \"tantivy:search\""));
-        }
-    };
-    let store = compose::open_reader(&config.store).await?;
-    let mut fresh = TantivyRebuild::begin(&TantivyConfig::new(path)).await?;
-    let line = Line::new(&session.output, "index");
-    let (mut after, mut done) = (None, 0);
-    loop {
-        if session.stop.is_cancelled() {
-            return Err(Failure::partial("stopped; the old index stays in use"));
-        }
-        let keys = store.keys(after, RECORDS).await?;
-        let Some(last) = keys.last() else { break };
-        after = Some(*last);
-        let records: Vec<_> = store.known(&keys).await?.into_iter().map(|known| known.record).collect();
-        done += records.len() as u64;
-        fresh.add(records).await?;
-        line.say(&format!("{} records", number(done)));
-    }
-    fresh.finish().await?;
-    Ok(done)
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use collector_core::clock::Timestamp;
 use collector_core::context::Context;
 use collector_core::error::{Error, ErrorKind, Result};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::cluster::{Answer, Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
@@ -16,14 +17,23 @@ use super::mapping::{self, fingerprint};
 /// How often it is looked again after another process was faster.
 const TRIES: usize = 3;
 
+const MAKING: &str = "cannot make the search index";
+
 /// The name of one index: alias, format, number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Name(String);
 
 impl Name {
     /// The name after `older` for an index of this program's format. Processes that make it at once make the same.
     fn after(alias: &str, older: Option<&Self>) -> Self {
         let number = older.map_or(0, |older| older.number(alias)) + 1;
+        Self(format!("{alias}-{}-{number}", fingerprint()))
+    }
+
+    /// A name beside `older` that no index had before: what was meant for one that is gone must not meet another.
+    pub(super) fn beside(alias: &str, older: &Self, now: Timestamp) -> Self {
+        let number = (older.number(alias) + 1).max(u64::try_from(now.as_millis()).unwrap_or_default());
         Self(format!("{alias}-{}-{number}", fingerprint()))
     }
 
@@ -34,6 +44,11 @@ impl Name {
     /// Whether an index of this name is of this program's format.
     pub(super) fn is_current(&self, alias: &str) -> bool {
         self.parts(alias).is_some_and(|(format, _)| format == fingerprint())
+    }
+
+    /// Whether a sink made the index.
+    pub(super) fn is_of(&self, alias: &str) -> bool {
+        self.parts(alias).is_some()
     }
 
     /// Format and number; `None` for an index that no sink made.
@@ -56,7 +71,7 @@ pub(super) struct Alias<'a> {
 }
 
 impl Alias<'_> {
-    fn alias(&self) -> &str {
+    pub(super) fn alias(&self) -> &str {
         &self.config.index
     }
 
@@ -77,7 +92,7 @@ impl Alias<'_> {
         let found: BTreeMap<String, Value> = answer.json(what)?;
         let mut names = found.into_keys().map(Name);
         match (names.next(), names.next()) {
-            (Some(name), None) if name.parts(self.alias()).is_some() => Ok(Some(name)),
+            (Some(name), None) if name.is_of(self.alias()) => Ok(Some(name)),
             (Some(name), _) => Err(foreign(self.alias(), name.as_str())),
             (None, _) => Ok(None),
         }
@@ -87,14 +102,17 @@ impl Alias<'_> {
     /// keeps, and takes its place.
     ///
     /// # Errors
-    /// As for [`current`](Self::current).
+    /// As for [`current`](Self::current); `Unavailable` while a rebuild is going on.
     pub(super) async fn ensure(&self, cx: &Context) -> Result<Name> {
         let mut tries = 0;
         loop {
             let current = self.current(cx).await?;
             let made = match &current {
-                Some(name) if name.is_current(self.alias()) => return Ok(name.clone()),
-                Some(older) => self.replace(cx, older).await,
+                Some(name) => match self.free(cx, name).await {
+                    Ok(()) if name.is_current(self.alias()) => return Ok(name.clone()),
+                    Ok(()) => self.replace(cx, name).await,
+                    Err(error) => Err(error),
+                },
                 None => self.create(cx).await,
             };
             tries += 1;
@@ -122,7 +140,8 @@ impl Alias<'_> {
         // Nothing may be written behind the copy's back. What is offered meanwhile stays owed.
         self.block_writes(cx, older).await?;
         let copied = super::copy::copy(cx, self.cluster, self.config, older, &newer).await?;
-        self.swap(cx, older, &newer).await?;
+        self.refresh(cx, &newer).await?;
+        self.replace_with(cx, older, &newer, None).await?;
         tracing::info!(
             index = newer.as_str(),
             records = copied,
@@ -143,22 +162,35 @@ impl Alias<'_> {
         if fault.is("invalid_alias_name_exception") {
             return Err(foreign(self.alias(), self.alias()));
         }
-        Err(refused(request.about, "cannot make the search index", &answer))
+        Err(refused(request.about, MAKING, &answer))
     }
 
-    async fn block_writes(&self, cx: &Context, name: &Name) -> Result<()> {
+    /// Makes an index that is not there yet, under an alias of its own.
+    pub(super) async fn make(&self, cx: &Context, name: &Name, alias: &str) -> Result<()> {
+        let mut body = mapping::index(self.config);
+        body["aliases"] = json!({ alias: {} });
+        let request = Request::new(Method::Put, format!("/{}", name.as_str())).json(&body);
+        self.cluster.succeed(cx, MAKING, &request).await.map(drop)
+    }
+
+    pub(super) async fn block_writes(&self, cx: &Context, name: &Name) -> Result<()> {
         let request = Request::new(Method::Put, format!("/{}/_block/write", name.as_str()));
         self.cluster.succeed(cx, "cannot end writing to the older search index", &request).await.map(drop)
     }
 
-    /// In one step for everybody who asks.
-    async fn swap(&self, cx: &Context, older: &Name, newer: &Name) -> Result<()> {
-        self.refresh(cx, newer).await?;
-        let actions = json!({ "actions": [
-            { "add": { "index": newer.as_str(), "alias": self.alias() } },
-            { "remove_index": { "index": older.as_str() } },
-        ] });
-        let request = Request::new(Method::Post, "/_aliases").json(&actions);
+    /// In one step for everybody who asks. The newer index loses the alias it was filled under.
+    pub(super) async fn replace_with(
+        &self,
+        cx: &Context,
+        older: &Name,
+        newer: &Name,
+        filled_as: Option<&str>,
+    ) -> Result<()> {
+        let add = json!({ "add": { "index": newer.as_str(), "alias": self.alias() } });
+        let remove = filled_as.map(|alias| json!({ "remove": { "index": newer.as_str(), "alias": alias } }));
+        let end = json!({ "remove_index": { "index": older.as_str() } });
+        let actions: Vec<Value> = [add].into_iter().chain(remove).chain([end]).collect();
+        let request = Request::new(Method::Post, "/_aliases").json(&json!({ "actions": actions }));
         self.cluster.succeed(cx, "cannot replace the older search index", &request).await.map(drop)
     }
 
@@ -170,15 +202,20 @@ impl Alias<'_> {
 
     /// The format an index says it has.
     pub(super) async fn format(&self, cx: &Context, name: &Name) -> Result<Option<String>> {
+        Ok(self.meta(cx, name).await?.get("format").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// What stands in an index besides its fields.
+    pub(super) async fn meta(&self, cx: &Context, name: &Name) -> Result<Map<String, Value>> {
         let what = "cannot read the fields of the search index";
         let request = Request::new(Method::Get, format!("/{}/_mapping", name.as_str()));
         let answer = self.cluster.succeed(cx, what, &request).await?;
         let mut found: BTreeMap<String, IndexInfo> = answer.json(what)?;
-        Ok(found.remove(name.as_str()).and_then(|info| info.mappings.meta.format))
+        Ok(found.remove(name.as_str()).unwrap_or_default().mappings.meta)
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct IndexInfo {
     #[serde(default)]
     mappings: Mappings,
@@ -187,13 +224,7 @@ struct IndexInfo {
 #[derive(Deserialize, Default)]
 struct Mappings {
     #[serde(default, rename = "_meta")]
-    meta: Meta,
-}
-
-#[derive(Deserialize, Default)]
-struct Meta {
-    #[serde(default)]
-    format: Option<String>,
+    meta: Map<String, Value>,
 }
 
 /// A cluster says what is missing; another server's 404 is a page, or JSON of its own.
@@ -237,6 +268,10 @@ mod tests {
         let older = Name("creators-0123456789abcdef0123456789abcdef-7".into());
         assert!(!older.is_current("creators"));
         assert_eq!(Name::after("creators", Some(&older)).number("creators"), 8);
+        let beside = Name::beside("creators", &older, Timestamp::from_millis(1_795_000_000_123));
+        assert!(beside.is_current("creators") && beside.number("creators") == 1_795_000_000_123);
+        let later = Name::beside("creators", &beside, Timestamp::from_millis(5));
+        assert_eq!(later.number("creators"), 1_795_000_000_124, "a clock that went back");
         for foreign in ["creators", "creators-1", "creators-x-1", "other-0123456789abcdef0123456789abcdef-1"]
         {
             assert_eq!(Name(foreign.into()).parts("creators"), None, "{foreign}");

@@ -39,6 +39,8 @@ pub(super) enum Verdict {
     Rejected(String),
     /// The cluster has too much to do.
     Busy,
+    /// The index takes no writes.
+    Blocked,
     /// Not now, for another reason.
     Later,
     /// The user may not write here.
@@ -78,7 +80,7 @@ fn verdict(item: &ItemResult) -> Verdict {
         return Verdict::Busy;
     }
     if fault.is("cluster_block_exception") {
-        return Verdict::Later;
+        return Verdict::Blocked;
     }
     match item.status {
         409 => Verdict::Superseded,
@@ -93,11 +95,13 @@ fn verdict(item: &ItemResult) -> Verdict {
     }
 }
 
+const BLOCKED: &str = "the search index takes no changes just now: it is being made anew, or a disk is full";
+
 /// Parts of the kinds by which a node says that it has too much to do, whatever the status beside them.
 const BUSY: [&str; 3] = ["rejected_execution", "circuit_breaking", "unavailable_shards"];
 
 impl Verdict {
-    /// What all of them say when nobody was let in, or in to nowhere.
+    /// What all of them say when nothing was let in, or in to nowhere.
     pub(super) fn refusal(verdicts: &[Self], answer: &Answer) -> Option<Error> {
         let all = |is: Self| !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == is);
         let error = |kind, message| Some(Error::new(kind, message).with("node", &answer.node));
@@ -110,6 +114,9 @@ impl Verdict {
         if all(Self::NoIndex) {
             return error(ErrorKind::Unavailable, "there is no index behind the name; it is made anew");
         }
+        if all(Self::Blocked) {
+            return error(ErrorKind::Unavailable, BLOCKED);
+        }
         None
     }
 
@@ -118,7 +125,9 @@ impl Verdict {
             Self::Stored => Wrote::Stored(Facts::new()),
             Self::Superseded => Wrote::Superseded,
             Self::Rejected(reason) => Wrote::Rejected(reason),
-            Self::Busy | Self::Later | Self::Forbidden | Self::NoIndex => Wrote::Retry { after: None },
+            Self::Busy | Self::Blocked | Self::Later | Self::Forbidden | Self::NoIndex => {
+                Wrote::Retry { after: None }
+            }
         }
     }
 }
@@ -161,7 +170,7 @@ mod tests {
             (500, Some("circuit_breaking_exception"), Busy),
             (503, None, Later),
             (500, Some("null_pointer_exception"), Later),
-            (403, Some("cluster_block_exception"), Later),
+            (403, Some("cluster_block_exception"), Blocked),
             (403, Some("security_exception"), Forbidden),
             (404, Some("index_not_found_exception"), NoIndex),
             (400, Some("strict_dynamic_mapping_exception"), Rejected(rejected.to_owned())),

@@ -1,4 +1,5 @@
-//! A search index on OpenSearch or Elasticsearch: [`ElasticsearchSink`] writes it, [`ElasticsearchSearch`] asks it.
+//! A search index on OpenSearch or Elasticsearch: [`ElasticsearchSink`] writes it, [`ElasticsearchSearch`] asks it,
+//! [`ElasticsearchRebuild`] makes it anew from the store.
 //!
 //! # Collects
 //! What [`Document`](collector_core::search::Document) says, and the record itself, without an e-mail address, to show
@@ -20,8 +21,13 @@
 //! it the alias in one step: whoever asks has the old one until then, and what is written meanwhile stays pending. A
 //! process that ends on the way leaves the old one in use, and the next one goes on.
 //!
+//! A rebuild also makes a new index beside the old one, from the store. The old one answers until then and takes no
+//! changes: those stay pending, and go into the new one. A rebuild that dies holds the old index for two minutes (60 s and
+//! `bulk_timeout`); then the next write, or the next rebuild, ends it. A clock that is wrong by more makes a rebuild fail;
+//! nothing is lost by it.
+//!
 //! Versions of deleted records stay in the index, so that a late write does not bring one back. The server itself would
-//! forget them after `index.gc_deletes`, and with each restart.
+//! forget them after `index.gc_deletes`, and with each restart. A rebuild leaves them behind.
 //!
 //! Of a facet with more than a thousand values, how many are not listed is the server's estimate; with more than one
 //! shard, its counts are, too. A phrase whose last word may go on, and has more than 19 characters, is looked for with
@@ -37,7 +43,7 @@
 //! | --- | --- | --- |
 //! | asks | `read`, `view_index_metadata` | `read`, `indices:admin/aliases/get` |
 //! | writes | these and `index` | these and `index`, `indices:admin/mappings/get`; on the cluster `indices:data/write/bulk` |
-//! | makes an index, and replaces one of another format | `read`, `index`, `manage` | those of who writes and `manage`, `create_index` |
+//! | makes an index, replaces one of another format, rebuilds | `read`, `index`, `manage` | those of who writes and `manage`, `create_index` |
 //!
 //! Who also has `monitor` on the cluster (`cluster:monitor/main`) is told by a check when the server is too old; for others
 //! that step is left out. The rights on Elasticsearch are tested; those on OpenSearch are not (the tests' node has no users).
@@ -75,13 +81,16 @@ mod copy;
 mod error;
 mod index;
 mod judge;
+mod lease;
 mod mapping;
 mod nodes;
 mod query;
+mod rebuild;
 mod search;
 mod sink;
 
 pub use config::ElasticsearchConfig;
+pub use rebuild::ElasticsearchRebuild;
 pub use search::ElasticsearchSearch;
 pub use sink::ElasticsearchSink;
 

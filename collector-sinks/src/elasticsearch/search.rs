@@ -74,7 +74,11 @@ impl Inner {
         // Some of the creators are no answer.
         let path = format!("/{}/_search?allow_partial_search_results=false", self.config.index);
         let request = Request::new(Method::Post, path).json(&query::search(plan)).about_records();
-        let answer = self.cluster.send(cx, &request).await?;
+        let mut answer = self.cluster.send(cx, &request).await?;
+        if answer.status >= 500 && Fault::of_answer(&answer).is("search_phase_execution_exception") {
+            // The index may have been replaced under the question: the alias leads to the new one by now.
+            answer = self.cluster.send(cx, &request).await?;
+        }
         if answer.is_success() {
             return results(plan, &answer);
         }

@@ -2,12 +2,14 @@
 
 mod conformance;
 mod faults;
+mod rebuilding;
 mod replacing;
 mod rights;
 mod server;
 mod tls;
 
 mod fake;
+mod small_cluster;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

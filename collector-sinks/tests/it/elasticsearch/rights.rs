@@ -1,6 +1,7 @@
 //! Users with few rights, on a server that has users: those of `tests/services/elasticsearch.sh`.
 
 use collector_core::error::{Error, ErrorKind};
+use collector_sinks::elasticsearch::ElasticsearchRebuild;
 
 use super::*;
 
@@ -50,6 +51,31 @@ async fn the_rights_to_make_an_index_are_enough_to_replace_one() {
     is_refused(&place.sink_of("writer").open(&Context::detached(), None).await.unwrap_err(), &["right"]);
     place.sink_of("maker").open(&Context::detached(), None).await.unwrap();
     assert_eq!(place.ask("").await.total, 1_000);
+}
+
+#[tokio::test]
+async fn the_rights_to_make_an_index_are_enough_to_rebuild_it_and_to_end_a_rebuild_that_died() {
+    let Some(place) = Place::with_users() else { return };
+    let cx = Context::detached();
+    let maker = place.sink_of("maker");
+    maker.open(&cx, None).await.unwrap();
+    let as_user = |user: &str| place.config_of(user, &format!("{user}-pw"));
+    is_refused(&ElasticsearchRebuild::begin(&cx, as_user("writer")).await.unwrap_err(), &["right"]);
+    write(&maker, &[put(1, 1, named("a"))]).await;
+    ElasticsearchRebuild::begin(&cx, as_user("maker")).await.unwrap().finish(&cx).await.unwrap();
+    assert_eq!(place.handles("").await.len(), 0);
+    let died = ElasticsearchRebuild::begin(&cx, as_user("maker")).await.unwrap();
+    let later = super::rebuilding::later();
+    // Its changes stay owed until somebody comes who may end it.
+    let writer = place.sink_of("writer");
+    writer.open(&later, None).await.unwrap();
+    let error = writer.write(&later, &[put(2, 1, named("b"))]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("lacks the rights"), "{error}");
+    maker.open(&later, None).await.unwrap();
+    write(&writer, &[put(2, 1, named("b"))]).await;
+    assert_eq!(place.handles("").await, ["b"]);
+    drop(died);
 }
 
 #[tokio::test]
