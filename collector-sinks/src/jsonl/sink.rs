@@ -64,9 +64,7 @@ impl<T: Serialize + Send + Sync + 'static> Sink<T> for JsonlSink {
     }
 
     fn limits(&self) -> BatchLimits {
-        // A store that writes one transaction after the other has written two of a thousand records each before it is
-        // this sink's turn again: with less it would fall behind, and what it takes would have to be read back.
-        BatchLimits { items: 2_500, ..BatchLimits::default() }
+        BatchLimits::default()
     }
 
     async fn open(&self, _cx: &Context, position: Option<Position>) -> Result<()> {
