@@ -6,27 +6,48 @@ use std::sync::Arc;
 use collector_core::clock::{Clock, SystemClock};
 use collector_core::context::{ByteBudget, Context};
 use collector_core::error::{Error, ErrorChain, Result};
-use collector_core::store::Tidied;
+use collector_core::store::{Terms, Tidied};
 use collector_sinks::images::{ImagesSink, Swept, Upkeep};
 use tokio_util::sync::CancellationToken;
 
 use crate::compose::{self, AnyStore};
 use crate::config::{Config, ImagesPlace, StorePlace};
 
-/// Removes from the store what is not kept, in small batches, once a day. That it fails takes nothing from the run: the
+/// Removes from the store what is not kept, and drops what the terms of vendors let nobody keep, in small batches, once a
+/// day. That it fails takes nothing from the run: the
 /// next one goes on.
 pub(crate) async fn store(config: &Config, store: &AnyStore, clock: &dyn Clock, stop: &CancellationToken) {
-    match collector_core::store::upkeep(&**store, &config.keep.retention(), clock, stop).await {
+    match collector_core::store::upkeep(&**store, &config.keep.retention(), &terms(config), clock, stop).await
+    {
         Ok(None) => {}
         Ok(Some(tidied)) if tidied.is_empty() => tracing::debug!("nothing in the store was too old to keep"),
-        Ok(Some(Tidied { answers, tasks, runs, days, .. })) => {
-            tracing::info!(answers, tasks, runs, days, "removed from the store what is not kept");
-        }
+        Ok(Some(Tidied { answers, sightings, records, tasks, runs, days, .. })) => tracing::info!(
+            answers,
+            sightings,
+            records,
+            tasks,
+            runs,
+            days,
+            "removed from the store what is not kept"
+        ),
         Err(error) => tracing::warn!(
             error = %ErrorChain(&error),
             "cannot remove from the store what is not kept; the next run tries again"
         ),
     }
+}
+
+/// How long what the sources give may be kept, where something says so.
+fn terms(config: &Config) -> Vec<Terms> {
+    let term = |name: &String| match compose::source(config, name) {
+        Ok((_, options)) => options.keep_for.map(|keep_for| Terms { source: name.as_str().into(), keep_for }),
+        Err(error) => {
+            let error = ErrorChain(&error);
+            tracing::warn!(source = name, %error, "it is not known how long what a source gave may be kept");
+            None
+        }
+    };
+    config.sources.keys().filter_map(term).collect()
 }
 
 /// Collects the pictures that no record refers to, once a day. That it fails takes nothing from the run: the next one

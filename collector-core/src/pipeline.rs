@@ -94,8 +94,8 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// Units or requests a window, if they are limited.
     pub budget: Option<Budget>,
-    /// How old what it gave may become, where the vendor's terms say so: a run is refused while the store keeps an older
-    /// answer of it.
+    /// How old what it gave may become without being got anew, where the vendor's terms say so. Before a run begins, what
+    /// the store keeps of it and is older is dropped: see [`Store::expire`].
     pub keep_for: Option<Duration>,
 }
 

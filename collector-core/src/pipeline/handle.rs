@@ -231,11 +231,11 @@ impl<D: Domain> std::fmt::Debug for Handle<D> {
 
 impl<D: Domain> Handle<D> {
     /// Begins a run, or goes on with an unfinished one of the same job. It goes on and ends by itself; nobody has to
-    /// [`wait`](Self::wait) for it.
+    /// [`wait`](Self::wait) for it. What the store keeps longer than a source's vendor allows is dropped first (see
+    /// [`SourceOptions::keep_for`](super::SourceOptions::keep_for)).
     ///
     /// # Errors
-    /// As for [`Engine::roots`]; `ConfigInvalid` while the store keeps what a source's vendor lets nobody keep (see
-    /// [`SourceOptions::keep_for`](super::SourceOptions::keep_for)); `Cancelled` once it is shut down.
+    /// As for [`Engine::roots`]; `Cancelled` once it is shut down.
     pub async fn submit(&self, job: Job) -> Result<Begun> {
         if self.worker.drain.is_cancelled() {
             let message = "the engine is stopping: submit the job to one that is started anew";
@@ -250,7 +250,11 @@ impl<D: Domain> Handle<D> {
         let worker = &self.worker;
         job.expect.check(worker.parts.domain.fields())?;
         let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots_of(&job).await?;
+        let (roots, dropped) = engine.roots_of(&job, Some(&worker.id)).await?;
+        if dropped {
+            worker.recount_owed().await?;
+            worker.outlets.iter().for_each(|outlet| outlet.wake.notify_one());
+        }
         let _enqueueing = self.enqueueing.lock().await;
         let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
