@@ -8,7 +8,6 @@ mod jobs;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use collector_core::clock::{Clock as _, SystemClock};
 use collector_core::creator::Creators;
@@ -29,9 +28,6 @@ use crate::failure::{Failure, Result};
 use crate::monitor::Monitor;
 use crate::notify::Notifier;
 use crate::upkeep;
-
-/// How often is looked whether pictures have to be collected; that is done once a day.
-const UPKEEP: Duration = Duration::from_secs(3_600);
 
 /// What is printed once it serves, with `--json` as one line.
 #[derive(Debug, Serialize)]
@@ -136,7 +132,7 @@ async fn serve(
         () = stop.cancelled() => None,
         () = scheduler.run(handle, &stop) => None,
         error = failure(handle) => Some(error),
-        never = upkeep(config, &stop), if handle.is_some() => match never {},
+        never = upkeep::serving(config, &store, &*session.clock, &name, &stop), if handle.is_some() => match never {},
     };
     state.is(Phase::Draining);
     let drained = match handle {
@@ -240,13 +236,5 @@ async fn failure(handle: Option<&Handle<Creators>>) -> collector_core::error::Er
     match handle {
         Some(handle) => handle.failure().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Collects pictures that no record refers to, now and then.
-async fn upkeep(config: &Config, stop: &CancellationToken) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(UPKEEP).await;
-        upkeep::pictures(config, stop).await;
     }
 }
