@@ -44,11 +44,23 @@ impl From<&str> for Address {
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match plain(&self.0) {
-            Ok(url) => write!(f, "{:?}", url.as_str()),
+        match Url::parse(&self.0) {
+            Ok(url) => Shown(&url).fmt(f),
             Err(_) if self.0.is_empty() => f.write_str("\"\""),
             // Nobody knows where in it the secret is.
             Err(_) => f.write_str(REDACTED),
+        }
+    }
+}
+
+/// An address for `Debug`: one that has more than scheme, host and path may have a secret in it.
+pub(crate) struct Shown<'u>(pub(crate) &'u Url);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match unusable(self.0) {
+            None => write!(f, "{:?}", self.0.as_str()),
+            Some(_) => f.write_str(REDACTED),
         }
     }
 }
