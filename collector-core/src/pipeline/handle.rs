@@ -108,11 +108,12 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        self.refuse_unplannable(&job)?;
+        job.expect.check(self.parts.domain.fields())?;
+        let roots = self.roots_of(&job).await?;
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
-            let begun = handle.begin(job).await?;
+            let begun = handle.begin(job, roots).await?;
             handle.settle_run(begun, &stop).await
         }
         .await;
@@ -241,16 +242,17 @@ impl<D: Domain> Handle<D> {
             let message = "the engine is stopping: submit the job to one that is started anew";
             return Err(Error::new(ErrorKind::Cancelled, message).with("job", &job.name));
         }
-        let begun = self.begin(job).await?;
+        let engine = Engine { parts: Arc::clone(&self.worker.parts) };
+        job.expect.check(engine.parts.domain.fields())?;
+        let roots = engine.roots_of(&job).await?;
+        let begun = self.begin(job, roots).await?;
         self.worker.watched.add(begun.run);
         Ok(begun)
     }
 
-    async fn begin(&self, job: Job) -> Result<Begun> {
+    /// Begins a run that was planned.
+    async fn begin(&self, job: Job, roots: Vec<Task>) -> Result<Begun> {
         let worker = &self.worker;
-        job.expect.check(worker.parts.domain.fields())?;
-        let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots_of(&job).await?;
         let _enqueueing = self.enqueueing.lock().await;
         let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;
