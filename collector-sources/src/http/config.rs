@@ -7,6 +7,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
+use super::HttpOptions;
 use super::secret::REDACTED;
 
 /// An address in a configuration, as it was written. It may hold a password until it was checked, so `Debug` shows scheme,
@@ -121,9 +122,38 @@ pub(crate) struct Common<'c> {
     pub(crate) burst: Option<u32>,
     pub(crate) timeout: Duration,
     pub(crate) max_body: usize,
+    pub(crate) extra_ca: Option<&'c str>,
 }
 
+/// These of one source's options, which are a type of their own; and how many calls may come at once after a pause, which not
+/// every source leaves open.
+macro_rules! common {
+    ($options:expr, burst: $burst:expr) => {
+        $crate::http::Common {
+            name: &$options.name,
+            in_flight: $options.in_flight,
+            per_second: $options.per_second,
+            burst: $burst,
+            timeout: $options.timeout,
+            max_body: $options.max_body,
+            extra_ca: $options.extra_ca.as_deref(),
+        }
+    };
+}
+pub(crate) use common;
+
 impl Common<'_> {
+    /// What the HTTP client is built with, as far as they say it.
+    pub(crate) fn http(&self) -> HttpOptions {
+        HttpOptions {
+            timeout: self.timeout,
+            idle_timeout: self.timeout,
+            max_body: self.max_body,
+            extra_ca: self.extra_ca.map(|pem| pem.as_bytes().to_vec()),
+            ..HttpOptions::default()
+        }
+    }
+
     /// What is wrong with them.
     pub(crate) fn faults(&self) -> Vec<String> {
         let faults = [
