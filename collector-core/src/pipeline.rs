@@ -63,7 +63,7 @@ pub use events::Events;
 pub use expecting::missed_by;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
-pub use reconcile::ELSEWHERE;
+pub use reconcile::{ELSEWHERE, Elsewhere, spent_elsewhere};
 pub use refresh::Refresh;
 pub use report::{DeadGroup, End, RunReport};
 pub use scheduler::{Looked, Scheduled, Scheduler};
