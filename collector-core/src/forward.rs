@@ -53,6 +53,10 @@ macro_rules! forward {
                 (**self).lookup(ids)
             }
 
+            fn follows(&self, task: &Task) -> Vec<(Name, u64)> {
+                (**self).follows(task)
+            }
+
             async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
                 (**self).used(cx).await
             }
