@@ -7,7 +7,8 @@
 mod batch;
 mod budget;
 mod clock;
-mod collect;
+pub mod collect;
+pub mod command;
 mod crash;
 mod days;
 mod dead;
@@ -148,15 +149,9 @@ enum Workload {
     /// A bare client loop, in a process of its own.
     #[command(hide = true)]
     Floor(floor::Args),
-    /// The collector through its library, in a process of its own.
-    #[command(hide = true)]
-    Collect(collect::Args),
     /// One run of `dead-vendor`, in a process of its own.
     #[command(hide = true)]
     DeadVendorChild(dead_vendor::ChildArgs),
-    /// The real command on the simulator's clock, in a process of its own.
-    #[command(hide = true)]
-    Command(clock::Args),
     /// Day after day, in a process of its own.
     #[command(hide = true)]
     DaysChild(days::ChildArgs),
@@ -168,17 +163,13 @@ enum Workload {
 /// Parses the command line and runs the benchmark.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    if let Workload::Command(command) = args.workload {
-        // It makes its own runtime.
-        return clock::run(command).unwrap_or_else(|error| fail(&error));
-    }
     let dir = match args.dir.map_or_else(process::scratch, process::Scratch::given) {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into()),
+        Err(error) => return fail(&error),
     };
     let outcome = runtime.block_on(async {
         match &args.workload {
@@ -204,13 +195,11 @@ pub fn main() -> ExitCode {
             Workload::Erase(args) => erase::run(args, dir.path()).await,
             Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
             Workload::DaysChild(args) => days::child(args).await,
-            Workload::Command(_) => Err("it was run already".into()),
             Workload::Schedule(args) => schedule::run(args, dir.path()).await,
             Workload::Replicas(args) => replicas::run(args, dir.path()).await,
             Workload::Drain(args) => drain::run(args, dir.path()).await,
             Workload::Simulator { knobs } => process::serve_simulator(knobs).await,
             Workload::Floor(args) => floor::run(args).await,
-            Workload::Collect(args) => collect::run(args).await,
             Workload::Pictures(args) => images::child(args).await,
         }
     });
@@ -221,6 +210,11 @@ pub fn main() -> ExitCode {
         }
         Err(error) => fail(&error),
     }
+}
+
+/// A thread for each of the two cores that the figures are for.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
 #[allow(clippy::print_stdout, reason = "the figures are what this command is for")]

@@ -77,11 +77,15 @@ pub(super) async fn run_call<D: Domain>(
 ) {
     let started = worker.tick();
     let tasks: Vec<Task> = call.tasks.iter().map(|claimed| claimed.task.clone()).collect();
-    let answer = exchange(&worker, &call, &tasks).await;
+    let fetched = exchange(&worker, &call, &tasks).await;
     let took = worker.tick().saturating_duration_since(started);
-    // The account's slot is kept until there is room for the result: otherwise results could pile up without bound.
-    let items = answer.page.as_ref().map_or(0, |page| page.items.len());
-    let slot = Arc::clone(&worker.window).acquire_many_owned(worker.weight(items)).await;
+    // The account's slot is kept until there is room for the result: otherwise results could pile up without bound. It is
+    // read only then, because what an answer says is larger than the answer.
+    let expected =
+        if fetched.is_ok() { worker.weights[call.slot][call.lane].load(Ordering::Relaxed) } else { 1 };
+    let slot = Arc::clone(&worker.window).acquire_many_owned(expected).await;
+    let answer = read(&worker, &call, &tasks, fetched);
+    let slot = slot.map(|slot| worker.weigh(slot, &call, answer.page.as_ref().ok()));
     let judged = judge(&worker, (&call, &tasks), seat, answer, took).await;
     let booked = call.window.map(|_| worker.parts.slots[call.slot].account);
     let Call { leases, .. } = call;
@@ -103,14 +107,15 @@ struct Answer<I> {
     page: Result<Page<I>>,
 }
 
-async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call, tasks: &[Task]) -> Answer<D::Item> {
+/// Makes the exchange; an error says why there is no answer.
+async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call, tasks: &[Task]) -> Result<Payload> {
     let slot = &worker.parts.slots[call.slot];
     let spec = &slot.kinds[call.lane].0;
     let stop = worker.abort.child_token();
     let cx = worker.cx.for_call(Arc::clone(&worker.account_of(call.slot).name), stop.clone(), spec.timeout);
     let now = worker.tick();
     if call.leases.iter().all(|lease| !lease.is_held(now)) {
-        return Answer { payload: None, page: Err(lost("the lease ended before the call began")) };
+        return Err(lost("the lease ended before the call began"));
     }
     let fetched = AssertUnwindSafe(cx.guard(slot.source.fetch(&cx, tasks))).catch_unwind();
     let fetched = tokio::select! {
@@ -121,16 +126,26 @@ async fn exchange<D: Domain>(worker: &Worker<D>, call: &Call, tasks: &[Task]) ->
             Err(lost("the lease ended while the call was running").maybe_charged())
         }
     };
+    fetched.map_err(|error| {
+        // Nobody heard whether the vendor has counted it.
+        if stop.is_cancelled() { error.maybe_charged() } else { own_accord(error) }
+    })
+}
+
+/// Reads an answer.
+fn read<D: Domain>(
+    worker: &Worker<D>,
+    call: &Call,
+    tasks: &[Task],
+    fetched: Result<Payload>,
+) -> Answer<D::Item> {
     let payload = match fetched {
         Ok(payload) => payload,
-        // Nobody heard whether the vendor has counted it.
-        Err(error) if stop.is_cancelled() => {
-            return Answer { payload: None, page: Err(error.maybe_charged()) };
-        }
-        Err(error) => return Answer { payload: None, page: Err(own_accord(error)) },
+        Err(error) => return Answer { payload: None, page: Err(error) },
     };
-    let read = AssertUnwindSafe(|| slot.source.parse(tasks, &payload));
-    let page = std::panic::catch_unwind(read).unwrap_or_else(|_| Err(panicked("parse", tasks)));
+    let source = &worker.parts.slots[call.slot].source;
+    let page = std::panic::catch_unwind(AssertUnwindSafe(|| source.parse(tasks, &payload)));
+    let page = page.unwrap_or_else(|_| Err(panicked("parse", tasks)));
     let page = page.map_err(own_accord).and_then(|page| checked(page, tasks));
     Answer { payload: Some(payload), page }
 }

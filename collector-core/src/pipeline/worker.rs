@@ -1,13 +1,14 @@
 //! What the stages share: parts, accounts, gauges, signals; and the heartbeat.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::expecting::{Expecting, Expects};
+use super::fetch::Call;
 use super::fills::Fills;
 use super::vitals::{Marks, Recent};
 use super::waiting::Troubles;
@@ -25,7 +26,7 @@ use crate::retry::RetryPolicy;
 use crate::sink::Sink;
 use crate::source::{CallSpec, Source};
 use crate::store::{Budget, Lookup, Store, WorkerId, WorkerInfo};
-use crate::task::Task;
+use crate::task::{Page, Task};
 
 /// What the builder hands over.
 pub(super) struct Parts<D: Domain> {
@@ -188,6 +189,11 @@ impl Outlet {
     }
 }
 
+/// Something for each lane, by slot and kind.
+fn by_lane<D: Domain, T>(parts: &Parts<D>, make: impl Fn() -> T) -> Vec<Vec<T>> {
+    parts.slots.iter().map(|slot| slot.kinds.iter().map(|_| make()).collect()).collect()
+}
+
 /// Items that weigh as much as a call.
 const ITEMS_PER_PLACE: usize = 32;
 
@@ -203,6 +209,9 @@ pub(super) struct Worker<D: Domain> {
     pub(super) booked: Vec<AtomicUsize>,
     /// Slots of the window between a finished call and its commit.
     pub(super) window: Arc<Semaphore>,
+    /// By slot and kind, the places in the window that the last page took. A page full of people weighs as much as many
+    /// profiles: what waits for its commit is bounded in items too.
+    pub(super) weights: Vec<Vec<AtomicU32>>,
     pub(super) retries: Mutex<RetryBudget>,
     /// Lanes (by slot and kind) that may have claimable tasks.
     pub(super) wet: Vec<Vec<AtomicBool>>,
@@ -251,9 +260,6 @@ impl<D: Domain> Worker<D> {
         let abort = CancellationToken::new();
         let cx =
             Context::new(abort.clone(), Arc::clone(&parts.clock), ByteBudget::new(parts.settings.body_bytes));
-        let lanes = |wet: bool| {
-            parts.slots.iter().map(move |slot| slot.kinds.iter().map(|_| AtomicBool::new(wet)).collect())
-        };
         Self {
             id,
             keeper: Arc::new(Keeper::new(Arc::clone(&parts.lock), parts.lease)),
@@ -262,13 +268,10 @@ impl<D: Domain> Worker<D> {
             outlets: parts.sinks.iter().map(|_| Outlet::new()).collect(),
             booked: parts.accounts.iter().map(|_| AtomicUsize::new(0)).collect(),
             window: Arc::new(Semaphore::new(parts.settings.commit_window)),
+            weights: by_lane(&parts, || AtomicU32::new(1)),
             retries: Mutex::default(),
-            wet: lanes(true).collect(),
-            open: parts
-                .slots
-                .iter()
-                .map(|slot| slot.kinds.iter().map(|_| AtomicU64::new(0)).collect())
-                .collect(),
+            wet: by_lane(&parts, || AtomicBool::new(true)),
+            open: by_lane(&parts, || AtomicU64::new(0)),
             fills: Fills::new(&parts),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
@@ -325,11 +328,26 @@ impl<D: Domain> Worker<D> {
         self.wake.notify_one();
     }
 
-    /// The places in the window of a call with so many items. A page full of people weighs as much as many profiles:
-    /// what waits for its commit is bounded in items too.
-    pub(super) fn weight(&self, items: usize) -> u32 {
+    /// Gives a call the places in the window that its page weighs, and remembers them for the lane's next one. What it
+    /// has too many of is free again; what it lacks is taken only if it is free, because to wait for more with places in
+    /// hand can wait for ever.
+    pub(super) fn weigh(
+        &self,
+        mut places: OwnedSemaphorePermit,
+        call: &Call,
+        page: Option<&Page<D::Item>>,
+    ) -> OwnedSemaphorePermit {
+        let Some(page) = page else { return places };
         let window = self.parts.settings.commit_window;
-        u32::try_from((1 + items / ITEMS_PER_PLACE).min(window)).unwrap_or(u32::MAX)
+        let weight = u32::try_from((1 + page.items.len() / ITEMS_PER_PLACE).min(window)).unwrap_or(u32::MAX);
+        self.weights[call.slot][call.lane].store(weight, Ordering::Relaxed);
+        let held = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
+        if let Some(surplus) = held.checked_sub(weight) {
+            drop(places.split(surplus as usize));
+        } else if let Ok(more) = Arc::clone(&self.window).try_acquire_many_owned(weight - held) {
+            places.merge(more);
+        }
+        places
     }
 
     pub(super) fn account_of(&self, slot: usize) -> &Account {

@@ -2,7 +2,7 @@
 //!
 //! It follows the whole contract but the last number: what it knows ends with the process. It is frugal: sightings
 //! are kept compressed, entities are made from them again when they are needed, and of the answers only the newest
-//! few MiB and those of dead letters are kept.
+//! MiB and those of dead letters are kept.
 
 mod archive;
 mod barred;
@@ -44,7 +44,7 @@ use crate::sink::{Change, Position};
 use crate::task::{Absence, Cost, Task};
 
 /// The default bound on the bytes of answers kept.
-const PAYLOAD_BYTES: usize = 2 << 20;
+const PAYLOAD_BYTES: usize = 1 << 20;
 
 /// A [`Store`] in memory. Clones share one state, like two handles on one database.
 pub struct MemoryStore<D: Domain> {

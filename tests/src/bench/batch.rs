@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::detail::collect;
-use super::process::{Simulator, measured, rounded};
+use super::process::{Simulator, collected, rounded};
 use super::stores::Rows;
 use super::{Failure, StoreKind};
 
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     std::fs::write(dir.join("posts.txt"), ids.join("\n"))?;
     let mut collect = collect(dir, StoreKind::Sqlite, &simulator, args.in_flight);
     collect.extend(["--posts".to_owned(), dir.join("posts.txt").display().to_string()]);
-    let one = measured(&collect).await?;
+    let one = collected(&collect).await?;
     let stats = simulator.stats().await?;
     simulator.stop().await?;
     let rows = Rows::open(&dir.join("collector.db")).await?;

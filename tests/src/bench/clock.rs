@@ -1,16 +1,12 @@
-//! A clock that moves ahead together with the simulator's, and the real command that goes by it.
+//! A clock that moves ahead together with the simulator's.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use collector_cli::App;
 use collector_core::clock::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 use tokio::time::Instant;
@@ -44,6 +40,12 @@ impl SharedClock {
     pub(super) fn new(simulator: &str) -> Result<Self, Failure> {
         let client = client()?;
         Ok(Self { ahead: AtomicU64::new(0), simulator: simulator.to_owned(), client, watch: None })
+    }
+
+    /// Notes before each jump which accounts are parked in this store, a line for each account and wait.
+    pub(super) fn noting_parked(mut self, store: PathBuf, file: PathBuf) -> Self {
+        self.watch = Some(Watch { store, file });
+        self
     }
 
     /// Moves both clocks ahead.
@@ -98,28 +100,4 @@ impl Clock for SharedClock {
 #[allow(clippy::print_stderr, reason = "a person reads why the benchmark stands still")]
 fn complain(error: &Failure) {
     eprintln!("bench: the clock cannot be moved: {error}");
-}
-
-/// The real command, in a process of its own, on the simulator's clock.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// The simulator's address.
-    #[arg(long)]
-    url: String,
-    /// The store in which is looked who is parked.
-    #[arg(long)]
-    store: PathBuf,
-    /// Where that is written, a line for each account and wait.
-    #[arg(long)]
-    parked: PathBuf,
-    /// The command line.
-    #[arg(last = true)]
-    command: Vec<OsString>,
-}
-
-/// Runs it; the exit code is the command's.
-pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
-    let watch = Some(Watch { store: args.store, file: args.parked });
-    let clock = SharedClock { watch, ..SharedClock::new(&args.url)? };
-    Ok(App::new().clock(Arc::new(clock)).run_with(args.command).into())
 }

@@ -1,9 +1,13 @@
 //! The collector through its library, as an embedder would use it: one run, one report.
+//!
+//! A binary of its own: what a process carries counts for its memory, and an embedder carries no simulator.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Parser;
 use collector_core::admission::Limits;
 use collector_core::creator::Creators;
 use collector_core::pipeline::{Engine, Job, Pipeline, SourceOptions};
@@ -20,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::process::Usage;
 use super::roster::Roster;
-use super::{Failure, ListSource, StoreKind};
+use super::{Failure, ListSource, StoreKind, fail, print, runtime};
 
 /// The token the simulator takes by default.
 pub(super) const TOKEN: &str = "simulated-token1";
@@ -29,8 +33,18 @@ pub(super) const TOKEN: &str = "simulated-token1";
 pub(super) const STORE: &str = "collector.db";
 pub(super) const INDEX: &str = "search";
 
+#[derive(Debug, Parser)]
+#[command(name = "collect", about = "One run of the collector, measured")]
+struct Command {
+    #[command(flatten)]
+    args: Args,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+struct Args {
     /// The folder for the store and the change log.
     #[arg(long)]
     into: PathBuf,
@@ -75,7 +89,19 @@ pub(super) struct Args {
     fresh_for_s: u64,
 }
 
-pub(super) async fn run(args: &Args) -> Result<Map<String, Value>, Failure> {
+/// Runs it, and prints the report and what it took.
+pub fn main() -> ExitCode {
+    let Command { args, json } = Command::parse();
+    match runtime().and_then(|runtime| runtime.block_on(run(&args))) {
+        Ok(figures) => {
+            print(&figures, json);
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(args: &Args) -> Result<Map<String, Value>, Failure> {
     let report = engine(args).await?.run(job(args)?, CancellationToken::new()).await?;
     let usage = Usage::own()?;
     let mut figures = serde_json::to_value(&report)?;

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use super::Failure;
 use super::collect::TOKEN;
 use super::detail::handles;
-use super::process::{Simulator, rounded};
+use super::process::{Simulator, built, rounded};
 use super::stores::{Rows, read_log};
 
 #[derive(Debug, clap::Args)]
@@ -38,25 +38,6 @@ pub(super) struct Args {
     /// The binary to kill; the workspace's own is built when absent.
     #[arg(long)]
     binary: Option<PathBuf>,
-}
-
-/// The binary beside this one, built if it is not there.
-pub(super) async fn binary() -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().ok_or("the benchmark has no folder")?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "-p", "collector-cli", "--bin", "collector"]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    let built = build.stdin(Stdio::null()).status().await?;
-    let path = folder.join("collector");
-    if built.success() && path.exists() {
-        Ok(path)
-    } else {
-        Err(format!("cannot build {}: run `cargo build --release -p collector-cli`", path.display()).into())
-    }
 }
 
 fn config(args: &Args, simulator: &Simulator) -> String {
@@ -85,7 +66,7 @@ fn start(binary: &Path, dir: &Path) -> Result<Child, Failure> {
 pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, Failure> {
     let binary = match &args.binary {
         Some(path) => std::path::absolute(path)?,
-        None => binary().await?,
+        None => built("collector-cli", "collector").await?,
     };
     let simulator =
         Simulator::start(json!({ "creators": args.creators, "latency_ms": args.latency_ms })).await?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::process::{Measured, Simulator, measured, median, rounded};
+use super::process::{Measured, Simulator, collected, measured, median, rounded};
 use super::stores::read_log;
 use super::{Failure, SinkKind, StoreKind};
 use crate::bench::collect::TOKEN;
@@ -57,7 +57,7 @@ pub(super) fn store_name(store: StoreKind) -> &'static str {
 
 /// Arguments of the collecting process.
 pub(super) fn collect(dir: &Path, store: StoreKind, simulator: &Simulator, in_flight: usize) -> Vec<String> {
-    ["collect", "--into", &dir.display().to_string(), "--store", store_name(store), "--url", simulator.url()]
+    ["--into", &dir.display().to_string(), "--store", store_name(store), "--url", simulator.url()]
         .into_iter()
         .map(str::to_owned)
         .chain(["--in-flight".to_owned(), in_flight.to_string()])
@@ -106,7 +106,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         if args.search {
             collect.push("--search".to_owned());
         }
-        let one = measured(&collect).await?;
+        let one = collected(&collect).await?;
         let log = read_log(&into.join("creators.jsonl"))?;
         delivered = delivered.min(log.handles.len());
         rounds.push(one);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::collect::{INDEX, STORE};
 use super::dead::Collector;
 use super::detail::{collect, handles};
-use super::process::{Simulator, measured, rounded};
+use super::process::{Simulator, collected, rounded};
 use super::stores::Rows;
 use super::workers::named;
 use super::{Failure, StoreKind};
@@ -50,11 +50,11 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         let mut lists = pages.clone();
         lists.extend(["--search".to_owned(), "--fresh-for-s".into(), "0".into()]);
         lists.extend(["--pages".to_owned(), args.creators.div_ceil(PAGE).to_string()]);
-        measured(&lists).await?;
+        collected(&lists).await?;
         let mut one_by_one = pages;
         one_by_one.extend(["--search".to_owned(), "--fresh-for-s".into(), "0".into()]);
         one_by_one.extend(["--handles".to_owned(), dir.join("handles.txt").display().to_string()]);
-        measured(&one_by_one).await?;
+        collected(&one_by_one).await?;
         Ok(())
     };
     fill().await?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::detail::{collect, floor, store_name};
-use super::process::{Simulator, measured, median, rounded};
+use super::process::{Simulator, collected, median, rounded};
 use super::stores::read_log;
 use super::{Failure, ListSource, SinkKind, StoreKind};
 
@@ -63,7 +63,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         if args.search {
             collect.push("--search".to_owned());
         }
-        let one = measured(&collect).await?;
+        let one = collected(&collect).await?;
         let log = read_log(&into.join("creators.jsonl"))?;
         delivered = delivered.min(log.keys.len());
         rates.push(f64::from(args.creators) / one.wall_s);

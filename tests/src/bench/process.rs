@@ -150,6 +150,25 @@ impl Simulator {
     }
 }
 
+/// A binary of this workspace beside this one, built if it is not there.
+pub(super) async fn built(package: &str, name: &str) -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().ok_or("the benchmark has no folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "-p", package, "--bin", name]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let built = build.stdin(Stdio::null()).status().await?;
+    let path = folder.join(name);
+    if built.success() && path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("cannot build {}: run `cargo build --release -p {package}`", path.display()).into())
+    }
+}
+
 /// A plain client without TLS: the simulator is on loopback.
 pub(super) fn client() -> Result<reqwest::Client, Failure> {
     let roots = rustls::RootCertStore::empty();
@@ -200,8 +219,17 @@ pub(super) fn started(args: &[String]) -> Result<Child, Failure> {
 
 /// Runs this binary with these arguments, to its end, and reads the JSON it prints.
 pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
+    run_measured(&std::env::current_exe()?, args).await
+}
+
+/// The same of the collecting process, which is a binary of its own.
+pub(super) async fn collected(args: &[String]) -> Result<Measured, Failure> {
+    run_measured(&built("collector-tests", "collect").await?, args).await
+}
+
+async fn run_measured(binary: &Path, args: &[String]) -> Result<Measured, Failure> {
     let started = tokio::time::Instant::now();
-    let output = Command::new(std::env::current_exe()?)
+    let output = Command::new(binary)
         .args(args)
         .arg("--json")
         .stdin(Stdio::null())
@@ -212,7 +240,8 @@ pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
     let wall_s = started.elapsed().as_secs_f64();
     if !output.status.success() {
         return Err(format!(
-            "`bench {}` ended with {}",
+            "`{} {}` ended with {}",
+            binary.display(),
             args.first().map_or("", String::as_str),
             output.status
         )

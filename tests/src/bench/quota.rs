@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Failure;
 use super::collect::{STORE, TOKEN};
 use super::detail::handles;
-use super::process::{Simulator, rounded};
+use super::process::{Simulator, built, rounded};
 use super::stores::{Rows, read_log};
 
 #[derive(Debug, clap::Args)]
@@ -83,8 +83,8 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
 /// Runs the command to its end; gives its exit code.
 async fn collect(simulator: &Simulator, dir: &Path) -> Result<Option<i32>, Failure> {
     let run = ["run", "--config", "collector.toml", "--file", "handles.txt", "--wait", "--yes", "--json"];
-    let status = Command::new(std::env::current_exe()?)
-        .args(["command", "--url", simulator.url(), "--store", STORE, "--parked", PARKED, "--", "collector"])
+    let status = Command::new(built("collector-tests", "clocked").await?)
+        .args(["--url", simulator.url(), "--store", STORE, "--parked", PARKED, "--", "collector"])
         .args(run)
         .current_dir(dir)
         .env("BENCH_TOKEN", TOKEN)

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::detail::{collect, handles};
-use super::process::{Simulator, measured, rounded};
+use super::process::{Simulator, collected, rounded};
 use super::stores::read_log;
 use super::{Failure, StoreKind};
 
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
             burst.to_string(),
         ]);
     }
-    let one = measured(&collect).await?;
+    let one = collected(&collect).await?;
     let log = read_log(&dir.join("creators.jsonl"))?;
     let stats = simulator.stats().await?;
     simulator.stop().await?;

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::collect::{INDEX, STORE};
 use super::dead::Collector;
 use super::detail::collect;
-use super::process::{Simulator, measured, rounded};
+use super::process::{Simulator, collected, rounded};
 use super::workers::named;
 use super::{Failure, StoreKind};
 
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let simulator = Simulator::start(json!({ "creators": args.creators })).await?;
     let mut fill = collect(dir, StoreKind::Sqlite, &simulator, 16);
     fill.extend(["--search".to_owned(), "--pages".into(), args.creators.div_ceil(PAGE).to_string()]);
-    measured(&fill).await?;
+    collected(&fill).await?;
     let config = format!(
         "[store]\nurl = \"sqlite:{STORE}\"\n\n[search]\nurl = \"tantivy:{INDEX}\"\n\n[sources.ensembledata]\nbase_url = \"{}\"\n\
          token = {{ env = \"BENCH_TOKEN\" }}\n",

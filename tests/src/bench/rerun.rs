@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::detail::{collect, handles};
-use super::process::{Simulator, measured};
+use super::process::{Simulator, collected};
 use super::stores::{Rows, read_log};
 use super::{Failure, StoreKind};
 
@@ -46,7 +46,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         let mut collect = collect(dir, StoreKind::Sqlite, &simulator, args.in_flight);
         collect.extend(["--handles".to_owned(), dir.join("handles.txt").display().to_string()]);
         collect.extend(["--fresh-for-s".to_owned(), fresh_for_s.to_string()]);
-        measured(&collect).await?;
+        collected(&collect).await?;
         snapshot(&simulator, dir).await
     };
     let first = run(86_400).await?;

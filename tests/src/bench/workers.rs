@@ -13,9 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::Failure;
-use super::crash::binary;
 use super::detail::handles;
-use super::process::{Simulator, rounded};
+use super::process::{Simulator, built, rounded};
 use super::servers::{Knobs, Servers};
 
 #[derive(Debug, clap::Args)]
@@ -153,7 +152,7 @@ impl Fleet {
 pub(super) async fn named(binary_of: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     match binary_of {
         Some(path) => Ok(std::path::absolute(path)?),
-        None => binary().await,
+        None => built("collector-cli", "collector").await,
     }
 }
 

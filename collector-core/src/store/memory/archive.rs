@@ -7,6 +7,8 @@ use crate::id::RecordKey;
 /// Records are collected up to this size and then compressed together. Larger blocks compress little better and cost
 /// more to read one record from.
 const BLOCK_BYTES: usize = 32 << 10;
+/// The level of compression; higher ones take longer and gain little on blocks this small.
+const LEVEL: i32 = 1;
 /// A block is written anew when less than this share of its records still counts.
 const MIN_LIVE: f32 = 0.4;
 /// Key and length in front of each record.
@@ -34,7 +36,10 @@ enum Place {
 
 #[derive(Default)]
 struct Block {
+    /// As they are, if packing gains nothing.
     packed: Box<[u8]>,
+    /// Their size unpacked.
+    size: usize,
     records: u32,
     live: u32,
 }
@@ -113,8 +118,10 @@ impl Archive {
                 live += 1;
             }
         }
-        let packed = lz4_flex::block::compress_prepend_size(&open).into_boxed_slice();
-        self.blocks[at as usize] = Block { packed, records, live };
+        let size = open.len();
+        let packed = zstd::bulk::compress(&open, LEVEL).ok().filter(|packed| packed.len() < size);
+        let packed = packed.map_or_else(|| Box::from(&*open), Vec::into_boxed_slice);
+        self.blocks[at as usize] = Block { packed, size, records, live };
         self.open = open;
         self.open.clear();
         self.forget_read(at);
@@ -142,8 +149,12 @@ impl Archive {
     }
 
     fn unpack(&self, at: u32) -> Vec<u8> {
+        let Block { packed, size, .. } = &self.blocks[at as usize];
+        if packed.len() == *size {
+            return packed.to_vec();
+        }
         // What was packed here unpacks; an empty answer would only show as a missing record.
-        lz4_flex::block::decompress_size_prepended(&self.blocks[at as usize].packed).unwrap_or_default()
+        zstd::bulk::decompress(packed, *size).unwrap_or_default()
     }
 }
 
@@ -181,6 +192,30 @@ mod tests {
     fn text(key: u64, version: u64) -> Vec<u8> {
         format!("{{\"key\":{key},\"version\":{version},\"filling\":\"{}\"}}", "x".repeat((key % 97) as usize))
             .into_bytes()
+    }
+
+    #[test]
+    fn what_does_not_compress_comes_back_too() {
+        let mut archive = Archive::default();
+        let mut random = 7_u64;
+        let mut noise = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random.to_le_bytes()
+        };
+        let records: Vec<Vec<u8>> =
+            (0..200).map(|_| std::iter::repeat_with(&mut noise).take(60).flatten().collect()).collect();
+        for (key, record) in (0..).zip(&records) {
+            archive.put(RecordKey(key), record);
+        }
+        assert!(
+            archive.blocks.iter().any(|block| block.packed.len() == block.size),
+            "nothing was kept as it is"
+        );
+        for (key, record) in (0..).zip(&records) {
+            assert_eq!(archive.get(RecordKey(key), <[u8]>::to_vec).as_ref(), Some(record), "key {key}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Answers: the newest few MiB, and those of dead letters.
+//! Answers: the newest MiB, and those of dead letters.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
