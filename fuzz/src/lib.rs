@@ -185,7 +185,9 @@ fn web(site: Option<&str>) -> Reading {
     let contact = "https://team.example/bot".to_owned();
     let config = WebConfig { contact, site, keep_email: true, ..WebConfig::default() };
     let reading =
-        Reading::new(Arc::new(Web::new(config).expect("its options")), &Samples::of(file), lists, |task| task);
+        Reading::new(Arc::new(Web::new(config).expect("its options")), &Samples::of(file), lists, |task| {
+            task
+        });
     match file {
         "" => Reading { seeds: PAGES.map(|page| page.as_bytes().to_vec()).into(), ..reading },
         _ => reading,
