@@ -11,7 +11,10 @@ for part in inline-8bit-counters pc-table trace-compares; do
 done
 # With `--target`, build scripts and macros are built without these flags: they could not be linked.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="$coverage -Ccodegen-units=1" cargo build --release --locked --target "$host" --bin "$target"
-mkdir -p "corpus/$target" "artifacts/$target"
-seeds=../collector-sources/tests/fixtures/$target
-[ -d "$seeds" ] || seeds=
-exec "${CARGO_TARGET_DIR:-target}/$host/release/$target" "-artifact_prefix=artifacts/$target/" "$@" "corpus/$target" $seeds
+# What the fuzzer begins with, and only reads: the recorded answers, and the fixtures of the source if it has any.
+mkdir -p "corpus/$target" "corpus/$target.seeds" "artifacts/$target"
+fixtures=../collector-sources/tests/fixtures/$target
+[ -d "$fixtures" ] || fixtures=
+export SEEDS="corpus/$target.seeds"
+exec "${CARGO_TARGET_DIR:-target}/$host/release/$target" "-artifact_prefix=artifacts/$target/" \
+    -timeout=10 -rss_limit_mb=2048 -max_len=65536 "$@" "corpus/$target" "corpus/$target.seeds" $fixtures

@@ -30,7 +30,7 @@ use crate::config::{
 use crate::registry::{AnySource, Built};
 
 /// The vendors' budgets are counted by the day.
-const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// Any store of creators.
 pub(crate) type AnyStore = Arc<dyn Store<Creators>>;

@@ -20,10 +20,10 @@ use crate::retry::{Attempt, Decision, RetryPolicy};
 use crate::sink::{BatchLimits, Change, Position, Sink, Written};
 use crate::source::{CallSpec, Source};
 use crate::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
-    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
-    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Expired, Fill, FinishedCall,
+    Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened,
+    Parked, Place, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
+    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Page, Payload, Query, Task};
 
@@ -51,6 +51,10 @@ macro_rules! forward {
 
             fn lookup(&self, ids: &Ids) -> Option<Task> {
                 (**self).lookup(ids)
+            }
+
+            fn follows(&self, task: &Task) -> Vec<(Name, u64)> {
+                (**self).follows(task)
             }
 
             async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
@@ -329,6 +333,16 @@ macro_rules! forward {
 
             async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
                 (**self).tidy(keep, now).await
+            }
+
+            async fn expire(
+                &self,
+                worker: &WorkerId,
+                what: (&str, Timestamp),
+                place: Place,
+                now: Timestamp,
+            ) -> Result<Expired> {
+                (**self).expire(worker, what, place, now).await
             }
 
             async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

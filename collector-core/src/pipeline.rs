@@ -12,7 +12,8 @@
 //! * `commit` writes finished calls together, in one transaction;
 //! * `project` hands changes to one sink and settles what became of them;
 //! * `worker` is what they share, and the heartbeat;
-//! * `handle` starts, waits and stops; `events` tells what happens meanwhile, `report` how it went;
+//! * `handle` starts, waits and stops; `events` tells what happens meanwhile;
+//! * `ending` finds out that a run is over, `conclude` what it came to and why, `report` is what is told of it;
 //! * `parking` keeps accounts out and tries them again, `reconcile` compares what was spent with what vendors counted;
 //! * `refresh` asks again about those who are known, `through` waits for resets between runs.
 //! * `scheduler` begins the runs of jobs that have a schedule;
@@ -27,6 +28,7 @@
 mod check;
 mod claim;
 mod commit;
+mod conclude;
 mod dispatch;
 mod ending;
 mod estimate;
@@ -44,7 +46,6 @@ mod project;
 mod reconcile;
 mod refresh;
 mod report;
-mod reports;
 mod scheduler;
 mod through;
 mod vitals;
@@ -62,7 +63,7 @@ pub use events::Events;
 pub use expecting::missed_by;
 pub use handle::{Engine, Handle};
 pub use listed::Roots;
-pub use reconcile::ELSEWHERE;
+pub use reconcile::{ELSEWHERE, Elsewhere, spent_elsewhere};
 pub use refresh::Refresh;
 pub use report::{DeadGroup, End, RunReport};
 pub use scheduler::{Looked, Scheduled, Scheduler};
@@ -94,8 +95,8 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// Units or requests a window, if they are limited.
     pub budget: Option<Budget>,
-    /// How old what it gave may become, where the vendor's terms say so: a run is refused while the store keeps an older
-    /// answer of it.
+    /// How old what it gave may become without being got anew, where the vendor's terms say so. Before a run begins, what
+    /// the store keeps of it and is older is dropped: see [`Store::expire`].
     pub keep_for: Option<Duration>,
 }
 

@@ -153,6 +153,10 @@ impl<D: Domain> Source for Replayed<D> {
         self.inner.lookup(ids)
     }
 
+    fn follows(&self, task: &Task) -> Vec<(Name, u64)> {
+        self.inner.follows(task)
+    }
+
     async fn used(&self, cx: &Context) -> Result<Option<Cost>> {
         self.inner.used(cx).await
     }

@@ -63,7 +63,7 @@ impl CallSpec {
 ///
 /// # Contract
 /// Checked by `testkit::source`; the case's name stands in brackets.
-/// 1. `name`, `kinds`, `call`, `seed`, `lookup` and `parse` are pure: same input, same result \[`Pure`\].
+/// 1. `name`, `kinds`, `call`, `seed`, `lookup`, `follows` and `parse` are pure: same input, same result \[`Pure`\].
 /// 2. `seed` gives tasks with distinct ids, at most [`Query::MAX_ROOTS`], and refuses with `ConfigInvalid` what
 ///    it cannot honour \[`Seeds`\].
 /// 3. Following `follow_ups` from the roots reaches every item once and ends when the vendor says so: an empty
@@ -100,6 +100,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// The task that asks about one known thing, if this source can.
     fn lookup(&self, ids: &Ids) -> Option<Task>;
+
+    /// How many tasks of which kind the answer to a task leads to at most, for an estimate of what a run costs. By default none
+    /// are told of; what a [`Role::Discovery`] leads to nobody can count.
+    fn follows(&self, _task: &Task) -> Vec<(Name, u64)> {
+        Vec::new()
+    }
 
     /// What the account has used up in the vendor's present window, where the vendor tells it for nothing; by default
     /// nobody tells. It is compared with what was booked, so that somebody else who spends with the same credential is

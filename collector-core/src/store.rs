@@ -13,7 +13,8 @@ use async_trait::async_trait;
 pub use capped::{Capped, Caps, Used};
 pub use lists::{ListInfo, ListMember, MAX_LIST_NAME, MAX_MEMBERS, check_list, dated, known_of, owners_of};
 pub use memory::MemoryStore;
-pub use retention::{Payloads, Retention, Tidied, upkeep};
+pub(crate) use retention::expire_aside;
+pub use retention::{Expired, PROMPT, Payloads, Place, Retention, Terms, Tidied, expire, upkeep};
 pub use slots::{Fired, Firing, SLOTS_KEPT, ScheduleState, Served, Server, Slot, SlotFate, SlotRow};
 pub use types::*;
 
@@ -118,6 +119,13 @@ pub fn no_such_run(run: RunId) -> Error {
 ///     newest configuration among those alive fire; a configuration is as new as its first server \[`NewestConfig`\].
 /// 22. `pause_schedule` begins and ends a pause, whose times are kept until no slot of it can come any more
 ///     \[`PauseSchedule`\].
+/// 23. `expire` drops what a source gave and that was got last before a moment, place by place until there is no next one:
+///     its answers, what was said in them, that its tasks were answered, and the figures of the days before of everybody it
+///     shows, because nobody can tell whose a day's figures are. A dead letter stays without its answer. Who is left is
+///     merged anew and owed to every sink when that is a change; of whom nobody else says anything is deleted at every sink,
+///     and their identities are free \[`Expire`, `ExpireShared`\]. An answer that came again since stays, others' stay
+///     \[`ExpireKeeps`\]. What was dropped is asked again and comes in as new; what is older does not come back, neither
+///     committed late nor read again \[`ExpireAnew`\].
 #[async_trait]
 pub trait Store<D: Domain>: Send + Sync + 'static {
     /// Makes the store ready for a worker.
@@ -408,6 +416,20 @@ pub trait Store<D: Domain>: Send + Sync + 'static {
     async fn tidy(&self, _keep: &Retention, _now: Timestamp) -> Result<Tidied> {
         Ok(Tidied { done: true, ..Tidied::default() })
     }
+
+    /// Drops a small batch of what a source gave and that was got last before a moment, `what` being both: one bounded transaction, beside
+    /// whoever works. Begins at the default place, and goes on where the batch before says. The worker owes the changes to
+    /// the sinks. [`expire`](expire()) goes all the way.
+    ///
+    /// # Errors
+    /// `Storage`: then nothing of the batch is gone.
+    async fn expire(
+        &self,
+        worker: &WorkerId,
+        what: (&str, Timestamp),
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Expired>;
 
     /// Takes everything about whoever these identities mean out of the store, and keeps them out from now on.
     ///

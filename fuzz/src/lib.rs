@@ -1,5 +1,8 @@
 //! What a fuzz target is: sources that read whatever comes, as the answer to calls of each of their kinds.
 
+mod samples;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use collector_core::creator::CreatorSighting;
@@ -12,21 +15,37 @@ use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 use collector_sources::tiktok::{Mode, TikTok, TikTokConfig};
 use collector_sources::web::{Site, Web, WebConfig};
 
-/// Any source of creators.
-type AnySource = Arc<dyn Source<Item = CreatorSighting>>;
+use samples::Samples;
 
-/// A source, and the calls whose answers it reads.
+/// Any source of creators.
+pub type AnySource = Arc<dyn Source<Item = CreatorSighting>>;
+
+/// A source, the calls whose answers it reads, and answers to begin with.
 pub struct Reading {
-    source: AnySource,
-    calls: Vec<Vec<Task>>,
+    /// The source.
+    pub source: AnySource,
+    /// The tasks of each call.
+    pub calls: Vec<Vec<Task>>,
+    /// Bodies.
+    pub seeds: Vec<Vec<u8>>,
 }
 
 impl Reading {
     /// One call of each kind, and these besides. A second page is read differently from a first, and so is a batch.
-    fn new(source: AnySource, mut besides: Vec<Vec<Task>>, dressed: impl Fn(Task) -> Task) -> Self {
-        let task = |kind| dressed(Task::new(source.name(), kind, SUBJECT));
-        besides.extend(source.kinds().into_iter().map(|kind| vec![task(kind)]));
-        Self { source, calls: besides }
+    ///
+    /// What was asked for in a recorded answer is asked for here: an answer about somebody else is read less far.
+    fn new(
+        source: AnySource,
+        samples: &Samples,
+        mut besides: Vec<Vec<Task>>,
+        dressed: impl Fn(Task) -> Task,
+    ) -> Self {
+        let task = |kind: &str| {
+            let recorded = samples.task(source.name(), kind);
+            dressed(recorded.unwrap_or_else(|| Task::new(source.name(), kind, SUBJECT)))
+        };
+        besides.extend(source.kinds().into_iter().map(|kind| vec![task(&kind)]));
+        Self { source, calls: besides, seeds: samples.bodies().collect() }
     }
 }
 
@@ -35,6 +54,13 @@ const SUBJECT: &str = "7012345678901234567";
 
 const CREATORS: &str = include_str!("../../examples/configs/sites/creators.toml");
 const RANKING: &str = include_str!("../../examples/configs/sites/ranking.toml");
+
+/// Pages of the described sites.
+const PAGES: [&str; 3] = [
+    include_str!("../../collector-sources/tests/fixtures/web/top.html"),
+    include_str!("../../collector-sources/tests/fixtures/web/profile.html"),
+    include_str!("../../collector-sources/tests/fixtures/web/ranking.html"),
+];
 
 /// What the target of this name reads with, with made-up credentials; nothing is sent.
 ///
@@ -58,7 +84,27 @@ fn ensembledata() -> Reading {
         keep_email: true,
         ..EnsembleDataConfig::default()
     };
-    Reading::new(Arc::new(EnsembleData::new(config).expect("its options")), Vec::new(), |task| task)
+    // A page in the middle of a list, and one that ends where posts are too old.
+    let page = |kind: &'static str, subject: &'static str| {
+        let task = Task::new("ensembledata", kind, subject).param("cursor", "20").param("pages_left", "7");
+        vec![task.param("hydrate", "true").param("since", "1700000000")]
+    };
+    let besides = vec![
+        vec![
+            Task::new("ensembledata", "posts", "7300000000000000001"),
+            Task::new("ensembledata", "posts", "7300000000000000002"),
+        ],
+        page("hashtag", "tea"),
+        page("user_posts", "mina.kwon"),
+        page("followers", SUBJECT),
+    ];
+    let dressed = |task: Task| {
+        ["posts_pages", "followers_pages", "following_pages", "liked_pages", "comments_pages"]
+            .into_iter()
+            .fold(task, |task, name| task.param(name, "2"))
+    };
+    let source = Arc::new(EnsembleData::new(config).expect("its options"));
+    Reading::new(source, &Samples::of("ensembledata"), besides, dressed)
 }
 
 fn echotik() -> Reading {
@@ -66,6 +112,7 @@ fn echotik() -> Reading {
         username: "made-up-user".into(),
         password: "canary-password".into(),
         keep_email: true,
+        pictures: true,
         real_time: RealTime::Always,
         ..EchoTikConfig::default()
     };
@@ -84,11 +131,15 @@ fn echotik() -> Reading {
             ("back", "1"),
             ("uid", SUBJECT),
             ("pages_left", "9"),
+            ("videos_pages", "2"),
+            ("live_videos_pages", "2"),
+            ("trend_days", "7"),
         ]
         .into_iter()
         .fold(task, |task, (name, value)| task.param(name, value))
     };
-    Reading::new(Arc::new(EchoTik::new(config).expect("its options")), batches, dressed)
+    let source = Arc::new(EchoTik::new(config).expect("its options"));
+    Reading::new(source, &Samples::of("echotik"), batches, dressed)
 }
 
 fn research() -> Reading {
@@ -99,11 +150,13 @@ fn research() -> Reading {
         keep_email: true,
         ..TikTokConfig::default()
     };
+    // The days of the recorded answers: a post of another day is left out unread.
     let spanned =
-        |task: Task| task.param("since", "20200101").param("until", "20991231").param("mentions", "true");
+        |task: Task| task.param("since", "20241101").param("until", "20241120").param("mentions", "true");
     let second =
         spanned(Task::new("tiktok", "hashtag", "tea").param("cursor", "100").param("pages_left", "7"));
-    Reading::new(Arc::new(TikTok::new(config).expect("its options")), vec![vec![second]], spanned)
+    let source = Arc::new(TikTok::new(config).expect("its options"));
+    Reading::new(source, &Samples::of("tiktok-research"), vec![vec![second]], spanned)
 }
 
 fn one() -> Reading {
@@ -115,20 +168,30 @@ fn one() -> Reading {
         ..TikTokConfig::default()
     };
     let second = Task::new("tiktok", "discover", "KR").param("page", "2").param("min_followers", "7");
-    Reading::new(Arc::new(TikTok::new(config).expect("its options")), vec![vec![second]], |task| task)
+    let source = Arc::new(TikTok::new(config).expect("its options"));
+    Reading::new(source, &Samples::of("tiktok-one"), vec![vec![second]], |task| task)
 }
 
 fn web(site: Option<&str>) -> Reading {
+    let file = if site.is_some() { "" } else { "web" };
     let site = site.map(|description| Site::from_toml(description, "site.toml").expect("a description"));
     let lists: &[&'static str] = match &site {
         Some(_) => &["top", "search", "ranking"],
         None => &[],
     };
-    let lists =
+    let mut lists: Vec<Vec<Task>> =
         lists.iter().map(|list| vec![Task::new("web", "list", *list).param("pages_left", "9")]).collect();
+    lists.push(vec![Task::new("web", "profile", "mina.k")]);
     let contact = "https://team.example/bot".to_owned();
     let config = WebConfig { contact, site, keep_email: true, ..WebConfig::default() };
-    Reading::new(Arc::new(Web::new(config).expect("its options")), lists, |task| task)
+    let reading =
+        Reading::new(Arc::new(Web::new(config).expect("its options")), &Samples::of(file), lists, |task| {
+            task
+        });
+    match file {
+        "" => Reading { seeds: PAGES.map(|page| page.as_bytes().to_vec()).into(), ..reading },
+        _ => reading,
+    }
 }
 
 fn declarative(name: &str, text: &str) -> Reading {
@@ -139,8 +202,10 @@ fn declarative(name: &str, text: &str) -> Reading {
         ..DeclarativeConfig::default()
     };
     let source = Declarative::unsigned(config).expect("a file of the reference");
-    let calls = source.answers().into_iter().map(|answered| answered.tasks).collect();
-    Reading::new(Arc::new(source), calls, |task| task)
+    let answers = source.answers();
+    let calls = answers.iter().map(|answered| answered.tasks.clone()).collect();
+    let reading = Reading::new(Arc::new(source), &Samples::of(""), calls, |task| task);
+    Reading { seeds: answers.into_iter().map(|answered| answered.payload.body.to_vec()).collect(), ..reading }
 }
 
 /// Reads these bytes with each of them.
@@ -153,6 +218,17 @@ pub fn read(readings: &[Reading], body: &[u8]) {
     }
 }
 
+/// Writes the answers to begin with into the folder that `SEEDS` names, if it does.
+///
+/// # Panics
+/// When they cannot be written.
+pub fn seed(readings: &[Reading]) {
+    let Some(folder) = std::env::var_os("SEEDS") else { return };
+    for (number, seed) in readings.iter().flat_map(|reading| &reading.seeds).enumerate() {
+        std::fs::write(Path::new(&folder).join(number.to_string()), seed).expect("the folder of seeds");
+    }
+}
+
 /// A fuzz target of this name.
 #[macro_export]
 macro_rules! target {
@@ -161,6 +237,9 @@ macro_rules! target {
 
         static READINGS: LazyLock<Vec<$crate::Reading>> = LazyLock::new(|| $crate::readings($name));
 
-        libfuzzer_sys::fuzz_target!(|body: &[u8]| $crate::read(&READINGS, body));
+        libfuzzer_sys::fuzz_target!(
+            init: $crate::seed(&READINGS),
+            |body: &[u8]| $crate::read(&READINGS, body)
+        );
     };
 }

@@ -10,13 +10,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use collector_core::admission::Limits;
 use collector_core::clock::{Clock, SystemClock, Timestamp};
+use collector_core::context::Context;
 use collector_core::creator::{Creators, id_kind};
 use collector_core::id::{Id, PayloadId};
 use collector_core::pipeline::{End, Engine, Job, Pipeline, SourceOptions};
 use collector_core::rebuild::Rebuild;
+use collector_core::search::{self, CreatorIndex};
 use collector_core::store::{Payloads, Retention, Store, Tidied, upkeep};
 use collector_core::task::Query;
 use collector_sinks::sql::{SqlConfig, SqlStore};
+use collector_sinks::tantivy::{TantivyConfig, TantivySearch, TantivySink};
 use collector_sources::ensembledata::EnsembleData;
 use collector_sources::simulator::{Running, SimulatorConfig};
 use tempfile::TempDir;
@@ -245,9 +248,9 @@ async fn it_works_beside_a_run_and_goes_on_after_it_was_stopped() {
     };
     let (removed, ()) = tokio::join!(tidying, world.day(3));
     assert!(removed.answers > 0, "{removed:?}");
-    let done = upkeep(&*world.store, &LATEST, &*world.clock, &stop).await.unwrap().unwrap();
+    let done = upkeep(&*world.store, &LATEST, &[], &*world.clock, &stop).await.unwrap().unwrap();
     assert!(done.done);
-    assert_eq!(upkeep(&*world.store, &LATEST, &*world.clock, &stop).await.unwrap(), None, "once a day");
+    assert_eq!(upkeep(&*world.store, &LATEST, &[], &*world.clock, &stop).await.unwrap(), None, "once a day");
     let read = Rebuild::new(Arc::clone(&world.store), vec![Arc::new(world.source())], Arc::new(SystemClock));
     let read = read.run(None, false, &stop, &|_| {}).await.unwrap();
     assert_eq!((read.versions, read.without_tasks), (0, 0), "{read:?}");
@@ -263,4 +266,61 @@ async fn it_works_beside_a_run_and_goes_on_after_it_was_stopped() {
         world.tidy(&LATEST).await;
     }
     assert!(size() <= settled * 11 / 10, "{} after {settled}", size());
+}
+
+#[tokio::test]
+async fn what_a_vendor_lets_nobody_keep_is_neither_shown_nor_found_and_comes_in_as_new() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let place = TantivyConfig::new(world.folder.path().join("search"));
+    let run = async |name: &str, handles: &[String]| {
+        let limits = Limits { in_flight: 16, ..Limits::default() };
+        let options = SourceOptions { limits, keep_for: Some(30 * DAY), ..SourceOptions::default() };
+        let engine = Pipeline::new(Creators::default())
+            .clock(Arc::<Ahead>::clone(&world.clock))
+            .store(Arc::clone(&world.store))
+            .sink(TantivySink::new(place.clone()))
+            .source_with(world.source(), options)
+            .build()
+            .unwrap();
+        let query = Query { handles: handles.to_vec(), ..Query::default() };
+        let job = Job::new(name, query).fresh_for(100 * DAY);
+        let report = engine.run(job, CancellationToken::new()).await.unwrap();
+        assert_eq!(report.end, End::Complete, "{:?}", report.reasons);
+        report.counts.answers
+    };
+    let found = async |text: &str| {
+        let index = TantivySearch::open(world.folder.path().join("search")).unwrap();
+        index.search(&Context::detached(), &search::Query::parse(text).unwrap()).await.unwrap()
+    };
+    let days_pass = |days: u64| world.clock.0.fetch_add(days * DAY.as_secs(), Ordering::SeqCst);
+    let (old, young) = world.handles.split_at(CREATORS as usize / 2);
+    run("old", old).await;
+    days_pass(20);
+    run("young", young).await;
+    assert_eq!(found("").await.total, u64::from(CREATORS));
+    days_pass(15);
+
+    assert_eq!(run("young again", young).await, 0, "what is kept is fresh");
+    let counts = world.store.counts().await.unwrap();
+    assert_eq!((counts.entities as usize, counts.sightings as usize), (young.len(), young.len()));
+    assert_eq!(found("").await.total as usize, young.len());
+    let moment = world.clock.now() - 30 * DAY;
+    for answer in world.store.answers(None, None, 10_000).await.unwrap() {
+        assert!(answer.last_at >= moment, "{:?} was got at {}", answer.payload.id, answer.last_at);
+    }
+    for handle in &world.handles {
+        let stays = young.contains(handle);
+        let shown = world.store.find(&Id::new(id_kind::TIKTOK_HANDLE, handle.to_lowercase())).await.unwrap();
+        assert_eq!(shown.is_some(), stays, "{handle} in the store");
+        let hits = found(handle).await.hits;
+        let hit = hits.iter().any(|hit| hit.creator.handle.as_deref() == Some(&**handle));
+        assert_eq!(hit, stays, "{handle} in the index");
+    }
+    assert_eq!(
+        run("old again", old).await as usize,
+        old.len(),
+        "they are asked, however long answers are fresh"
+    );
+    assert_eq!(world.store.counts().await.unwrap().entities, u64::from(CREATORS));
+    assert_eq!(found("").await.total, u64::from(CREATORS));
 }

@@ -7,8 +7,8 @@
 mod batch;
 mod budget;
 mod clock;
+pub mod clocked;
 pub mod collect;
-pub mod command;
 mod crash;
 mod days;
 mod dead;
@@ -152,9 +152,6 @@ enum Workload {
     /// One run of `dead-vendor`, in a process of its own.
     #[command(hide = true)]
     DeadVendorChild(dead_vendor::ChildArgs),
-    /// Day after day, in a process of its own.
-    #[command(hide = true)]
-    DaysChild(days::ChildArgs),
     /// Pictures in one way, in a process of its own.
     #[command(hide = true)]
     Pictures(images::ChildArgs),
@@ -194,7 +191,6 @@ pub fn main() -> ExitCode {
             Workload::Dead(args) => dead::run(args, dir.path()).await,
             Workload::Erase(args) => erase::run(args, dir.path()).await,
             Workload::Rebuild(args) => rebuild::run(args, dir.path()).await,
-            Workload::DaysChild(args) => days::child(args).await,
             Workload::Schedule(args) => schedule::run(args, dir.path()).await,
             Workload::Replicas(args) => replicas::run(args, dir.path()).await,
             Workload::Drain(args) => drain::run(args, dir.path()).await,

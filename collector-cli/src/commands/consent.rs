@@ -186,6 +186,7 @@ mod tests {
             kind: "profile".into(),
             account: "e".into(),
             tasks: units,
+            followed: 0,
             calls: units,
             cost,
             leads_on,
@@ -213,6 +214,44 @@ mod tests {
         assert_eq!(asked(1, true, None, true, None), 1, "a search nothing limits");
         assert_eq!(asked(1, true, None, true, Some(50)), 0);
         assert_eq!(asked(0, false, Some(1_000), false, None), 0, "nothing is asked");
+    }
+
+    #[tokio::test]
+    async fn what_answers_lead_to_is_in_the_plan() {
+        let people = (0..25).map(|i| format!("\"somebody{i}\"")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "[sources.echotik]\nusername = {{ env = \"U\" }}\npassword = {{ env = \"P\" }}\npictures = true\n\
+             picture_units = 1\nreal_time = \"missing\"\n[[jobs]]\nname = \"a\"\nquery = {{ handles = [{people}], \
+             options = {{ echotik = {{ videos_pages = 2, trend_days = 30 }} }} }}\n"
+        );
+        let env = |_: &str| Some("made-up".to_owned());
+        let config =
+            Config::parse(std::path::Path::new("c.toml"), &text, &crate::sources::builtin(), Some(&env))
+                .unwrap();
+        let plan = plan(&config, &config.jobs[0], &compose::in_memory(), None).await.unwrap();
+        let lanes = plan.estimate.lanes.iter();
+        let lanes: Vec<_> =
+            lanes.map(|lane| (&*lane.kind, lane.tasks, lane.followed, lane.calls, lane.cost.units)).collect();
+        assert_eq!(
+            lanes,
+            [
+                ("details_by_handle", 25, 0, 3, 3),
+                ("videos", 50, 50, 50, 50),
+                ("trend", 100, 100, 100, 100),
+                ("pictures", 25, 25, 3, 30),
+                ("live_profile", 25, 25, 25, 25),
+            ]
+        );
+        assert_eq!(plan.estimate.cost().units, 208);
+        let text = plan.text();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ");
+        for line in [
+            "echotik/details_by_handle 25 tasks 3 calls at most 3 units",
+            "echotik/live_profile up to 25 tasks 25 calls at most 25 units",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 
     #[test]

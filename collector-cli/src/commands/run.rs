@@ -71,7 +71,6 @@ async fn collect_within(
     caps: Caps,
     waits: bool,
 ) -> Result<(RunReport, Used), Error> {
-    compose::rehearse(config, job)?;
     let opened = compose::open_store(&config.store).await?;
     let limited = caps != Caps::default();
     let capped = Arc::new(Capped::new(Arc::clone(&opened), caps));
@@ -109,18 +108,23 @@ async fn collect_within(
 
 /// What the run would ask: planned beside whoever writes to the store, so that nothing is made before somebody agrees.
 async fn plan(config: &Config, job: &Job, max_units: Option<u64>, dry: bool) -> Result<PlanReport> {
-    compose::rehearse(config, job)?;
     let store = match &config.store {
         StorePlace::Sqlite(path) if path.is_file() => match compose::open_reader(&config.store).await {
             // One of an older program: opened for writing it is brought up to date.
-            Err(_) if !dry => compose::open_store(&config.store).await?,
+            Err(_) if !dry => opened_for(config, job).await?,
             store => store?,
         },
         StorePlace::Server(_) if dry => compose::open_reader(&config.store).await?,
-        StorePlace::Server(_) => compose::open_store(&config.store).await?,
+        StorePlace::Server(_) => opened_for(config, job).await?,
         _ => compose::in_memory(),
     };
     consent::plan(config, job, &store, max_units).await
+}
+
+/// The store, opened for writing, which may make its tables: nothing is made for a job that cannot be planned.
+async fn opened_for(config: &Config, job: &Job) -> Result<AnyStore> {
+    compose::rehearse(config, job)?;
+    Ok(compose::open_store(&config.store).await?)
 }
 
 /// Says in the report what the limits and the list left undone.

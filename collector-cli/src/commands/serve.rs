@@ -8,12 +8,11 @@ mod jobs;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use collector_core::clock::{Clock as _, SystemClock};
 use collector_core::creator::Creators;
 use collector_core::id::{Digest, Name};
-use collector_core::pipeline::{Engine, Handle, Scheduler};
+use collector_core::pipeline::Handle;
 use collector_core::store::Server;
 use serde::Serialize;
 use tokio::task::JoinHandle;
@@ -29,9 +28,6 @@ use crate::failure::{Failure, Result};
 use crate::monitor::Monitor;
 use crate::notify::Notifier;
 use crate::upkeep;
-
-/// How often is looked whether pictures have to be collected; that is done once a day.
-const UPKEEP: Duration = Duration::from_secs(3_600);
 
 /// What is printed once it serves, with `--json` as one line.
 #[derive(Debug, Serialize)]
@@ -124,11 +120,14 @@ async fn serve(
     let handle = handle.as_deref();
     let told = Telling::start(config, &store, monitor)?;
     let name = handle.map_or_else(own_name, |handle| Name::clone(handle.worker()));
-    let scheduler = scheduler(&engine, args, config, text, &name)?;
+    let jobs = if args.roles.contains(&Role::Scheduler) { jobs::scheduled(config) } else { Vec::new() };
+    let schedules = jobs.iter().map(|one| (one.schedule.name.to_string(), one.schedule.when.to_string()));
+    let schedules: Vec<_> = schedules.collect();
+    let scheduler = engine.scheduler(server(config, text, &name), jobs)?;
     // Who hears that it serves finds its schedules in the store.
     scheduler.enlist(SystemClock.now()).await?;
     state.is(Phase::Ready);
-    announce(session, args, config, &name, address)?;
+    announce(session, args, &name, address, schedules)?;
     let stop = session.stop.child_token();
     let failed = tokio::select! {
         biased;
@@ -136,7 +135,7 @@ async fn serve(
         () = stop.cancelled() => None,
         () = scheduler.run(handle, &stop) => None,
         error = failure(handle) => Some(error),
-        never = upkeep(config, &stop), if handle.is_some() => match never {},
+        never = upkeep::serving(config, &store, &*session.clock, &name, &stop), if handle.is_some() => match never {},
     };
     state.is(Phase::Draining);
     let drained = match handle {
@@ -154,23 +153,16 @@ async fn serve(
     }
 }
 
-fn scheduler(
-    engine: &Engine<Creators>,
-    args: &Serve,
-    config: &Config,
-    text: &str,
-    name: &Name,
-) -> Result<Scheduler<Creators>> {
+/// This process, as others see it.
+fn server(config: &Config, text: &str, name: &Name) -> Server {
     let version = env!("CARGO_PKG_VERSION");
-    let server = Server {
+    Server {
         id: Name::clone(name),
         version: version.to_owned(),
         // A new program with the same file is newer, too.
         config: Digest::of(format!("{version}\n{text}").as_bytes()),
         ttl: config.run.worker_ttl,
-    };
-    let jobs = if args.roles.contains(&Role::Scheduler) { jobs::scheduled(config) } else { Vec::new() };
-    Ok(engine.scheduler(server, jobs)?)
+    }
 }
 
 /// Tells somebody what goes wrong, if anybody is to be told.
@@ -210,19 +202,13 @@ fn own_name() -> Name {
 fn announce(
     session: &Session,
     args: &Serve,
-    config: &Config,
     name: &Name,
     address: Option<SocketAddr>,
+    schedules: Vec<(String, String)>,
 ) -> Result<()> {
     let roles = args.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
-    let schedules = match args.roles.contains(&Role::Scheduler) {
-        true => jobs::scheduled(config),
-        false => Vec::new(),
-    };
-    let schedules =
-        schedules.iter().map(|one| (one.schedule.name.to_string(), one.schedule.when.to_string()));
     let admin = address.map(|address| format!("http://{address}"));
-    let serving = Serving { server: name, roles, admin, schedules: schedules.collect() };
+    let serving = Serving { server: name, roles, admin, schedules };
     if session.output.is_json() {
         return session.output.print(&serving, |_| String::new());
     }
@@ -240,13 +226,5 @@ async fn failure(handle: Option<&Handle<Creators>>) -> collector_core::error::Er
     match handle {
         Some(handle) => handle.failure().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Collects pictures that no record refers to, now and then.
-async fn upkeep(config: &Config, stop: &CancellationToken) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(UPKEEP).await;
-        upkeep::pictures(config, stop).await;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use collector_core::clock::{Clock, SystemClock};
 use collector_core::error::Error;
-use collector_core::pipeline::{DeadGroup, account_seen, missed_by, sink_seen};
+use collector_core::pipeline::{DeadGroup, account_seen, missed_by, sink_seen, spent_elsewhere};
 use collector_core::store::{Counts, Parked};
 
 use super::Session;
@@ -58,9 +58,18 @@ async fn report(
     for account in account_names(&counts, &parked, config) {
         let park = parked.iter().find(|park| *park.account == *account).cloned();
         let spent = counts.spent.get(&account).copied().unwrap_or_default();
+        let elsewhere = spent_elsewhere(&**store, &account).await?;
+        // Of a window that is over it tells nothing.
+        let elsewhere = elsewhere.filter(|elsewhere| now.since(elsewhere.window) < compose::DAY);
         let seen = account_seen(&**store, &account).await?;
         let limits = limits(&account, config);
-        accounts.push(AccountStatus::new(&account, spent, limits, park.map(ParkedAccount::from), seen));
+        accounts.push(AccountStatus::new(
+            &account,
+            (spent, elsewhere),
+            limits,
+            park.map(ParkedAccount::from),
+            seen,
+        ));
     }
     let mut sinks = Vec::new();
     for sink in counts.sinks.keys() {

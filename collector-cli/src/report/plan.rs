@@ -18,7 +18,8 @@ pub struct PlanReport {
     pub code: u8,
     /// The job's name.
     pub job: String,
-    /// By source and kind: `source`, `kind`, `account`, `tasks`, `calls`, `cost` at most, `leads_on`; and the `time`.
+    /// By source and kind: `source`, `kind`, `account`, `tasks`, those of them that answers lead to (`followed`), `calls`,
+    /// `cost` at most, `leads_on`; and the `time`.
     pub estimate: Estimate,
     /// Tasks that are not asked: their answer is fresh.
     pub fresh: u64,
@@ -60,9 +61,10 @@ impl PlanReport {
         let mut rows: Rows = Vec::new();
         for lane in &self.estimate.lanes {
             let leads = if lane.leads_on { ", and what these lead to" } else { "" };
+            let most = if lane.followed > 0 { "up to " } else { "" };
             rows.push(vec![
                 format!("{}/{}", lane.source, lane.kind),
-                count(lane.tasks, "task", "tasks"),
+                format!("{most}{}", count(lane.tasks, "task", "tasks")),
                 count(lane.calls, "call", "calls"),
                 format!("at most {}{leads}", count(lane.cost.units, "unit", "units")),
             ]);

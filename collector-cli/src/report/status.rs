@@ -53,28 +53,37 @@ pub struct ParkedAccount {
     /// Which, since and until when, and why.
     #[serde(flatten)]
     pub parked: Parked,
+    /// When the next call is tried, of one that is tried before somebody lets it in; in the past while no worker is there.
+    pub tries_at: Option<Timestamp>,
     /// What to do about it.
     pub advice: &'static str,
 }
 
 impl From<Parked> for ParkedAccount {
     fn from(parked: Parked) -> Self {
-        Self { advice: parked.kind.advice(), parked }
+        Self { tries_at: parked.tries_at(), advice: parked.kind.advice(), parked }
     }
 }
 
 impl ParkedAccount {
     /// One line for people.
     pub(crate) fn line(&self) -> Vec<String> {
-        let until = self
-            .parked
-            .until
-            .map_or_else(|| "until somebody lets it in".to_owned(), |until| format!("until {}", when(until)));
         vec![
             self.parked.account.to_string(),
-            until,
+            kept_out(self.parked.until, self.tries_at),
             format!("{}: {}", self.parked.kind, plain(&self.parked.reason)),
         ]
+    }
+}
+
+/// Until when an account is kept out.
+fn kept_out(until: Option<Timestamp>, tries_at: Option<Timestamp>) -> String {
+    match (until, tries_at) {
+        (Some(until), _) => format!("until {}", when(until)),
+        (None, Some(at)) => {
+            format!("until somebody acts, or one call that is tried {} is answered", when(at))
+        }
+        (None, None) => "until somebody lets it in".to_owned(),
     }
 }
 
@@ -290,12 +299,22 @@ mod tests {
             reason: "no\u{1b}pe".to_owned(),
             since: Timestamp::from_secs(0),
         };
-        let report = StatusReport { parked: vec![parked.into()], ..status(vec![run(ended)]) };
+        let changed = Parked { kind: ErrorKind::Malformed, ..parked.clone() };
+        let report = StatusReport { parked: vec![parked.into(), changed.into()], ..status(vec![run(ended)]) };
         assert!(report.text().ends_with(&format!("Parked: e. {}", ErrorKind::Unauthorized.advice())));
-        assert!(
-            report.text().contains("  e  until somebody lets it in  unauthorized: no\u{fffd}pe\n"),
-            "{}",
-            report.text()
+        let tried = "until somebody acts, or one call that is tried 1970-01-01 06:00 UTC is answered";
+        for line in [
+            format!("  e  {tried}  unauthorized: no\u{fffd}pe\n"),
+            format!("  e  {:<1$}  malformed: no\u{fffd}pe\n", "until somebody lets it in", tried.len()),
+        ] {
+            assert!(report.text().contains(&line), "{line} in {}", report.text());
+        }
+        let json = serde_json::json!(report);
+        assert_eq!(json["parked"][0]["tries_at"], "1970-01-01T06:00:00Z");
+        assert_eq!(
+            json["parked"][1]["tries_at"],
+            serde_json::Value::Null,
+            "it does not come back by waiting"
         );
     }
 

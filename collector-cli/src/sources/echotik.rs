@@ -5,7 +5,7 @@ use collector_core::pipeline::SourceOptions;
 use collector_sources::echotik::{EchoTik, EchoTikConfig, RealTime};
 
 use super::Secret;
-use super::table::{limits, vendor_table};
+use super::table::{limits, vendor_options, vendor_table};
 use crate::registry::{Built, SourceFactory};
 
 vendor_table! {
@@ -29,21 +29,13 @@ impl SourceFactory for Factory {
     type Source = EchoTik;
 
     fn build(name: &str, table: &Table) -> Result<Built<EchoTik>> {
-        let (shared, defaults) = (table.shared(), EchoTikConfig::default());
-        let config = EchoTikConfig {
-            name: name.to_owned(),
+        let config = vendor_options!(name, table, usual => EchoTikConfig {
             username: table.username.expose().into(),
             password: table.password.expose().into(),
-            base_url: shared.base_url.cloned().unwrap_or(defaults.base_url),
-            timeout: shared.timeout.unwrap_or(defaults.timeout),
             pictures: table.pictures,
             picture_units: table.picture_units,
             real_time: table.real_time,
-            max_body: shared.max_body(defaults.max_body),
-            keep_email: shared.keep_email,
-            extra_ca: shared.extra_ca()?,
-            ..defaults
-        };
+        });
         let limits = limits(config.in_flight, config.per_second, config.burst);
         Ok(Built {
             source: EchoTik::new(config)?,

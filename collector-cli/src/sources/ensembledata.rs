@@ -7,7 +7,7 @@ use collector_core::pipeline::SourceOptions;
 use collector_sources::ensembledata::{EnsembleData, EnsembleDataConfig};
 
 use super::Secret;
-use super::table::{limits, vendor_table};
+use super::table::{limits, vendor_options, vendor_table};
 use crate::registry::{Built, SourceFactory};
 
 vendor_table! {
@@ -32,22 +32,14 @@ impl SourceFactory for Factory {
     type Source = EnsembleData;
 
     fn build(name: &str, table: &Table) -> Result<Built<EnsembleData>> {
-        let (shared, defaults) = (table.shared(), EnsembleDataConfig::default());
-        let config = EnsembleDataConfig {
-            name: name.to_owned(),
+        let config = vendor_options!(name, table, usual => EnsembleDataConfig {
             token: table.token.expose().into(),
-            base_url: shared.base_url.cloned().unwrap_or(defaults.base_url),
-            timeout: shared.timeout.unwrap_or(defaults.timeout),
             long_calls: table.long_calls,
-            long_timeout: table.long_timeout.unwrap_or(defaults.long_timeout),
-            depth: table.depth.unwrap_or(defaults.depth),
+            long_timeout: table.long_timeout.unwrap_or(usual.long_timeout),
+            depth: table.depth.unwrap_or(usual.depth),
             author_stats: table.author_stats,
             alternative_method: table.alternative_method,
-            max_body: shared.max_body(defaults.max_body),
-            keep_email: shared.keep_email,
-            extra_ca: shared.extra_ca()?,
-            ..defaults
-        };
+        });
         let limits = limits(config.in_flight, config.per_second, config.burst);
         Ok(Built {
             source: EnsembleData::new(config)?,

@@ -41,6 +41,26 @@ macro_rules! vendor_table {
 }
 pub(super) use vendor_table;
 
+/// Makes a source's options: what its table says under the keys that every vendor's table takes, what is said here, and for
+/// the rest what the adapter does by itself, which is called `usual`. Each adapter's options are a type of their own, so no
+/// function can fill them.
+macro_rules! vendor_options {
+    ($name:expr, $table:expr, $usual:ident => $options:ident { $($key:ident: $value:expr,)* }) => {{
+        let (shared, $usual) = ($table.shared(), $options::default());
+        $options {
+            name: $name.to_owned(),
+            base_url: shared.base_url.cloned().map_or($usual.base_url, Into::into),
+            timeout: shared.timeout.unwrap_or($usual.timeout),
+            max_body: shared.max_body($usual.max_body),
+            keep_email: shared.keep_email,
+            extra_ca: shared.extra_ca()?,
+            $($key: $value,)*
+            ..$usual
+        }
+    }};
+}
+pub(super) use vendor_options;
+
 /// What every vendor's table may say.
 pub(super) struct Shared<'t> {
     pub(super) base_url: Option<&'t Address>,

@@ -8,7 +8,7 @@ use collector_core::store::Budget;
 use collector_sources::tiktok::{Mode, TikTok, TikTokConfig};
 
 use super::Secret;
-use super::table::{limits, vendor_table};
+use super::table::{limits, vendor_options, vendor_table};
 use crate::registry::{Built, SourceFactory};
 
 /// The vendor counts by the UTC day.
@@ -34,22 +34,14 @@ impl SourceFactory for Factory {
     const NEEDS: &'static [&'static str] = &["mode"];
 
     fn build(name: &str, table: &Table) -> Result<Built<TikTok>> {
-        let (shared, defaults) = (table.shared(), TikTokConfig::default());
         let secret = |secret: &Option<Secret>| secret.as_ref().map_or("", |secret| secret.expose()).into();
-        let config = TikTokConfig {
-            name: name.to_owned(),
+        let config = vendor_options!(name, table, usual => TikTokConfig {
             mode: table.mode,
-            base_url: shared.base_url.cloned(),
             client_key: secret(&table.client_key),
             client_secret: secret(&table.client_secret),
             access_token: secret(&table.access_token),
             account_id: table.account_id.clone().unwrap_or_default(),
-            timeout: shared.timeout.unwrap_or(defaults.timeout),
-            max_body: shared.max_body(defaults.max_body),
-            keep_email: shared.keep_email,
-            extra_ca: shared.extra_ca()?,
-            ..defaults
-        };
+        });
         let limits = limits(config.in_flight, config.rate(), config.burst);
         let budget = config.units().map(|units| Budget {
             account: name.into(),

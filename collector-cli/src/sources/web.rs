@@ -4,7 +4,7 @@ use collector_core::error::Result;
 use collector_core::pipeline::SourceOptions;
 use collector_sources::web::{Site, Web, WebConfig};
 
-use super::table::{limits, vendor_table};
+use super::table::{limits, vendor_options, vendor_table};
 use super::{ConfigPath, read_description};
 use crate::registry::{Built, SourceFactory};
 
@@ -25,18 +25,10 @@ impl SourceFactory for Factory {
     type Source = Web;
 
     fn build(name: &str, table: &Table) -> Result<Built<Web>> {
-        let (shared, defaults) = (table.shared(), WebConfig::default());
-        let config = WebConfig {
-            name: name.to_owned(),
+        let config = vendor_options!(name, table, usual => WebConfig {
             contact: table.contact.clone(),
             site: table.file.as_ref().map(site).transpose()?,
-            base_url: shared.base_url.cloned(),
-            timeout: shared.timeout.unwrap_or(defaults.timeout),
-            max_body: shared.max_body(defaults.max_body),
-            keep_email: shared.keep_email,
-            extra_ca: shared.extra_ca()?,
-            ..defaults
-        };
+        });
         let limits = limits(config.in_flight, Some(config.rate()), Some(1));
         let source = Web::new(config)?;
         let host = Some(source.host().into());

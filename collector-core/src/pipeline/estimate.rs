@@ -28,6 +28,8 @@ pub struct LaneEstimate {
     pub account: Name,
     /// Tasks.
     pub tasks: u64,
+    /// Those of them that answers to the others lead to, at most.
+    pub followed: u64,
     /// Calls that serve them.
     pub calls: u64,
     /// Their worst cost.
@@ -36,7 +38,8 @@ pub struct LaneEstimate {
     pub leads_on: bool,
 }
 
-/// What tasks would cost at most. Attempts that fail and are repeated, and what answers lead to, are not in it.
+/// What tasks would cost at most, with what their answers lead to as far as the source can count that
+/// ([`Source::follows`](crate::source::Source::follows)). Attempts that fail and are repeated are not in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Estimate {
     /// By source and kind.
@@ -76,10 +79,15 @@ impl<D: Domain> Engine<D> {
     /// What these tasks would cost at most, and how long they take when a call takes `call`. Asks nobody. Tasks that
     /// nobody here gets are left out.
     pub fn estimate<'a>(&self, tasks: impl IntoIterator<Item = &'a Task>, call: Duration) -> Estimate {
-        let mut lanes: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+        // Tasks, and what their answers lead to.
+        let mut lanes: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
         for task in tasks {
-            if let Some(lane) = self.parts.lane(task.source(), task.kind()) {
-                *lanes.entry(lane).or_default() += 1;
+            let Some(lane) = self.parts.lane(task.source(), task.kind()) else { continue };
+            lanes.entry(lane).or_default().0 += 1;
+            for (kind, more) in self.parts.slots[lane.0].source.follows(task) {
+                if let Some(lane) = self.parts.lane(task.source(), &kind) {
+                    lanes.entry(lane).or_default().1 += more;
+                }
             }
         }
         let mut calls: BTreeMap<usize, u64> = BTreeMap::new();
@@ -103,14 +111,21 @@ impl<D: Domain> Engine<D> {
     }
 }
 
-fn row<D: Domain>(slot: &Slot<D>, account: &Account, lane: usize, tasks: u64) -> LaneEstimate {
+fn row<D: Domain>(
+    slot: &Slot<D>,
+    account: &Account,
+    lane: usize,
+    (asked, followed): (u64, u64),
+) -> LaneEstimate {
     let (spec, kind): &(CallSpec, Name) = &slot.kinds[lane];
-    let calls = tasks.div_ceil(spec.tasks.max(1) as u64);
+    let calls = |tasks: u64| tasks.div_ceil(spec.tasks.max(1) as u64);
+    let calls = calls(asked) + calls(followed);
     LaneEstimate {
         source: Name::clone(&slot.name),
         kind: Name::clone(kind),
         account: Name::clone(&account.name),
-        tasks,
+        tasks: asked + followed,
+        followed,
         calls,
         cost: spec.worst_cost.times(calls),
         leads_on: spec.role == Role::Discovery,

@@ -81,11 +81,13 @@ pub(super) async fn run_call<D: Domain>(
     let took = worker.tick().saturating_duration_since(started);
     // The account's slot is kept until there is room for the result: otherwise results could pile up without bound. It is
     // read only then, because what an answer says is larger than the answer.
-    let expected =
-        if fetched.is_ok() { worker.weights[call.slot][call.lane].load(Ordering::Relaxed) } else { 1 };
+    let expected = fetched.as_ref().map_or(1, |answer| worker.expected(&call, answer));
     let slot = Arc::clone(&worker.window).acquire_many_owned(expected).await;
     let answer = read(&worker, &call, &tasks, fetched);
-    let slot = slot.map(|slot| worker.weigh(slot, &call, answer.page.as_ref().ok()));
+    let slot = slot.map(|slot| match &answer {
+        Answer { payload: Some(payload), page: Ok(page) } => worker.weigh(slot, &call, payload, page),
+        _ => slot,
+    });
     let judged = judge(&worker, (&call, &tasks), seat, answer, took).await;
     let booked = call.window.map(|_| worker.parts.slots[call.slot].account);
     let Call { leases, .. } = call;

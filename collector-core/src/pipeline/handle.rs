@@ -108,11 +108,13 @@ impl<D: Domain> Engine<D> {
     /// `ConfigInvalid` before anything is written; `Storage` and other failures of our own side. A vendor's
     /// failure is never an error: the report tells.
     pub async fn run(&self, job: Job, stop: CancellationToken) -> Result<RunReport> {
-        self.refuse_unplannable(&job)?;
+        job.expect.check(self.parts.domain.fields())?;
+        // Nobody works here yet: what is owed by a drop is owed by the worker that starts now.
+        let (roots, _) = self.roots_of(&job, None).await?;
         // Of the caller's signal, so that a stop counts at once, whatever is being waited for.
         let handle = self.start_until(stop.child_token()).await?;
         let outcome = async {
-            let begun = handle.begin(job).await?;
+            let begun = handle.begin(job, roots).await?;
             handle.settle_run(begun, &stop).await
         }
         .await;
@@ -231,26 +233,31 @@ impl<D: Domain> std::fmt::Debug for Handle<D> {
 
 impl<D: Domain> Handle<D> {
     /// Begins a run, or goes on with an unfinished one of the same job. It goes on and ends by itself; nobody has to
-    /// [`wait`](Self::wait) for it.
+    /// [`wait`](Self::wait) for it. What the store keeps longer than a source's vendor allows is dropped first (see
+    /// [`SourceOptions::keep_for`](super::SourceOptions::keep_for)).
     ///
     /// # Errors
-    /// As for [`Engine::roots`]; `ConfigInvalid` while the store keeps what a source's vendor lets nobody keep (see
-    /// [`SourceOptions::keep_for`](super::SourceOptions::keep_for)); `Cancelled` once it is shut down.
+    /// As for [`Engine::roots`]; `Cancelled` once it is shut down.
     pub async fn submit(&self, job: Job) -> Result<Begun> {
         if self.worker.drain.is_cancelled() {
             let message = "the engine is stopping: submit the job to one that is started anew";
             return Err(Error::new(ErrorKind::Cancelled, message).with("job", &job.name));
         }
-        let begun = self.begin(job).await?;
+        let engine = Engine { parts: Arc::clone(&self.worker.parts) };
+        job.expect.check(engine.parts.domain.fields())?;
+        let (roots, dropped) = engine.roots_of(&job, Some(&self.worker.id)).await?;
+        if dropped {
+            self.worker.recount_owed().await?;
+            self.worker.outlets.iter().for_each(|outlet| outlet.wake.notify_one());
+        }
+        let begun = self.begin(job, roots).await?;
         self.worker.watched.add(begun.run);
         Ok(begun)
     }
 
-    async fn begin(&self, job: Job) -> Result<Begun> {
+    /// Begins a run that was planned.
+    async fn begin(&self, job: Job, roots: Vec<Task>) -> Result<Begun> {
         let worker = &self.worker;
-        job.expect.check(worker.parts.domain.fields())?;
-        let engine = Engine { parts: Arc::clone(&worker.parts) };
-        let roots = engine.roots_of(&job).await?;
         let _enqueueing = self.enqueueing.lock().await;
         let spec = job.spec();
         let begun = worker.store().begin_run(&spec, worker.now()).await?;

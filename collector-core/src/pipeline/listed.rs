@@ -1,11 +1,11 @@
 //! What a job and its query begin with, the list of the store that it names included.
 
-use super::keeping::refuse_outdated;
+use super::keeping::drop_outdated;
 use super::{Engine, Job};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Ids, Name};
-use crate::store::ListMember;
+use crate::store::{ListMember, WorkerId};
 use crate::task::{Query, Task};
 
 /// What a query begins with.
@@ -50,17 +50,19 @@ impl<D: Domain> Engine<D> {
         Ok(roots)
     }
 
-    /// The tasks that a run of a job begins with; none for one that asks again, which finds out later whom to ask.
+    /// The tasks that a run of a job begins with; none for one that asks again, which finds out later whom to ask. Before
+    /// that, what may not be kept any longer is [dropped](drop_outdated); tells whether something was.
     ///
     /// # Errors
-    /// As for [`roots`](Self::roots); `ConfigInvalid` while the store keeps what a source's vendor lets nobody keep.
-    pub(super) async fn roots_of(&self, job: &Job) -> Result<Vec<Task>> {
-        let roots = match job.refreshes()? {
+    /// As for [`roots`](Self::roots).
+    pub(super) async fn roots_of(&self, job: &Job, worker: Option<&WorkerId>) -> Result<(Vec<Task>, bool)> {
+        let refreshes = job.refreshes()?;
+        let dropped = drop_outdated(&self.parts, worker).await?;
+        let roots = match refreshes {
             true => Vec::new(),
             false => self.roots_with(&job.query, job.sources.as_deref()).await?.tasks,
         };
-        refuse_outdated(&self.parts).await?;
-        Ok(roots)
+        Ok((roots, dropped))
     }
 
     async fn members(&self, name: &str) -> Result<Vec<ListMember>> {

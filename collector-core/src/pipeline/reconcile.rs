@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::{ErrorChain, Result};
 use crate::observe::Event;
-use crate::store::{Budget, Reserved};
+use crate::store::{Budget, Reserved, Store};
 use crate::task::Cost;
 
 /// The note that tells what others spent from an account begins with this; the account's name follows. Its text is JSON:
@@ -28,12 +28,26 @@ const SOON: Duration = Duration::from_secs(5);
 /// How long an answer is waited for.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What others have spent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Elsewhere {
-    window: Timestamp,
-    units: u64,
-    at: Timestamp,
+/// What others have spent with an account's credential, in one of the vendor's windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Elsewhere {
+    /// When the window began.
+    pub window: Timestamp,
+    /// How many units, at least.
+    pub units: u64,
+    /// When it was noticed last.
+    pub at: Timestamp,
+}
+
+/// What others have spent from an account in the newest window in which that was noticed; `None` when it never was.
+///
+/// # Errors
+/// `Storage`.
+pub async fn spent_elsewhere<D: Domain>(store: &dyn Store<D>, account: &str) -> Result<Option<Elsewhere>> {
+    // One that cannot be read was written by another version.
+    let note = store.note(&format!("{ELSEWHERE}{account}")).await?;
+    Ok(note.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 /// What one look at an account came to.
@@ -144,10 +158,10 @@ async fn compare<D: Domain>(
     let left = budget.units.map_or(elsewhere, |most| most.saturating_sub(booked));
     let units = Cost { units: elsewhere.min(left), requests: 0 };
     store.reserve(budget, units, now).await?;
-    let name = format!("{ELSEWHERE}{}", account.name);
-    let known: Option<Elsewhere> = store.note(&name).await?.and_then(|text| serde_json::from_str(&text).ok());
+    let known = spent_elsewhere(store, &account.name).await?;
     let before = known.filter(|known| known.window == window).map_or(0, |known| known.units);
     let noted = Elsewhere { window, units: before + elsewhere, at: now };
+    let name = format!("{ELSEWHERE}{}", account.name);
     store.put_note(&name, serde_json::to_string(&noted).ok().as_deref()).await?;
     tracing::warn!(
         account = %account.name,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Engine;
 use super::worker::{Parts, Slot};
+use crate::clock::Timestamp;
 use crate::domain::Domain;
 use crate::error::Result;
 use crate::id::{Name, RunId};
@@ -30,12 +31,16 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Records looked at together.
 const PAGE: usize = 10_000;
-/// Tasks added together.
-const CHUNK: usize = 1_000;
+/// Parts of a day's number that are booked, and then asked about, one after the other: a crash between the two costs one.
+const PARTS: u64 = 16;
+/// The smallest of them, and the largest.
+const SMALLEST: u64 = 16;
+const CHUNK: u64 = 1_000;
 /// Records that are tried to find out which side of somebody a source's lookups show.
 const SAMPLE: usize = 1_000;
 
-/// Adds the tasks of a run that asks again; gives how many are new.
+/// Adds the tasks of a run that asks again; gives how many are new. Done once more after a crash, it goes on where it was:
+/// whom the run asks about already is passed over.
 pub(super) async fn enqueue<D: Domain>(
     parts: &Parts<D>,
     run: RunId,
@@ -104,40 +109,54 @@ async fn of_source<D: Domain>(
         offset: Duration::ZERO,
     };
     let now = parts.clock.now();
-    let Some((booked, window)) = reserve(parts, &budget).await? else { return Ok(0) };
-    let (mut left, mut after) = (booked, None);
-    while left > 0 {
+    let most = (refresh.per_day / PARTS).clamp(SMALLEST, CHUNK);
+    let (mut new, mut after) = (0, None);
+    let mut booked: Option<Booked> = None;
+    'pages: while new < refresh.per_day {
         let before = now - refresh.older_than;
         let page = parts.store.stale((&*slot.name, aspect), before, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.seen_at, last.key));
         let mut tasks = lookups(parts, slot, &page);
-        while left > 0 && !tasks.is_empty() {
-            let most = CHUNK.min(tasks.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
+        while !tasks.is_empty() {
+            let held = match booked {
+                Some(held) => held,
+                None => match book(parts, &budget, most.min(refresh.per_day - new)).await? {
+                    Some(held) => *booked.insert(held),
+                    None => break 'pages,
+                },
+            };
+            let most = tasks.len().min(usize::try_from(held.people).unwrap_or(usize::MAX));
             let chunk: Vec<Task> = tasks.drain(..most).collect();
             // Whom the vendor does not know any more was answered inside the window, and counts for nothing.
             let answers = parts.store.enqueue(run, chunk, now).await?;
-            left -= answers.iter().filter(|answer| **answer == Enqueued::New).count() as u64;
+            let added = answers.iter().filter(|answer| **answer == Enqueued::New).count() as u64;
+            new += added;
+            booked = Some(Booked { people: held.people - added, ..held }).filter(|held| held.people > 0);
         }
     }
-    parts.store.settle_cost(&budget.account, window, Cost { units: 0, requests: left }).await?;
-    Ok(booked - left)
+    if let Some(Booked { people, window }) = booked {
+        parts.store.settle_cost(&budget.account, window, Cost { units: 0, requests: people }).await?;
+    }
+    Ok(new)
 }
 
-/// Books what is left of the day; `None` when that is nothing.
-async fn reserve<D: Domain>(
-    parts: &Parts<D>,
-    budget: &Budget,
-) -> Result<Option<(u64, crate::clock::Timestamp)>> {
-    let mut people = budget.requests.unwrap_or(0);
-    let mut booked = (0, None);
+/// People of a day's number who were booked and are not asked about yet.
+#[derive(Debug, Clone, Copy)]
+struct Booked {
+    people: u64,
+    window: Timestamp,
+}
+
+/// Books at most so many of the day's number; `None` when nothing is left of it.
+async fn book<D: Domain>(parts: &Parts<D>, budget: &Budget, most: u64) -> Result<Option<Booked>> {
+    let mut people = most;
     while people > 0 {
         let cost = Cost { units: 0, requests: people };
-        match parts.store.reserve(budget, cost, parts.clock.now()).await? {
-            Reserved::Granted { window } => booked = (booked.0 + people, Some(window)),
-            Reserved::Until(_) => {}
+        if let Reserved::Granted { window } = parts.store.reserve(budget, cost, parts.clock.now()).await? {
+            return Ok(Some(Booked { people, window }));
         }
         people /= 2;
     }
-    Ok(booked.1.map(|window| (booked.0, window)))
+    Ok(None)
 }

@@ -1,4 +1,4 @@
-//! How a run went.
+//! What is told of a run: how it ended, what is missing and why, its counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -159,6 +159,13 @@ impl<D: Domain> Scheduler<D> {
             None => None,
         };
         self.tell(&schedule.name, None);
+        let prepared = match (&slot, &job.refresh) {
+            (Some(slot), Some(again)) => match self.prepare(slot, job, again, now).await? {
+                Some(begun) => Some(begun),
+                None => return Ok(()),
+            },
+            _ => None,
+        };
         let name = &schedule.name;
         let firing = Firing { schedule: Name::clone(name), turn: state.turn, skipped: verdict.skipped, slot };
         match self.engine.parts.store.fire(&self.server.id, &firing, now).await? {
@@ -170,15 +177,11 @@ impl<D: Domain> Scheduler<D> {
                     looked.skipped.push((Name::clone(name), skip));
                 }
                 if let (Some(planned), Some(begun)) = (verdict.fire, begun) {
+                    let begun = prepared.filter(|prepared| prepared.run == begun.run).unwrap_or(begun);
                     tracing::info!(schedule = &**name, %planned, run = %begun.run, "slot fired");
                     let roots = firing.slot.as_ref().map(|slot| slot.roots.as_slice()).unwrap_or_default();
                     let store = &*self.engine.parts.store;
                     expecting::begin(store, begun.run, &job.expect, roots).await?;
-                    // Not with the slot: whom to ask depends on whom the store finds to be answered already. What a crash
-                    // leaves out here is the oldest still, so the next slot begins with it.
-                    if let Some(again) = &job.refresh {
-                        refresh::enqueue(&self.engine.parts, begun.run, &job.name, again).await?;
-                    }
                     for event in [
                         Event::Slot { job: Name::clone(name), outcome: "fired" },
                         Event::RunBegan { run: begun.run, resumed: begun.resumed },
@@ -189,14 +192,38 @@ impl<D: Domain> Scheduler<D> {
                     looked.fired.push((Name::clone(name), planned, begun));
                 }
             }
-            Fired::Stale => looked.waits = true,
-            Fired::Outdated => {}
+            fired => {
+                looked.waits |= fired == Fired::Stale;
+                // Of whoever fires the slot; and when that was done already, it ends with what it was given.
+                looked.running.extend(prepared.map(|begun| begun.run));
+            }
         }
         Ok(())
     }
 
+    /// Begins the run of a slot that asks again, and adds its tasks, before the slot is fired: whom to ask depends on whom the
+    /// store finds to be answered already, so the tasks cannot be part of that transaction. Whatever is killed before the slot
+    /// is fired has done a part of it: the slot stays due, and who fires it goes on with the same run. `None` while somebody
+    /// serves with a newer configuration, who fires it.
+    async fn prepare(
+        &self,
+        slot: &Slot,
+        job: &Job,
+        again: &refresh::Refresh,
+        now: Timestamp,
+    ) -> Result<Option<Begun>> {
+        if !self.enlist(now).await? {
+            return Ok(None);
+        }
+        let parts = &self.engine.parts;
+        let begun = parts.store.begin_run(&slot.run, now).await?;
+        refresh::enqueue(parts, begun.run, &job.name, again).await?;
+        Ok(Some(begun))
+    }
+
     async fn slot(&self, job: &Job, planned: Timestamp) -> Result<Slot> {
-        let roots = self.engine.roots_of(job).await?;
+        // Nobody need work here, so what is owed by a drop is owed by whoever does.
+        let (roots, _) = self.engine.roots_of(job, None).await?;
         Ok(Slot { planned, run: job.spec(), roots })
     }
 

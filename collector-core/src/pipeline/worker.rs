@@ -26,7 +26,7 @@ use crate::retry::RetryPolicy;
 use crate::sink::Sink;
 use crate::source::{CallSpec, Source};
 use crate::store::{Budget, Lookup, Store, WorkerId, WorkerInfo};
-use crate::task::{Page, Task};
+use crate::task::{Page, Payload, Task};
 
 /// What the builder hands over.
 pub(super) struct Parts<D: Domain> {
@@ -196,6 +196,8 @@ fn by_lane<D: Domain, T>(parts: &Parts<D>, make: impl Fn() -> T) -> Vec<Vec<T>> 
 
 /// Items that weigh as much as a call.
 const ITEMS_PER_PLACE: usize = 32;
+/// Bytes of an answer that weigh as much as a call: several profiles.
+const BYTES_PER_PLACE: usize = 32 << 10;
 
 /// One working process, as its stages see it.
 pub(super) struct Worker<D: Domain> {
@@ -209,8 +211,8 @@ pub(super) struct Worker<D: Domain> {
     pub(super) booked: Vec<AtomicUsize>,
     /// Slots of the window between a finished call and its commit.
     pub(super) window: Arc<Semaphore>,
-    /// By slot and kind, the places in the window that the last page took. A page full of people weighs as much as many
-    /// profiles: what waits for its commit is bounded in items too.
+    /// By slot and kind, the places in the window that the last page's items took. A page full of people weighs as much as
+    /// many profiles, and so does a long answer: what waits for its commit is bounded in items and in bytes, too.
     pub(super) weights: Vec<Vec<AtomicU32>>,
     pub(super) retries: Mutex<RetryBudget>,
     /// Lanes (by slot and kind) that may have claimable tasks.
@@ -328,19 +330,24 @@ impl<D: Domain> Worker<D> {
         self.wake.notify_one();
     }
 
-    /// Gives a call the places in the window that its page weighs, and remembers them for the lane's next one. What it
-    /// has too many of is free again; what it lacks is taken only if it is free, because to wait for more with places in
-    /// hand can wait for ever.
+    /// The places in the window that an answer gets before it is read: what it weighs, or what its lane's last page did.
+    pub(super) fn expected(&self, call: &Call, answer: &Payload) -> u32 {
+        let last = self.weights[call.slot][call.lane].load(Ordering::Relaxed);
+        last.max(self.places(answer.body.len() / BYTES_PER_PLACE))
+    }
+
+    /// Gives an answer that is read the places that it weighs. What it has too many of is free again; what it lacks is
+    /// taken only if it is free, because to wait for more with places in hand can wait for ever.
     pub(super) fn weigh(
         &self,
         mut places: OwnedSemaphorePermit,
         call: &Call,
-        page: Option<&Page<D::Item>>,
+        answer: &Payload,
+        page: &Page<D::Item>,
     ) -> OwnedSemaphorePermit {
-        let Some(page) = page else { return places };
-        let window = self.parts.settings.commit_window;
-        let weight = u32::try_from((1 + page.items.len() / ITEMS_PER_PLACE).min(window)).unwrap_or(u32::MAX);
-        self.weights[call.slot][call.lane].store(weight, Ordering::Relaxed);
+        let items = self.places(page.items.len() / ITEMS_PER_PLACE);
+        self.weights[call.slot][call.lane].store(items, Ordering::Relaxed);
+        let weight = items.max(self.places(answer.body.len() / BYTES_PER_PLACE));
         let held = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
         if let Some(surplus) = held.checked_sub(weight) {
             drop(places.split(surplus as usize));
@@ -348,6 +355,11 @@ impl<D: Domain> Worker<D> {
             places.merge(more);
         }
         places
+    }
+
+    /// A call's own place and these, as far as there are so many.
+    fn places(&self, more: usize) -> u32 {
+        u32::try_from((1 + more).min(self.parts.settings.commit_window)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn account_of(&self, slot: usize) -> &Account {

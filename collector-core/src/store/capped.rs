@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
-    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled,
-    SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Expired, Fill, FinishedCall,
+    Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened,
+    Parked, Place, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
+    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -352,6 +352,16 @@ impl<D: Domain> Store<D> for Capped<D> {
 
     async fn tidy(&self, keep: &Retention, now: Timestamp) -> Result<Tidied> {
         self.inner.tidy(keep, now).await
+    }
+
+    async fn expire(
+        &self,
+        worker: &WorkerId,
+        what: (&str, Timestamp),
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Expired> {
+        self.inner.expire(worker, what, place, now).await
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -14,6 +14,8 @@
 //! * A sighting without strong identities belongs to its weak identity's present owner.
 //! * Entities that turn out to be one are joined into the older key; the other is deleted at every sink.
 //! * Of each (source, aspect) the latest sighting counts, so the result does not depend on the order of commits.
+//! * What may not be kept any longer is [dropped](Ledger::drop_sightings), with the identities that nothing else shows;
+//!   an entity of which no sighting is left ends.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -118,6 +120,8 @@ pub struct EntityChange<D: Domain> {
     pub sightings: usize,
     /// Those of them that are to be written: each replaces the one of its (source, aspect).
     pub written: Vec<Written>,
+    /// The (source, aspect) of those that are not kept any longer.
+    pub dropped: Vec<(Name, Name)>,
 }
 
 /// A sighting as a store keeps it.
@@ -143,14 +147,14 @@ impl<D: Domain> std::fmt::Debug for EntityChange<D> {
     }
 }
 
-/// An entity that turned out to be another.
+/// An entity that turned out to be another, or of which nothing is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joined {
     /// The entity that ends; a row of it exists.
     pub key: RecordKey,
     /// The version of its deletion.
     pub version: u64,
-    /// The entity that goes on.
+    /// The entity that goes on; the one that ends when none does.
     pub into: RecordKey,
 }
 
@@ -169,6 +173,8 @@ pub struct CallCounts {
 pub struct Changes<D: Domain> {
     /// Identities and their owners now, by hash: insert or replace.
     pub aliases: Vec<(IdHash, RecordKey)>,
+    /// Identities that are nobody's any more, as far as they were this entity's.
+    pub freed: Vec<(IdHash, RecordKey)>,
     /// Touched entities, by key.
     pub entities: Vec<EntityChange<D>>,
     /// Ended entities, by key.
@@ -229,6 +235,8 @@ struct Working<I> {
     encoded: Vec<Encoded>,
     grown: Option<usize>,
     history: BTreeMap<i32, Vec<Option<i64>>>,
+    /// The sides of sightings that are not kept any longer.
+    dropped: Vec<(Name, Name)>,
 }
 
 impl<I> Working<I> {
@@ -243,6 +251,7 @@ impl<I> Working<I> {
             encoded: Vec::new(),
             grown: None,
             history: BTreeMap::new(),
+            dropped: Vec::new(),
         }
     }
 
@@ -294,6 +303,8 @@ pub struct Ledger<'d, D: Domain> {
     owners: HashMap<IdHash, RecordKey>,
     /// Identities with another owner than the store knows.
     owned: Vec<IdHash>,
+    /// Identities without an owner now, and who had them.
+    freed: Vec<(IdHash, RecordKey)>,
     entities: BTreeMap<RecordKey, Working<D::Item>>,
     joins: BTreeMap<RecordKey, RecordKey>,
     counts: Vec<CallCounts>,
@@ -318,6 +329,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             aspects: Vec::new(),
             owners: HashMap::new(),
             owned: Vec::new(),
+            freed: Vec::new(),
             entities: BTreeMap::new(),
             joins: BTreeMap::new(),
             counts: Vec::new(),
@@ -409,6 +421,54 @@ impl<'d, D: Domain> Ledger<'d, D> {
     /// Adds a loaded entity.
     pub fn load_entity(&mut self, row: EntityRow<D::Item>) {
         self.entities.insert(row.key, Working::of(row, false));
+    }
+
+    /// Leaves out everything a call says.
+    pub fn leave_out(&mut self, call: usize) {
+        self.entries.retain(|entry| entry.call != call);
+    }
+
+    /// Drops sightings of the loaded entities for which `goes` says so: it is given each with the answer it came in, as far
+    /// as that is known. Identities that only these showed are nobody's from then on; where no sighting is left, none is
+    /// anybody's.
+    pub fn drop_sightings(&mut self, goes: impl Fn(&Sighting<D::Item>, Option<PayloadId>) -> bool) {
+        for (key, known) in &mut self.entities {
+            let mut origins = std::mem::take(&mut known.row.origins).into_iter();
+            let (mut dropped, mut left) = (Vec::new(), Vec::with_capacity(known.row.sightings.len()));
+            for sighting in std::mem::take(&mut known.row.sightings) {
+                let origin = origins.next().flatten();
+                if goes(&sighting, origin) {
+                    dropped.push(sighting);
+                } else {
+                    left.push(sighting);
+                    known.row.origins.push(origin);
+                }
+            }
+            known.row.sightings = left;
+            if dropped.is_empty() {
+                continue;
+            }
+            known.touched = true;
+            let shown = |sightings: &[Sighting<D::Item>]| -> BTreeSet<Id> {
+                let ids = sightings.iter().map(|one| self.domain.about(&one.item).ids);
+                ids.flat_map(|ids| ids.iter().cloned().collect::<Vec<_>>()).collect()
+            };
+            let stays = shown(&known.row.sightings);
+            let mut freed = shown(&dropped);
+            if known.row.sightings.is_empty() {
+                freed.extend(known.row.ids.iter().cloned());
+                freed.extend(known.row.lost.iter().map(|lost| lost.id.clone()));
+            }
+            freed.retain(|id| !stays.contains(id));
+            let row = &mut known.row;
+            let before = (row.ids.strong.len(), row.ids.weak.len(), row.lost.len());
+            row.ids.strong.retain(|id| !freed.contains(id));
+            row.ids.weak.retain(|id| !freed.contains(id));
+            row.lost.retain(|lost| !freed.contains(&lost.id));
+            known.identity_changed |= before != (row.ids.strong.len(), row.ids.weak.len(), row.lost.len());
+            self.freed.extend(freed.iter().map(|id| (id.hash(), *key)));
+            known.dropped.extend(dropped.into_iter().map(|one| (one.source, one.aspect)));
+        }
     }
 
     /// Decides. `next_key` gives surrogate keys that were never given before, in growing order.
@@ -724,6 +784,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
     fn finish(mut self) -> Result<Changes<D>> {
         let mut changes = Changes {
             aliases: self.aliases(),
+            freed: std::mem::take(&mut self.freed),
             entities: Vec::with_capacity(self.entities.len()),
             joined: Vec::new(),
             links: self.shown.iter().map(|(key, call)| (self.survivor(*key), *call)).collect(),
@@ -747,6 +808,8 @@ impl<'d, D: Domain> Ledger<'d, D> {
                         into: self.survivor(*into),
                     });
                 }
+            } else if known.row.sightings.is_empty() && !known.dropped.is_empty() {
+                changes.joined.push(Joined { key, version: known.row.version + 1, into: key });
             } else if known.touched {
                 let change = self.change(known, &mut changes.grown)?;
                 if change.changed {
@@ -766,7 +829,8 @@ impl<'d, D: Domain> Ledger<'d, D> {
     }
 
     fn change(&self, known: Working<D::Item>, grown: &mut Vec<(usize, Ids)>) -> Result<EntityChange<D>> {
-        let Working { row, is_new, identity_changed, written, calls, grown: grew, history, .. } = known;
+        let Working { row, is_new, identity_changed, written, calls, grown: grew, history, dropped, .. } =
+            known;
         let mut made = known.encoded;
         let EntityRow { key, version, digest: before, ids, lost, facts, sightings, origins } = row;
         if let Some(call) = grew {
@@ -797,6 +861,7 @@ impl<'d, D: Domain> Ledger<'d, D> {
             history: history.into_iter().map(|(day, figures)| Day { day, figures }).collect(),
             sightings: count,
             written,
+            dropped,
         })
     }
 }

@@ -7,6 +7,7 @@
 mod archive;
 mod barred;
 mod entities;
+mod expire;
 mod lists;
 mod outbox;
 mod payloads;
@@ -30,10 +31,11 @@ use self::slots::Slots;
 use self::tasks::Tasks;
 use super::ledger::{Changes, EntityChange, Kept, Ledger};
 use super::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill, FinishedCall, Fired,
-    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, Opened, Parked,
-    ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served, Server, Settled, SlotRow, Stale,
-    Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo, no_such_run,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Expired, Fate, Fill,
+    FinishedCall, Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember,
+    Lookup, Opened, Parked, Place, ReadAgain, Reserved, RunEnd, RunSpec, RunState, ScheduleState, Served,
+    Server, Settled, SlotRow, Stale, Store, StoredPayload, Verdict, Waiting, WorkerId, WorkerInfo,
+    no_such_run,
 };
 use crate::clock::Timestamp;
 use crate::domain::{Day, Domain};
@@ -69,6 +71,8 @@ struct State<D: Domain> {
     notes: BTreeMap<String, String>,
     fills: BTreeMap<(Name, Name, i32), Fill>,
     barred: Barred,
+    /// Of each source the moment before which it was dropped what it gave.
+    expired: BTreeMap<Name, Timestamp>,
     slots: Slots,
     commits: u64,
 }
@@ -97,6 +101,7 @@ impl<D: Domain> MemoryStore<D> {
             notes: BTreeMap::new(),
             fills: BTreeMap::new(),
             barred: Barred::default(),
+            expired: BTreeMap::new(),
             slots: Slots::default(),
             commits: 0,
         };
@@ -398,11 +403,14 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         }
         let mut entities = self.entities().await;
         // Whoever is erased is so with the entities locked: nobody is added to the list before this is done.
-        self.state().await.keep_out(&mut ledger, &mut calls);
+        let mut state = self.state().await;
+        state.keep_out(&mut ledger, &mut calls);
+        state.keep_dropped(&mut ledger, &mut calls, now);
+        drop(state);
         entities.load(&mut ledger);
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
-        let Changes { aliases, entities: changed, joined, links, counts, moved, grown } = changes;
+        let Changes { aliases, entities: changed, joined, links, counts, moved, grown, .. } = changes;
         let with_past = entities.keep(aliases, changed, joined, now.day());
         cool::<D>(&mut wishes, &with_past);
 
@@ -647,7 +655,10 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         let state = &mut *state;
         let mut ledger = Ledger::new(&*self.domain);
         let mut payloads = Vec::with_capacity(answers.len());
-        for answer in answers {
+        for mut answer in answers {
+            if state.was_dropped(&answer.source, answer.at) {
+                answer.items.clear();
+            }
             let kept = Kept { payload: answer.payload, shows: state.payloads.shows(answer.payload) };
             payloads.push(answer.payload);
             ledger.add_again(&answer.source, answer.at, answer.items, kept);
@@ -732,6 +743,18 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             .take(max)
             .filter_map(|(seen_at, key)| Some(Stale { key, ids: entities.ids(key)?, seen_at }));
         Ok(told.collect())
+    }
+
+    async fn expire(
+        &self,
+        worker: &WorkerId,
+        what: (&str, Timestamp),
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Expired> {
+        let mut entities = self.entities().await;
+        let mut state = self.state().await;
+        expire::batch(&*self.domain, (&mut entities, &mut state), worker, what, place, now)
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::Store;
+use super::{Store, WorkerId};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::Domain;
 use crate::error::Result;
+use crate::id::Name;
 
 /// Which answers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,11 +53,46 @@ impl Default for Retention {
     }
 }
 
+/// How old what a source gave may become, where its vendor's terms say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The source.
+    pub source: Name,
+    /// How long what it gave is kept without being got anew.
+    pub keep_for: Duration,
+}
+
+/// How far [`Store::expire`] has come; what the numbers mean is the store's. The default is the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// Of what it goes through.
+    pub stage: u8,
+    /// Behind which number.
+    pub after: u64,
+}
+
+/// What a batch of [`Store::expire`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Expired {
+    /// What is gone.
+    pub removed: Tidied,
+    /// Where the next batch begins; `None` at the end.
+    pub next: Option<Place>,
+}
+
+/// How late a call's answer may be committed without being asked whether it is too old by now. Answers are committed within
+/// moments, so that nobody has to look.
+pub const PROMPT: Duration = Duration::from_secs(10);
+
 /// What was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tidied {
     /// Answers.
     pub answers: u64,
+    /// Sightings of sources whose terms let nobody keep them.
+    pub sightings: u64,
+    /// Records of which no sighting is left.
+    pub records: u64,
     /// Answered tasks.
     pub tasks: u64,
     /// Ended runs.
@@ -71,6 +107,8 @@ impl Tidied {
     /// Adds another batch.
     pub fn add(&mut self, other: &Self) {
         self.answers += other.answers;
+        self.sightings += other.sightings;
+        self.records += other.records;
         self.tasks += other.tasks;
         self.runs += other.runs;
         self.days += other.days;
@@ -79,7 +117,7 @@ impl Tidied {
 
     /// Whether anything was removed.
     pub fn is_empty(&self) -> bool {
-        self.answers + self.tasks + self.runs + self.days == 0
+        self.answers + self.sightings + self.records + self.tasks + self.runs + self.days == 0
     }
 }
 
@@ -89,14 +127,59 @@ const NOTE: &str = "tidied";
 /// How long a store is left alone after it was gone through.
 const REST: Duration = Duration::from_secs(20 * 3_600);
 
-/// Removes what `keep` does not keep, in small batches beside whoever works, once a day; `None` when it was done within
-/// the last hours. A `stop` ends it between two batches, and the next call goes on there.
+/// Drops everything a source gave that was got last before a moment, in small batches beside whoever works. A `stop` ends
+/// it between two batches; what is gone then is gone, and the next call looks for the rest.
+///
+/// # Errors
+/// `Storage`.
+pub async fn expire<D: Domain>(
+    store: &dyn Store<D>,
+    worker: &WorkerId,
+    (source, before): (&str, Timestamp),
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+) -> Result<Tidied> {
+    let (mut removed, mut place) = (Tidied::default(), Some(Place::default()));
+    while let Some(from) = place
+        && !stop.is_cancelled()
+    {
+        let batch = store.expire(worker, (source, before), from, clock.now()).await?;
+        removed.add(&batch.removed);
+        place = batch.next;
+    }
+    removed.done = place.is_none();
+    Ok(removed)
+}
+
+/// The same in a name of its own, for whoever has no worker: what sinks are owed by it is then owed by whoever works next.
+///
+/// # Errors
+/// `Storage`.
+pub(crate) async fn expire_aside<D: Domain>(
+    store: &dyn Store<D>,
+    what: (&str, Timestamp),
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+) -> Result<Tidied> {
+    let worker: WorkerId = format!("upkeep-{}-{:016x}", std::process::id(), rand::random::<u64>()).into();
+    let removed = expire(store, &worker, what, clock, stop).await;
+    // Without a change it never was on the list.
+    let closed = store.close(&worker).await;
+    let removed = removed?;
+    closed?;
+    Ok(removed)
+}
+
+/// Removes what `keep` does not keep and drops what `terms` let nobody keep, in small batches beside whoever works, once a
+/// day; `None` when it was done within the last hours. A `stop` ends it between two batches, and the next call goes on
+/// there.
 ///
 /// # Errors
 /// `Storage`.
 pub async fn upkeep<D: Domain>(
     store: &dyn Store<D>,
     keep: &Retention,
+    terms: &[Terms],
     clock: &dyn Clock,
     stop: &CancellationToken,
 ) -> Result<Option<Tidied>> {
@@ -105,6 +188,11 @@ pub async fn upkeep<D: Domain>(
         return Ok(None);
     }
     let mut tidied = Tidied::default();
+    for Terms { source, keep_for } in terms {
+        let before = clock.now() - *keep_for;
+        tidied.add(&expire_aside(store, (&**source, before), clock, stop).await?);
+    }
+    tidied.done = false;
     while !tidied.done && !stop.is_cancelled() {
         tidied.add(&store.tidy(keep, clock.now()).await?);
     }

@@ -37,6 +37,7 @@ mod claims;
 mod clause;
 mod commit;
 mod domain;
+mod expire;
 mod history;
 mod identity;
 mod lists;
@@ -183,6 +184,10 @@ macro_rules! __store_cases {
             20 Moments slots::moments "With other moments a schedule begins anew.";
             20 NewestConfig slots::newest_config "Only the newest configuration among those alive fires.";
             21 PauseSchedule slots::pause_schedule "A pause keeps its times while they matter.";
+            23 Expire expire::expire_all "What nobody else says is gone everywhere.";
+            23 ExpireShared expire::expire_shared "Whom others show is merged anew from what they say.";
+            23 ExpireKeeps expire::expire_keeps "What came again, and what others said, stays.";
+            23 ExpireAnew expire::expire_anew "What was dropped comes in as new, and not as it was.";
         }
     };
 }

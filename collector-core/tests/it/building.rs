@@ -1,5 +1,7 @@
 //! What is refused before anything is asked or written.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use collector_core::admission::Limits;
@@ -180,4 +182,31 @@ async fn a_store_that_is_down_is_an_error_for_everybody_who_waits() {
     assert!(report.resumed);
     let letters = world.store.dead_letters(1).await.unwrap();
     assert!(letters.is_empty(), "{letters:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_planned_once() {
+    let world = World::of_things();
+    let seeded = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seeded);
+    let api = Scripted::willing("api").seeding(move |query: &Query| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Ok(query.handles.iter().map(|handle| Task::new("api", "thing", handle.as_str())).collect())
+    });
+    let engine = world.pipeline().source(api).build().unwrap();
+    engine.plan(&many(10).query).unwrap();
+    let planning = seeded.swap(0, Ordering::SeqCst);
+    assert_eq!(run(&engine, many(10)).await.end, End::Complete);
+    assert_eq!(seeded.load(Ordering::SeqCst), planning);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_a_list_that_is_not_there_is_refused_before_a_worker_is_registered() {
+    let world = World::of_things();
+    let gate = Gate::open().panics_in("open");
+    let store = GatedStore(world.store.clone(), gate);
+    let engine = world.pipeline().store(store).source(Scripted::willing("api")).build().unwrap();
+    let job = Job::new("job", Query { list: Some("nobody".to_owned()), ..Query::default() });
+    let error = engine.run(job, CancellationToken::new()).await.unwrap_err();
+    assert!(error.message().contains("there is no list \"nobody\""), "{error}");
 }

@@ -6,7 +6,7 @@ use collector_core::id::Digest;
 use collector_core::pipeline::{End, Scheduled, Settings, SourceOptions};
 use collector_core::retry::ExponentialBackoff;
 use collector_core::schedule::{Schedule, When};
-use collector_core::store::{Server, Store};
+use collector_core::store::{Retention, Server, Store, Terms, upkeep};
 use collector_core::task::Query;
 use tokio_util::sync::CancellationToken;
 
@@ -57,44 +57,74 @@ async fn a_vendor_that_comes_back_in_time_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_kept_for_longer_keeps_a_run_from_beginning() {
+async fn what_may_not_be_kept_for_longer_is_dropped_before_a_run() {
     let world = World::of_things();
     let api = Scripted::willing("api");
-    let options = SourceOptions { keep_for: Some(30 * DAY), ..SourceOptions::default() };
-    let engine = world.pipeline().source_with(api.clone(), options).build().unwrap();
+    let options = || SourceOptions { keep_for: Some(30 * DAY), ..SourceOptions::default() };
+    let engine = world.pipeline().source_with(api.clone(), options()).build().unwrap();
     let again = |day: u32| async move { tokio::time::advance(day * DAY).await };
+    let records = || async { world.store.counts().await.unwrap().entities };
     assert_eq!(run(&engine, many(3)).await.end, End::Complete);
     again(29).await;
     assert_eq!(run(&engine, many(3)).await.end, End::Complete, "got anew in time");
     again(29).await;
-    assert_eq!(run(&engine, many(3)).await.end, End::Complete, "and again");
+    assert_eq!(run(&engine, many(2)).await.end, End::Complete, "and again, but for one");
+    assert_eq!(records().await, 3);
+    again(2).await;
     let calls = api.calls();
+    let report = run(&engine, many(1).fresh_for(30 * DAY)).await;
+    assert_eq!((report.end, api.calls()), (End::Complete, calls), "what is kept is fresh still");
+    assert_eq!(
+        (records().await, world.stored().len()),
+        (2, 2),
+        "whoever was not got anew is gone, at the sink too"
+    );
     again(31).await;
-    let error = engine.run(many(3), CancellationToken::new()).await.unwrap_err();
-    assert_eq!((error.kind(), api.calls()), (ErrorKind::ConfigInvalid, calls), "{error}");
-    for words in ["30 days", "new store", "api"] {
-        assert!(error.to_string().contains(words), "{words}: {error}");
-    }
-    let (query, job) = (Query { handles: vec!["h000".into()], ..Query::default() }, "other");
-    let handle = engine.start().await.unwrap();
-    let refused = handle.submit(collector_core::pipeline::Job::new(job, query)).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::ConfigInvalid);
-    handle.shutdown().await.unwrap();
+    let report = run(&engine, many(3).fresh_for(90 * DAY)).await;
+    assert_eq!(
+        (report.end, api.calls()),
+        (End::Complete, calls + 3),
+        "what was dropped is asked whatever was fresh"
+    );
+    assert_eq!((records().await, world.stored().len()), (3, 3));
     world.assert_left_tidy().await;
 
-    // A slot that comes due begins nothing, either, and stays due.
+    // A slot that comes due begins with it too, also where nobody works.
+    again(31).await;
+    let calls = api.calls();
     let schedule = Schedule::new("other", When::every(MINUTE).unwrap());
     let server = Server { id: "one".into(), version: "1".into(), config: Digest::of(b"a"), ttl: HOUR };
     let scheduler = engine.scheduler(server, vec![Scheduled { schedule, job: many(3) }]).unwrap();
     scheduler.enlist(world.clock.now()).await.unwrap();
     tokio::time::advance(5 * MINUTE).await;
     let looked = scheduler.look(world.clock.now()).await.unwrap();
-    assert_eq!(
-        (looked.fired.len(), world.store.slots("other", 10).await.unwrap().len(), api.calls()),
-        (0, 0, calls)
-    );
+    assert_eq!((looked.fired.len(), records().await, api.calls()), (1, 0, calls));
 
-    // Without such terms the same store is no obstacle.
+    // Without such terms everything stays, however old.
     let engine = world.pipeline().source(api).build().unwrap();
     assert_eq!(run(&engine, many(3)).await.end, End::Complete);
+    again(400).await;
+    assert_eq!(run(&engine, many(1)).await.end, End::Complete);
+    assert_eq!((records().await, world.stored().len()), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn upkeep_drops_by_terms_once_a_day_and_the_next_worker_tells_the_sinks() {
+    let world = World::of_things();
+    let engine = world.pipeline().source(Scripted::willing("api")).build().unwrap();
+    assert_eq!(run(&engine, many(3)).await.end, End::Complete);
+    let (keep, stop) = (Retention::default(), CancellationToken::new());
+    let terms = [Terms { source: "api".into(), keep_for: 30 * DAY }];
+    let tidy = || upkeep(&world.store, &keep, &terms, &*world.clock, &stop);
+    tokio::time::advance(29 * DAY).await;
+    assert!(tidy().await.unwrap().unwrap().is_empty(), "nothing is too old");
+    assert_eq!(tidy().await.unwrap(), None, "once a day");
+    tokio::time::advance(2 * DAY).await;
+    let tidied = tidy().await.unwrap().unwrap();
+    assert_eq!((tidied.records, tidied.sightings, tidied.answers, tidied.done), (3, 3, 3, true));
+    assert_eq!(world.stored().len(), 3, "nobody works");
+    let other = world.pipeline().source(Scripted::willing("other")).build().unwrap();
+    let query = Query { handles: vec!["h000".into()], ..Query::default() };
+    let report = run(&other, collector_core::pipeline::Job::new("other", query)).await;
+    assert_eq!((report.end, world.stored().len()), (End::Complete, 1));
 }

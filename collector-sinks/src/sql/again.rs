@@ -18,7 +18,7 @@ use super::session::Session;
 use super::sides::Sides;
 use super::values::{Row, from_json_or_none, hash, int, ints, json, text};
 use super::write::{Need, Write};
-use super::{entities, notes, payloads, tasks, workers};
+use super::{entities, expire, notes, payloads, tasks, workers};
 
 /// Compressed bytes of answers that are read at once; one larger answer is read alone.
 const BYTES: u64 = 4 << 20;
@@ -141,7 +141,10 @@ pub(super) async fn write<'a, D: Domain>(
     let mut write = Write::begin(target.database, need).await?;
     let mut shows = shown(&write.tx, answers.iter().map(|answer| answer.payload)).await?;
     let mut ledger = Ledger::new(domain);
-    for (answer, items) in answers.iter().zip(items) {
+    for (answer, mut items) in answers.iter().zip(items) {
+        if expire::was_dropped(&write.tx, &answer.source, answer.at).await? {
+            items.clear();
+        }
         let shows = shows.remove(&answer.payload).unwrap_or_default();
         ledger.add_again(&answer.source, answer.at, items, Kept { payload: answer.payload, shows });
     }

@@ -4,7 +4,7 @@
 //! all of them again. New aliases therefore go to a small table, and from there to the large one many at a time. Where
 //! many processes write there is only the large one: its key is what stops two of them from adding the same somebody.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use collector_core::error::Result;
 use collector_core::id::{IdHash, RecordKey};
@@ -57,6 +57,17 @@ pub(super) async fn add(tx: &Session, owners: &[(IdHash, RecordKey)], known: &Ha
     let (before, new): (Vec<_>, Vec<_>) = owners.iter().partition(|(id, _)| known.contains(id));
     tx.insert(&FIRST, new.into_iter().map(row).collect()).await?;
     tx.insert(&ALL, before.into_iter().map(row).collect()).await
+}
+
+/// Frees identities, as far as these still own them: a handle they had once may be somebody else's.
+pub(super) async fn free(tx: &Session, freed: &[(IdHash, RecordKey)]) -> Result<()> {
+    let ids: Vec<IdHash> = freed.iter().map(|(id, _)| *id).collect();
+    // The last word on each is the one that counts.
+    let owners: HashMap<IdHash, RecordKey> = owners_to_change(tx, &ids).await?.into_iter().collect();
+    let theirs = freed.iter().filter(|(id, key)| owners.get(id) == Some(key));
+    let hashes: Vec<Value> = theirs.map(|(id, _)| hash(id.0)).collect();
+    tx.run_in("DELETE FROM @alias WHERE hash IN (?*)", &[], &hashes).await?;
+    tx.run_in("DELETE FROM @alias_new WHERE hash IN (?*)", &[], &hashes).await.map(|_| ())
 }
 
 /// Counts aliases that were added, and moves the new ones when there are enough of them.

@@ -27,7 +27,7 @@ use super::tasks;
 use super::values::{from_json, to_json};
 use super::verdicts::{self, Ending};
 use super::write::{Need, Write};
-use super::{entities, workers};
+use super::{entities, expire, workers};
 
 /// What a commit leaves to be done once it is durable.
 pub(super) struct Outcome<'a, E> {
@@ -112,7 +112,11 @@ pub(super) async fn commit<'a, D: Domain>(
     }
     let mut write = Write::begin(database, need).await?;
     let out = barred.keep_out(&write.tx, &mut ledger).await?;
-    let cut = barred::cut(calls, &out);
+    let mut cut = barred::cut(calls, &out);
+    for (call, rest) in expire::late(&write.tx, calls, now).await? {
+        ledger.leave_out(call);
+        cut.insert(call, rest);
+    }
     let number = write.counters.next(Counter::Commit);
     let mut committed = Committed::default();
     let payloads = answers(&mut write, said, &cut, &mut committed).await?;

@@ -1,6 +1,6 @@
 //! Entities: loading what the ledger needs, writing what it decides, table by table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use collector_core::clock::Timestamp;
@@ -65,6 +65,13 @@ pub(super) struct Loaded {
     aliases: HashSet<IdHash>,
 }
 
+impl Loaded {
+    /// How many sightings there were.
+    pub(super) fn sightings(&self) -> u64 {
+        self.sightings.values().map(|count| *count as u64).sum()
+    }
+}
+
 /// Loads into the ledger what its sightings touch.
 pub(super) async fn load<D: Domain>(
     tx: &Session,
@@ -76,12 +83,24 @@ pub(super) async fn load<D: Domain>(
         loaded.aliases.insert(id);
         ledger.load_alias(id, owner);
     }
-    let rows = rows::<D>(tx, ledger.owners(), sides).await?;
-    loaded.sightings = rows.iter().map(|row| (row.key, row.sightings.len())).collect();
-    for row in rows {
+    let owners = ledger.owners();
+    load_these(tx, ledger, owners, sides, &mut loaded).await?;
+    Ok(loaded)
+}
+
+/// Loads these entities into the ledger.
+pub(super) async fn load_these<D: Domain>(
+    tx: &Session,
+    ledger: &mut Ledger<'_, D>,
+    keys: Vec<RecordKey>,
+    sides: &mut Sides,
+    loaded: &mut Loaded,
+) -> Result<()> {
+    for row in rows::<D>(tx, keys, sides).await? {
+        loaded.sightings.insert(row.key, row.sightings.len());
         ledger.load_entity(row);
     }
-    Ok(loaded)
+    Ok(())
 }
 
 /// Key, version, digest, identities, lost ones, facts.
@@ -160,15 +179,23 @@ pub(super) async fn save<D: Domain>(
     now: Timestamp,
 ) -> Result<Vec<Wish>> {
     let written = sighting_rows(changes, sides, payloads);
+    let dropped = dropped_rows(changes, sides);
     let (changes, tx) = (&*changes, &write.tx);
     let gone = ints(changes.joined.iter().map(|joined| joined.key.0));
     // Written one after the other on the one connection; while one table is written, the rows of the next are made.
     tokio::try_join!(
-        aliases::add(tx, &changes.aliases, &loaded.aliases),
+        async {
+            aliases::add(tx, &changes.aliases, &loaded.aliases).await?;
+            if changes.freed.is_empty() { Ok(()) } else { aliases::free(tx, &changes.freed).await }
+        },
         async { tx.insert(&ENTITY, entity_rows(changes)?).await },
         async {
             sides.save(tx).await?;
             tx.insert(&SIGHTING, written).await?;
+            for (side, entities) in &dropped {
+                let drop = "DELETE FROM @sighting WHERE side = ? AND entity IN (?*)";
+                tx.run_in(drop, &[int(*side)], entities).await?;
+            }
             tx.run_in("DELETE FROM @sighting WHERE entity IN (?*)", &[], &gone).await
         },
         async {
@@ -225,6 +252,17 @@ fn sighting_rows<D: Domain>(
             };
             let (seen_at, item) = (time(sighting.seen_at), Box::<str>::from(sighting.item));
             rows.push([int(change.key.0), int(side), seen_at, int_or_null(payload), text(item)]);
+        }
+    }
+    rows
+}
+
+/// Sightings that are not kept any longer, as entities by side.
+fn dropped_rows<D: Domain>(changes: &Changes<D>, sides: &Sides) -> BTreeMap<u64, Vec<Value>> {
+    let mut rows: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+    for change in &changes.entities {
+        for side in change.dropped.iter().filter_map(|(source, aspect)| sides.find(source, aspect)) {
+            rows.entry(side).or_default().push(int(change.key.0));
         }
     }
     rows

@@ -148,9 +148,10 @@ pub(super) async fn erase<'a, D: Domain>(
     // What came since it was looked through.
     let linked = linked(&write.tx, &keys).await?;
     let wishes = end_entities(&mut write, &rows, &keys, number, erased).await?;
-    let lost = rows.iter().flat_map(|row| &row.lost);
-    let owned = erased.ids.iter().chain(lost.map(|lost| &lost.id)).map(Id::hash).collect();
-    forget_aliases(&write.tx, owned, &rows).await?;
+    let had = rows.iter().flat_map(|row| row.lost.iter().map(|lost| &lost.id));
+    let had: Vec<IdHash> = erased.ids.iter().chain(had).map(Id::hash).collect();
+    let freed = rows.iter().flat_map(|row| had.iter().map(|id| (*id, row.key)));
+    aliases::free(&write.tx, &freed.collect::<Vec<_>>()).await?;
     cut_answers(&mut write, &traces, &linked, erased).await?;
     erased.letters = forget_letters(&write.tx, &traces, &rows).await?;
     erased.places = leave_lists(&write.tx, &traces).await?;
@@ -220,16 +221,6 @@ async fn linked(tx: &Session, keys: &[Value]) -> Result<Vec<u64>> {
         tx.rows_in(query, &[], keys).await?.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
     linked.sort_unstable();
     Ok(linked)
-}
-
-async fn forget_aliases<I>(tx: &Session, owned: Vec<IdHash>, rows: &[EntityRow<I>]) -> Result<()> {
-    // A handle they had once may be somebody else's.
-    let theirs = |key: &RecordKey| rows.iter().any(|row| row.key == *key);
-    let owners = aliases::owners_to_change(tx, &owned).await?;
-    let hashes: Vec<Value> =
-        owners.into_iter().filter(|(_, key)| theirs(key)).map(|(id, _)| hash(id.0)).collect();
-    tx.run_in("DELETE FROM @alias WHERE hash IN (?*)", &[], &hashes).await?;
-    tx.run_in("DELETE FROM @alias_new WHERE hash IN (?*)", &[], &hashes).await.map(|_| ())
 }
 
 /// Takes them out of these answers.

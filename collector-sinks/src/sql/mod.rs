@@ -63,6 +63,7 @@ mod enqueue;
 mod entities;
 mod erase;
 mod error;
+mod expire;
 mod fills;
 mod history;
 #[cfg(feature = "mysql")]

@@ -172,7 +172,11 @@ fn row(id: u64, request: [u8; 16], answer: &Answer<'_>, packed: Packed) -> Resul
 
 pub(super) fn pack(compressor: &mut Compressor<'_>, body: &[u8]) -> Packed {
     match compressor.compress(body) {
-        Ok(packed) if packed.len() < body.len() => Packed { codec: ZSTD, body: packed },
+        Ok(mut packed) if packed.len() < body.len() => {
+            // It was made large enough for the worst, and waits for its transaction among many.
+            packed.shrink_to_fit();
+            Packed { codec: ZSTD, body: packed }
+        }
         // What does not shrink is kept as it is.
         _ => Packed { codec: PLAIN, body: body.to_vec() },
     }

@@ -38,6 +38,12 @@ impl Sides {
         self.pairs.iter().position(|(s, a)| &**s == source && &**a == aspect).map(|at| at as u64)
     }
 
+    /// The numbers of a source's sides.
+    pub(super) fn of(&self, source: &str) -> Vec<u64> {
+        let numbered = (0..).zip(&self.pairs);
+        numbered.filter(|(_, (of, _))| **of == *source).map(|(id, _)| id).collect()
+    }
+
     pub(super) fn find_or_add(&mut self, source: &Name, aspect: &Name) -> u64 {
         self.find(source, aspect).unwrap_or_else(|| {
             self.pairs.push((Arc::clone(source), Arc::clone(aspect)));

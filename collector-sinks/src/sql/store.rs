@@ -10,10 +10,11 @@ use collector_core::error::Result;
 use collector_core::id::{ClaimNo, DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
-    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, NoLookup,
-    Opened, Parked, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
-    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo, no_such_run,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Expired, Fill, FinishedCall,
+    Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
+    NoLookup, Opened, Parked, Place, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState,
+    ScheduleState, Served, Server, Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId,
+    WorkerInfo, no_such_run,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::Mutex;
@@ -24,13 +25,14 @@ use super::commit::{Items, Said, Target};
 use super::config::SqlConfig;
 use super::database::Database;
 use super::enqueue::Ask;
+use super::expire::Old;
 use super::owed::{Doubt, Flight, Owed};
 use super::payloads::Packed;
 use super::workers::TakenOver;
 use super::write::{Need, Write};
 use super::{
-    again, budgets, cancel, claim, commit, dead, enqueue, entities, erase, fills, lists, notes, payloads,
-    read, runs, settle, slots, stale, take, tasks, tidy, workers,
+    again, budgets, cancel, claim, commit, dead, enqueue, entities, erase, expire, fills, lists, notes,
+    payloads, read, runs, settle, slots, stale, take, tasks, tidy, workers,
 };
 
 /// Asks a question that changes nothing, of one state of the database.
@@ -556,6 +558,26 @@ impl<D: Domain> Store<D> for SqlStore<D> {
             Ok(tidied)
         };
         self.database.call(batch).await
+    }
+
+    async fn expire(
+        &self,
+        worker: &WorkerId,
+        (source, before): (&str, Timestamp),
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Expired> {
+        let doubt = Doubt::about(&self.owed);
+        let (target, old) = (self.target(worker, &NoLookup), Old { source, before });
+        let batch = || expire::expire(&target, &*self.domain, old, place, now);
+        let ((expired, outcome), first) = self.database.repeat(batch).await?;
+        if let Some(outcome) = &outcome {
+            self.hand_over(outcome);
+        }
+        if first {
+            doubt.clear();
+        }
+        Ok(expired)
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

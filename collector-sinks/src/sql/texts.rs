@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     include_str!("dead.rs"),
     include_str!("enqueue.rs"),
     include_str!("entities.rs"),
+    include_str!("expire.rs"),
     include_str!("keys.rs"),
     include_str!("lanes.rs"),
     include_str!("lists.rs"),

@@ -24,10 +24,10 @@ use super::{again, notes};
 const NOTE: &str = "tidy";
 
 /// Rows looked at in a batch.
-const ROWS: u64 = 2_000;
+pub(super) const ROWS: u64 = 2_000;
 
 /// Answers removed in a batch: each may be long.
-const ANSWERS: usize = 500;
+pub(super) const ANSWERS: usize = 500;
 
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ async fn answers(
 }
 
 /// Of these answers, those that did not come again since a time.
-async fn old(tx: &Session, ids: &[u64], since: Timestamp) -> Result<Vec<u64>> {
+pub(super) async fn old(tx: &Session, ids: &[u64], since: Timestamp) -> Result<Vec<u64>> {
     let mut old = Vec::new();
     let query = "SELECT id, last_at FROM @payload WHERE id IN (?*)";
     for row in tx.rows_in(query, &[], &ints(ids.iter().copied())).await? {
@@ -141,7 +141,7 @@ async fn old(tx: &Session, ids: &[u64], since: Timestamp) -> Result<Vec<u64>> {
 }
 
 /// The last number that was given to an answer before a time: numbers grow with time.
-async fn number_at(tx: &Session, time: Timestamp) -> Result<u64> {
+pub(super) async fn number_at(tx: &Session, time: Timestamp) -> Result<u64> {
     let edge = "SELECT MIN(id), MAX(id) FROM @payload";
     let Some(row) = tx.one(edge, vec![]).await? else { return Ok(0) };
     let (Some(mut low), Some(mut high)) = (row.int_or_null(0)?, row.int_or_null(1)?) else { return Ok(0) };

@@ -1,5 +1,7 @@
 //! Writes `docs/model.md` anew: `cargo run -p collector-sources --features full --example model_reference`.
 
+#[path = "../../tests/it/model/mapping.rs"]
+mod mapping;
 #[path = "../../tests/it/model/page.rs"]
 mod page;
 #[path = "../../tests/it/model/samples.rs"]

@@ -1,6 +1,7 @@
 //! Joins file, requests and parsing into a [`Source`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,10 +24,10 @@ use super::parse::{Parser, charged, kind_of, lost_submission};
 use super::plan::{Kind, Plan, Stage};
 use super::request::unusable;
 use super::{seed, unmatched};
-use crate::http::{Address, Http, HttpOptions, Request, Secret};
+use crate::http::{Address, Http, HttpOptions, Request, Secret, Shown};
 
 /// What a source file does not say.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct DeclarativeConfig {
     /// The instance's name.
     pub name: String,
@@ -44,14 +45,41 @@ pub struct DeclarativeConfig {
     pub extra_ca: Option<String>,
 }
 
+/// Not the file's text, which is long, and in which somebody may have written a secret nevertheless.
+impl fmt::Debug for DeclarativeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, file, text, secrets, base_url, keep_email, extra_ca } = self;
+        f.debug_struct("DeclarativeConfig")
+            .field("name", name)
+            .field("file", file)
+            .field("text", &format_args!("{} bytes", text.len()))
+            .field("secrets", secrets)
+            .field("base_url", base_url)
+            .field("keep_email", keep_email)
+            .field("extra_ca", extra_ca)
+            .finish()
+    }
+}
+
 /// A source that a file describes. See the [module](super).
-#[derive(Debug)]
 pub struct Declarative {
     name: Name,
     pub(super) plan: Plan,
     pub(super) parser: Parser,
     auth: Auth,
     http: Http,
+}
+
+/// Not what was made of the file: its headers and examples stand there.
+impl fmt::Debug for Declarative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<&Name> = self.plan.kinds.iter().map(|kind| &kind.name).collect();
+        f.debug_struct("Declarative")
+            .field("name", &self.name)
+            .field("base_url", &Shown(&self.plan.base))
+            .field("kinds", &kinds)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Declarative {
@@ -250,5 +278,35 @@ impl Source for Declarative {
 
     fn parse(&self, tasks: &[Task], payload: &Payload) -> Result<Page<CreatorSighting>> {
         self.parser.read(&self.plan, tasks, payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "base_url = \"https://api.example/v2\"\nheaders = { x-key = \"hunter2\" }\n[calls.person]\nsubject = \"handle\"\n\
+                        path = \"/people/{subject}\"\nfields = { handle = \"$.name\" }\n";
+
+    #[test]
+    fn debug_shows_neither_what_stands_in_the_file_nor_a_secret() {
+        let config = DeclarativeConfig {
+            name: "api".into(),
+            file: "api.toml".into(),
+            text: FILE.into(),
+            secrets: [("key".to_owned(), "hunter3".into())].into(),
+            base_url: Some("https://me:hunter4@api.example".into()),
+            ..DeclarativeConfig::default()
+        };
+        let shown = format!("{config:?}");
+        for part in ["\"api\"", "\"api.toml\"", &format!("{} bytes", FILE.len()), "\"key\": [redacted]"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!shown.contains("hunter") && !shown.contains("people"), "{shown}");
+        let source =
+            Declarative::new(DeclarativeConfig { base_url: None, secrets: BTreeMap::new(), ..config });
+        let shown = format!("{:?}", source.unwrap());
+        assert!(shown.contains("\"https://api.example/v2\"") && shown.contains("\"person\""), "{shown}");
+        assert!(!shown.contains("hunter"), "{shown}");
     }
 }

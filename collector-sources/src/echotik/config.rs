@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::kind::Settings;
-use crate::http::{Address, Common, HttpOptions, Secret, credential_fault};
+use crate::http::{Address, Common, HttpOptions, Secret, common, credential_fault};
 
 /// Where the vendor answers.
 const BASE_URL: &str = "https://open.echotik.live";
@@ -104,13 +104,7 @@ impl EchoTikConfig {
 
     /// What the HTTP client is built with.
     pub(super) fn http(&self) -> HttpOptions {
-        HttpOptions {
-            timeout: self.timeout,
-            idle_timeout: self.timeout,
-            max_body: self.max_body,
-            extra_ca: self.extra_ca.as_ref().map(|pem| pem.clone().into_bytes()),
-            ..HttpOptions::default()
-        }
+        self.common().http()
     }
 
     /// What calls depend on.
@@ -129,14 +123,7 @@ impl EchoTikConfig {
     }
 
     fn common(&self) -> Common<'_> {
-        Common {
-            name: &self.name,
-            in_flight: self.in_flight,
-            per_second: self.per_second,
-            burst: self.burst,
-            timeout: self.timeout,
-            max_body: self.max_body,
-        }
+        common!(self, burst: self.burst)
     }
 }
 

@@ -7,8 +7,9 @@ use collector_core::id::{Id, Name};
 use collector_core::task::{Scope, Task};
 use serde_json::Value;
 
+use super::config::RealTime;
 use super::date::Date;
-use super::kind::{Kind, TEN, param};
+use super::kind::{Kind, Settings, TEN, param};
 use super::seed;
 use super::{AVATAR_SOURCE, DATABASE_POSTS, TREND};
 use crate::values::ident;
@@ -62,6 +63,31 @@ fn list(
             Ok(task.about(Id::new(id_kind::TIKTOK_HANDLE, handle), aspect::OWN_POSTS))
         }
     }
+}
+
+/// How many tasks of which kind the answer to `task` leads to at most. Of lists nobody knows how long they are.
+pub(super) fn at_most(settings: &Settings, task: &Task) -> Vec<(Kind, u64)> {
+    let Some(kind @ (Kind::Details | Kind::DetailsByHandle)) = Kind::from_name(task.kind()) else {
+        return Vec::new();
+    };
+    let is_live = match settings.real_time {
+        RealTime::Off => false,
+        RealTime::Missing => kind == Kind::DetailsByHandle,
+        RealTime::Always => true,
+    };
+    let asked = |name: &str| task.get(name).and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+    let days = asked(param::TREND_DAYS);
+    // Behind a page that is full another one is asked for.
+    let trend = if days == 0 { 0 } else { days / TEN as u64 + 1 };
+    let mut most = vec![
+        (Kind::LiveProfile, u64::from(is_live)),
+        (Kind::Pictures, u64::from(settings.pictures)),
+        (Kind::Videos, asked(param::VIDEOS_PAGES)),
+        (Kind::LiveVideos, asked(param::LIVE_VIDEOS_PAGES)),
+        (Kind::Trend, trend),
+    ];
+    most.retain(|(_, tasks)| *tasks > 0);
+    most
 }
 
 /// The task that makes a link out of the picture of somebody whom the answer to `asked` showed, if it needs one.

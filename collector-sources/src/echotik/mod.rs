@@ -56,7 +56,9 @@
 //!
 //! One `GET` per call, with user name and password as basic authentication, which appear in no error or log. A successful
 //! call costs one request of the account's quota; refusals and failures cost none. Converting pictures is free as
-//! documented; `picture_units` reserves what an account is charged nevertheless.
+//! documented; `picture_units` reserves what an account is charged nevertheless. So a unit is a request, `units_per_day` limits
+//! them, and an estimate counts a call for each ten people, and of what their answers lead to as much as the options allow:
+//! a profile each with `real_time`, ten pictures a call, a page of videos or ten days of a trend each.
 //!
 //! | kind | path behind `/api/v3` |
 //! | --- | --- |

@@ -12,7 +12,7 @@ use super::config::EchoTikConfig;
 use super::kind::{Kind, Settings};
 use super::parse::Reader;
 use super::request::Requests;
-use super::seed;
+use super::{follow, seed};
 use crate::http::Http;
 
 /// One EchoTik instance. See the [module](super) for what it collects.
@@ -63,6 +63,11 @@ impl Source for EchoTik {
 
     fn lookup(&self, ids: &Ids) -> Option<Task> {
         seed::lookup(&self.name, ids)
+    }
+
+    fn follows(&self, task: &Task) -> Vec<(Name, u64)> {
+        let most = follow::at_most(&self.settings, task);
+        most.into_iter().map(|(kind, tasks)| (Name::from(kind.name()), tasks)).collect()
     }
 
     async fn check(&self, cx: &Context) -> Result<()> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::cost::Settings;
-use crate::http::{Address, Common, HttpOptions, Secret, credential_fault};
+use crate::http::{Address, Common, HttpOptions, Secret, common, credential_fault};
 
 /// Where the vendor answers.
 const BASE_URL: &str = "https://ensembledata.com/apis";
@@ -103,14 +103,9 @@ impl EnsembleDataConfig {
 
     /// What the HTTP client is built with.
     pub(super) fn http(&self) -> HttpOptions {
-        HttpOptions {
-            timeout: self.timeout,
-            // The call's own timeout is the limit; a shorter silence is no failure of a slow vendor.
-            idle_timeout: if self.long_calls { self.long_timeout } else { self.timeout },
-            max_body: self.max_body,
-            extra_ca: self.extra_ca.as_ref().map(|pem| pem.clone().into_bytes()),
-            ..HttpOptions::default()
-        }
+        // The call's own timeout is the limit; a shorter silence is no failure of a slow vendor.
+        let idle_timeout = if self.long_calls { self.long_timeout } else { self.timeout };
+        HttpOptions { idle_timeout, ..self.common().http() }
     }
 
     /// What calls depend on.
@@ -126,14 +121,7 @@ impl EnsembleDataConfig {
     }
 
     fn common(&self) -> Common<'_> {
-        Common {
-            name: &self.name,
-            in_flight: self.in_flight,
-            per_second: self.per_second,
-            burst: self.burst,
-            timeout: self.timeout,
-            max_body: self.max_body,
-        }
+        common!(self, burst: self.burst)
     }
 
     fn token_fault(&self) -> Option<String> {

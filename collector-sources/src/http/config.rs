@@ -7,6 +7,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
+use super::HttpOptions;
 use super::secret::REDACTED;
 
 /// An address in a configuration, as it was written. It may hold a password until it was checked, so `Debug` shows scheme,
@@ -44,11 +45,23 @@ impl From<&str> for Address {
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match plain(&self.0) {
-            Ok(url) => write!(f, "{:?}", url.as_str()),
+        match Url::parse(&self.0) {
+            Ok(url) => Shown(&url).fmt(f),
             Err(_) if self.0.is_empty() => f.write_str("\"\""),
             // Nobody knows where in it the secret is.
             Err(_) => f.write_str(REDACTED),
+        }
+    }
+}
+
+/// An address for `Debug`: one that has more than scheme, host and path may have a secret in it.
+pub(crate) struct Shown<'u>(pub(crate) &'u Url);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match unusable(self.0) {
+            None => write!(f, "{:?}", self.0.as_str()),
+            Some(_) => f.write_str(REDACTED),
         }
     }
 }
@@ -109,9 +122,38 @@ pub(crate) struct Common<'c> {
     pub(crate) burst: Option<u32>,
     pub(crate) timeout: Duration,
     pub(crate) max_body: usize,
+    pub(crate) extra_ca: Option<&'c str>,
 }
 
+/// These of one source's options, which are a type of their own; and how many calls may come at once after a pause, which not
+/// every source leaves open.
+macro_rules! common {
+    ($options:expr, burst: $burst:expr) => {
+        $crate::http::Common {
+            name: &$options.name,
+            in_flight: $options.in_flight,
+            per_second: $options.per_second,
+            burst: $burst,
+            timeout: $options.timeout,
+            max_body: $options.max_body,
+            extra_ca: $options.extra_ca.as_deref(),
+        }
+    };
+}
+pub(crate) use common;
+
 impl Common<'_> {
+    /// What the HTTP client is built with, as far as they say it.
+    pub(crate) fn http(&self) -> HttpOptions {
+        HttpOptions {
+            timeout: self.timeout,
+            idle_timeout: self.timeout,
+            max_body: self.max_body,
+            extra_ca: self.extra_ca.map(|pem| pem.as_bytes().to_vec()),
+            ..HttpOptions::default()
+        }
+    }
+
     /// What is wrong with them.
     pub(crate) fn faults(&self) -> Vec<String> {
         let faults = [

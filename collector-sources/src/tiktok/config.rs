@@ -6,7 +6,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
-use crate::http::{Address, Common, HttpOptions, Secret, credential_fault};
+use crate::http::{Address, Common, HttpOptions, Secret, common, credential_fault};
 
 /// Which of TikTok's own APIs is asked. There is no default: each is only for those whom TikTok approved for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -137,24 +137,11 @@ impl TikTokConfig {
 
     /// What the HTTP client is built with.
     pub(super) fn http(&self) -> HttpOptions {
-        HttpOptions {
-            timeout: self.timeout,
-            idle_timeout: self.timeout,
-            max_body: self.max_body,
-            extra_ca: self.extra_ca.as_ref().map(|pem| pem.clone().into_bytes()),
-            ..HttpOptions::default()
-        }
+        self.common().http()
     }
 
     fn common(&self) -> Common<'_> {
-        Common {
-            name: &self.name,
-            in_flight: self.in_flight,
-            per_second: self.per_second,
-            burst: self.burst,
-            timeout: self.timeout,
-            max_body: self.max_body,
-        }
+        common!(self, burst: self.burst)
     }
 
     /// Which credentials are missing, unusable, or of the other mode.

@@ -71,10 +71,15 @@
 //!
 //! # Limits
 //!
-//! - What the Research API gave is to be refreshed within 30 days, and to be dropped when it is not given any more. A store
-//!   drops nothing by itself, so a run is refused while the store keeps an answer that was not got anew for 30 days
-//!   ([`TikTokConfig::keep_for`]): give what is asked in this mode a store of its own, collect into a new one in time, and
-//!   delete the old one. Whoever is not given any more is not in the new one.
+//! - What the Research API gave is to be refreshed within 30 days, and to be dropped when it is not given any more
+//!   ([`TikTokConfig::keep_for`]). What was not got anew for 30 days is dropped before each run and once a day: answers,
+//!   what they said, that it was asked, and identities that nobody else shows. Whoever other sources show, too, is merged
+//!   anew from what those say, and is changed at every sink; whoever nobody else shows is deleted there. Of everybody whom
+//!   this source shows the daily figures before these 30 days go as well, other sources' included: whose they are cannot be
+//!   told. Who wants to keep those gives this mode a store of its own. Ask again in time (`refresh`) for whom to keep.
+//! - Change logs and sheets that were written before are not rewritten, and pictures go with the next collection: delete
+//!   what lies elsewhere yourself. Of somebody's posts the latest twelve are kept as long as their author is got anew, each
+//!   with the figures that were seen of it last.
 //! - Posts appear after up to two days, and their counters can be ten days old; profiles are as of the call.
 //! - Whether the last day of a span counts is not documented: a day more is asked for, and posts beside the span are left
 //!   out. Posts of the present day may be missing.

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::site::Site;
-use crate::http::{Address, Common, HttpOptions, unusable};
+use crate::http::{Address, Common, HttpOptions, common, unusable};
 
 /// Where TikTok's pages are.
 pub(super) const TIKTOK: &str = "https://www.tiktok.com";
@@ -95,13 +95,9 @@ impl WebConfig {
     /// What the HTTP client is built with: redirects are looked at before they are followed.
     pub(super) fn http(&self) -> HttpOptions {
         HttpOptions {
-            timeout: self.timeout,
-            idle_timeout: self.timeout,
-            max_body: self.max_body,
-            extra_ca: self.extra_ca.as_ref().map(|pem| pem.clone().into_bytes()),
             keep_headers: vec![HeaderName::from_static("location")],
             follow_redirects: false,
-            ..HttpOptions::default()
+            ..self.common().http()
         }
     }
 
@@ -127,14 +123,7 @@ impl WebConfig {
     }
 
     fn common(&self) -> Common<'_> {
-        Common {
-            name: &self.name,
-            in_flight: self.in_flight,
-            per_second: self.per_second,
-            burst: None,
-            timeout: self.timeout,
-            max_body: self.max_body,
-        }
+        common!(self, burst: None)
     }
 }
 

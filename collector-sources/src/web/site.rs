@@ -1,18 +1,20 @@
 //! A site as a person describes it in a file: which pages it has, and where on them everything stands.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use collector_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use url::Url;
 
+use crate::http::Shown;
 use crate::values::Filter;
 
 /// A site's description.
 ///
 /// An address of a page may hold `{handle}`, `{uid}`, `{keyword}`, `{hashtag}` and `{page}`; what stands for them is
 /// encoded. It counts from [`base_url`](Self::base_url).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// Where the site is, such as `https://ranking.example`. Addresses of its pages count from here. Required.
@@ -25,6 +27,19 @@ pub struct Site {
     /// Pages with several creators each, by name.
     #[serde(default)]
     pub lists: BTreeMap<String, ListPage>,
+}
+
+/// An address that was not checked yet may have a password in it.
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { base_url, hosts, profile, lists } = self;
+        f.debug_struct("Site")
+            .field("base_url", &Shown(base_url))
+            .field("hosts", hosts)
+            .field("profile", profile)
+            .field("lists", lists)
+            .finish()
+    }
 }
 
 /// A page about one creator.
@@ -140,5 +155,19 @@ impl Site {
         // Everything else that can be wrong is found by compiling it.
         super::plan::Plan::new(&site, None).map_err(|error| error.with("file", file))?;
         Ok(site)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_address_only_when_no_secret_can_be_in_it() {
+        let site = |base: &str| toml::from_str::<Site>(&format!("base_url = \"{base}\"\n")).unwrap();
+        let shown = |base: &str| format!("{:?}", site(base));
+        assert!(shown("https://ranking.example").contains("\"https://ranking.example/\""));
+        let secret = shown("https://me:hunter2@ranking.example");
+        assert!(secret.contains("base_url: [redacted]") && !secret.contains("hunter2"), "{secret}");
     }
 }

@@ -13,6 +13,8 @@ mod echotik_conformance;
 mod effects;
 #[cfg(feature = "ensembledata")]
 mod ensembledata;
+#[cfg(feature = "full")]
+mod fuzzed;
 #[cfg(feature = "http")]
 mod hostile;
 #[cfg(feature = "http")]

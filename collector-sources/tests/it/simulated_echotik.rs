@@ -95,6 +95,21 @@ impl Bench {
         records.map(|creator| (creator.uid.as_deref().unwrap().to_owned(), creator)).collect()
     }
 
+    /// One task is given up, and it asked for this.
+    async fn only_dead_letter(&self, subject: &str) {
+        let letters = self.store.dead_letters(10).await.unwrap();
+        let [letter] = &letters[..] else { panic!("{letters:?}") };
+        assert_eq!(letter.task.as_ref().unwrap().subject(), subject);
+    }
+
+    /// How often the vendor was called at all.
+    async fn all_calls(&self) -> u64 {
+        let stats: Vec<Value> = self.world.truth("/stats").await;
+        let endpoints = stats[0]["endpoints"].as_object().unwrap();
+        let vendors = endpoints.iter().filter(|(path, _)| path.starts_with("/echotik/"));
+        vendors.map(|(_, counted)| counted["calls"].as_u64().unwrap()).sum()
+    }
+
     /// How often a path of the vendor was called.
     async fn calls(&self, path: &str) -> u64 {
         let stats: Vec<Value> = self.world.truth("/stats").await;
@@ -166,10 +181,37 @@ async fn lists_of_all_regions_are_the_population() {
     }
 }
 
+/// What the promise of ten a call is shown with.
+const EVERYBODY: u32 = 5_000;
+
 /// Ten a call, and whose row is broken fails alone.
 #[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_handles_are_five_hundred_calls() {
+    let bench = Bench::start(SimulatorConfig { broken_profiles: 1, ..config(EVERYBODY) }).await;
+    let truths = bench.truths().await;
+    let (broken, whole): (Vec<_>, Vec<_>) = truths.iter().partition(|truth| truth.broken_profile);
+    assert_eq!((broken.len(), whole.len()), (1, 4_999));
+    let engine = bench.pipeline().source(bench.source(EchoTikConfig::default())).build().unwrap();
+    let query =
+        Query { handles: truths.iter().map(|truth| truth.handle.clone()).collect(), ..Query::default() };
+    let report = bench.run(engine, query).await;
+    assert_eq!(report.end, End::Partial, "{report:?}");
+    assert_eq!(bench.calls("/echotik/influencer/detail").await, 500);
+    assert_eq!(bench.all_calls().await, 500, "and no other call");
+
+    let counts = bench.store.counts().await.unwrap();
+    let tasks = |state: &str| counts.tasks.get(state).copied().unwrap_or(0);
+    assert_eq!((counts.entities, counts.dead, counts.payloads), (4_999, 1, 500));
+    assert_eq!((tasks("done"), tasks("dead"), counts.tasks.values().sum::<u64>()), (4_999, 1, 5_000));
+    let records = bench.records();
+    assert_eq!(records.len(), 4_999);
+    whole.iter().for_each(|truth| check(&records[&truth.uid], truth));
+    bench.only_dead_letter(&broken[0].handle).await;
+}
+
+/// The same when others show people: who was seen is looked up by number.
+#[tokio::test(flavor = "multi_thread")]
 async fn an_enricher_asks_for_ten_at_a_time() {
-    const EVERYBODY: u32 = 1_000;
     let bench = Bench::start(SimulatorConfig { broken_profiles: 1, ..config(EVERYBODY) }).await;
     let engine = bench
         .pipeline()
@@ -178,17 +220,18 @@ async fn an_enricher_asks_for_ten_at_a_time() {
         .build()
         .unwrap();
     let report = bench.run(engine, Query::default()).await;
-    assert_eq!(bench.calls("/echotik/influencer/detail").await, u64::from(EVERYBODY) / 10);
+    assert_eq!(report.end, End::Partial, "{report:?}");
+    assert_eq!(bench.calls("/echotik/influencer/detail").await, 500);
+    assert_eq!(bench.all_calls().await, 500, "and no other call");
     let truths = bench.truths().await;
     let records = bench.records();
     let (broken, whole): (Vec<_>, Vec<_>) = truths.iter().partition(|truth| truth.broken_profile);
-    assert_eq!((broken.len(), records.len()), (1, truths.len()));
+    assert_eq!((broken.len(), whole.len()), (1, 4_999));
+    let counts = bench.store.counts().await.unwrap();
+    assert_eq!((counts.entities, counts.dead, records.len()), (5_000, 1, 5_000));
     whole.iter().for_each(|truth| check(&records[&truth.uid], truth));
-    let letters = bench.store.dead_letters(10).await.unwrap();
-    let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert_eq!(letter.task.as_ref().unwrap().subject(), broken[0].uid);
+    bench.only_dead_letter(&broken[0].uid).await;
     assert_eq!(records[&broken[0].uid].gmv_30d, None);
-    assert_eq!(report.end, End::Partial, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

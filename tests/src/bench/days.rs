@@ -20,7 +20,7 @@ use super::Failure;
 use super::clock::SharedClock;
 use super::collect::{INDEX, STORE, TOKEN};
 use super::detail::handles;
-use super::process::{Simulator, measured, rounded};
+use super::process::{Simulator, built, rounded, run_measured};
 use super::stores::Rows;
 
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     let simulator = Simulator::start(knobs).await?;
     handles(&simulator, args.creators, dir).await?;
     let mut child: Vec<String> =
-        ["days-child", "--url", simulator.url(), "--into", &dir.display().to_string()]
-            .map(str::to_owned)
-            .into();
+        ["days", "--url", simulator.url(), "--into", &dir.display().to_string()].map(str::to_owned).into();
     for (name, value) in [
         ("--days", args.days.to_string()),
         ("--posts-pages", args.posts_pages.to_string()),
@@ -73,7 +71,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     if args.keep_all {
         child.push("--keep-all".to_owned());
     }
-    let ran = measured(&child).await?;
+    let ran = run_measured(&built("collector-tests", "clocked").await?, &child).await?;
     let stats = simulator.stats().await?;
     simulator.stop().await?;
     let days = ran.printed["days"].as_array().ok_or("the child tells no days")?;

@@ -219,19 +219,23 @@ pub(super) fn started(args: &[String]) -> Result<Child, Failure> {
 
 /// Runs this binary with these arguments, to its end, and reads the JSON it prints.
 pub(super) async fn measured(args: &[String]) -> Result<Measured, Failure> {
-    run_measured(&std::env::current_exe()?, args).await
+    run_measured(&std::env::current_exe()?, &with_json(args)).await
+}
+
+fn with_json(args: &[String]) -> Vec<String> {
+    args.iter().cloned().chain(["--json".to_owned()]).collect()
 }
 
 /// The same of the collecting process, which is a binary of its own.
 pub(super) async fn collected(args: &[String]) -> Result<Measured, Failure> {
-    run_measured(&built("collector-tests", "collect").await?, args).await
+    run_measured(&built("collector-tests", "collect").await?, &with_json(args)).await
 }
 
-async fn run_measured(binary: &Path, args: &[String]) -> Result<Measured, Failure> {
+/// Runs a binary with these arguments, to its end, and reads the JSON it prints.
+pub(super) async fn run_measured(binary: &Path, args: &[String]) -> Result<Measured, Failure> {
     let started = tokio::time::Instant::now();
     let output = Command::new(binary)
         .args(args)
-        .arg("--json")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)

@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
 async fn collect(simulator: &Simulator, dir: &Path) -> Result<Option<i32>, Failure> {
     let run = ["run", "--config", "collector.toml", "--file", "handles.txt", "--wait", "--yes", "--json"];
     let status = Command::new(built("collector-tests", "clocked").await?)
-        .args(["--url", simulator.url(), "--store", STORE, "--parked", PARKED, "--", "collector"])
+        .args(["command", "--url", simulator.url(), "--store", STORE, "--parked", PARKED, "--", "collector"])
         .args(run)
         .current_dir(dir)
         .env("BENCH_TOKEN", TOKEN)

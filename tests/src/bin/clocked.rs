@@ -1,5 +1,9 @@
-//! Runs the collector's command line on the clock of a simulator; for `bench quota`.
+//! Runs the collector on the clock of a simulator; for `bench quota` and `bench days`.
+
+/// The allocator of the `collector` command: memory is measured here as it is there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    collector_tests::bench::command::main()
+    collector_tests::bench::clocked::main()
 }

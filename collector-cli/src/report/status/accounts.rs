@@ -2,12 +2,12 @@
 
 use collector_core::admission::BreakerState;
 use collector_core::clock::Timestamp;
-use collector_core::pipeline::{AccountVitals, Seen};
+use collector_core::pipeline::{AccountVitals, Elsewhere, Seen};
 use collector_core::task::Cost;
 use serde::Serialize;
 
-use super::{ParkedAccount, is_recent};
-use crate::report::{number, took, when};
+use super::{ParkedAccount, is_recent, kept_out};
+use crate::report::{number, took};
 
 /// A vendor account.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,8 +15,11 @@ use crate::report::{number, took, when};
 pub struct AccountStatus {
     /// Its name.
     pub account: String,
-    /// What was spent in the present window, all replicas together.
+    /// What was spent in the present window, all replicas together; what others spent with the same credential is in it as
+    /// far as there was room.
     pub spent: Cost,
+    /// What others spent in that window with the same credential, as the vendor's own count shows: `window`, `units`, `at`.
+    pub elsewhere: Option<Elsewhere>,
     /// Units that may be spent in a window.
     pub units: Option<u64>,
     /// Requests that may be sent in a window.
@@ -33,7 +36,7 @@ impl AccountStatus {
     /// An account as the store knows it, and as a worker last saw it. `limits` are those of the configuration.
     pub(crate) fn new(
         account: &str,
-        spent: Cost,
+        (spent, elsewhere): (Cost, Option<Elsewhere>),
         limits: (Option<u64>, Option<u64>),
         parked: Option<ParkedAccount>,
         seen: Option<Seen<AccountVitals>>,
@@ -42,6 +45,7 @@ impl AccountStatus {
         Self {
             account: account.to_owned(),
             spent,
+            elsewhere,
             units: limits.0.or(vitals.and_then(|vitals| vitals.units)),
             requests: limits.1.or(vitals.and_then(|vitals| vitals.requests)),
             reset: vitals.and_then(|vitals| vitals.reset),
@@ -66,11 +70,9 @@ impl AccountStatus {
             Some(BreakerState::HalfOpen) => "breaker half open",
             Some(BreakerState::Closed) | None => "",
         };
-        let kept_out = self.parked.as_ref().map(|parked| match parked.parked.until {
-            Some(until) => format!("parked until {}", when(until)),
-            None => "parked until somebody lets it in".to_owned(),
-        });
-        let state = kept_out.unwrap_or_else(|| breaker.to_owned());
+        let parked = self.parked.as_ref();
+        let parked = parked.map(|park| format!("parked {}", kept_out(park.parked.until, park.tries_at)));
+        let state = parked.unwrap_or_else(|| breaker.to_owned());
         vec![self.account.clone(), self.budget(now), rate, state]
     }
 
@@ -83,6 +85,9 @@ impl AccountStatus {
             None => format!("{} {what}", number(spent)),
         };
         let mut text = of(self.spent.units, self.units, "units");
+        if let Some(elsewhere) = &self.elsewhere {
+            text.push_str(&format!(" (others spent {})", number(elsewhere.units)));
+        }
         text.push_str(&format!(", {}", of(self.spent.requests, self.requests, "requests")));
         if let Some(reset) = self.reset.filter(|reset| *reset > now) {
             text.push_str(&format!(", anew in {}", took(reset.since(now))));
@@ -111,8 +116,9 @@ mod tests {
     fn an_account_tells_budget_rate_errors_and_what_keeps_it() {
         let now = Timestamp::from_secs(60);
         let spent = Cost { units: 1_200, requests: 1_100 };
-        let line =
-            |parked, seen| AccountStatus::new("e", spent, (None, None), parked, seen).line(now).join("|");
+        let line = |parked, seen| {
+            AccountStatus::new("e", (spent, None), (None, None), parked, seen).line(now).join("|")
+        };
         assert_eq!(
             line(None, Some(seen(50))),
             "e|1,200 of 1,500 units, 1,100 requests, anew in 2 h 0 m|62 calls a minute, 4 failed, 5.0 a second allowed|breaker half open"
@@ -124,12 +130,22 @@ mod tests {
             reason: String::new(),
             since: now,
         };
-        assert!(line(Some(parked.into()), Some(seen(50))).ends_with("|parked until somebody lets it in"));
+        assert!(line(Some(parked.into()), Some(seen(50))).ends_with(
+            "|parked until somebody acts, or one call that is tried 1970-01-01 06:01 UTC is answered"
+        ));
         // What was said long ago tells nothing of now.
         assert_eq!(
             line(None, Some(seen(-100))),
             "e|1,200 of 1,500 units, 1,100 requests, anew in 2 h 0 m|no worker calls|"
         );
         assert_eq!(line(None, None), "e|1,200 units, 1,100 requests|no worker calls|");
+        let others = serde_json::json!({ "window": now, "units": 1_050, "at": now });
+        let others: Elsewhere = serde_json::from_value(others).unwrap();
+        let status = AccountStatus::new("e", (spent, Some(others)), (Some(1_500), None), None, None);
+        assert_eq!(
+            status.line(now).join("|"),
+            "e|1,200 of 1,500 units (others spent 1,050), 1,100 requests|no worker calls|"
+        );
+        assert_eq!(serde_json::json!(status)["elsewhere"]["units"], 1_050);
     }
 }

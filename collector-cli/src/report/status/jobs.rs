@@ -7,6 +7,7 @@ use collector_core::schedule::{Past, Schedule, decide};
 use collector_core::store::{Counts, Parked, RunEnd, RunState, ScheduleState};
 use serde::Serialize;
 
+use super::kept_out;
 use crate::config::Config;
 use crate::report::{Rows, number, plain, when};
 
@@ -52,6 +53,8 @@ pub struct JobParked {
     pub account: String,
     /// Until when; unknown when a person has to act.
     pub until: Option<Timestamp>,
+    /// When the next call is tried, of one that is tried before somebody lets it in.
+    pub tries_at: Option<Timestamp>,
     /// Why.
     pub why: String,
 }
@@ -127,9 +130,7 @@ impl JobStatus {
         let missed = self.last.iter().flat_map(|last| &last.missed);
         lines.extend(missed.map(|missed| vec![String::new(), plain(missed)]));
         if let Some(parked) = &self.parked {
-            let until = parked
-                .until
-                .map_or_else(|| "until somebody lets it in".to_owned(), |at| format!("until {}", when(at)));
+            let until = kept_out(parked.until, parked.tries_at);
             lines.push(vec![
                 String::new(),
                 format!("parked {until}: {} ({})", parked.account, plain(&parked.why)),
@@ -158,6 +159,7 @@ fn keeps_waiting(run: &RunState, counts: &Counts, parked: &[Parked], config: &Co
     Some(JobParked {
         account: last.account.to_string(),
         until: last.until,
+        tries_at: last.tries_at(),
         why: format!("{}: {}", last.kind, last.reason),
     })
 }

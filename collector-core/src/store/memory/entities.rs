@@ -218,6 +218,44 @@ impl<D: Domain> Entities<D> {
         }
     }
 
+    /// Loads those of some records of which a source has said something; gives which.
+    pub(super) fn load_shown(
+        &self,
+        ledger: &mut Ledger<'_, D>,
+        keys: &[RecordKey],
+        source: &str,
+    ) -> Vec<RecordKey> {
+        let mut shown = Vec::new();
+        for row in keys.iter().filter_map(|key| self.row(*key)) {
+            if row.sightings.iter().any(|sighting| *sighting.source == *source) {
+                shown.push(row.key);
+                ledger.load_entity(row);
+            }
+        }
+        shown
+    }
+
+    /// Forgets the owners of identities, as far as they still are.
+    pub(super) fn free(&mut self, freed: &[(IdHash, RecordKey)]) {
+        for (id, key) in freed {
+            if self.owners.get(id) == Some(*key) {
+                self.owners.remove(id);
+            }
+        }
+    }
+
+    /// Forgets the figures of the days before one; gives how many.
+    pub(super) fn forget_days(&mut self, key: RecordKey, before: i32) -> u64 {
+        let Some(mut cell) = self.cell::<Box<RawValue>>(key) else { return 0 };
+        let count = cell.days.len();
+        cell.days.retain(|(day, _)| *day >= before);
+        let gone = (count - cell.days.len()) as u64;
+        if gone > 0 {
+            self.write(key, &cell);
+        }
+        gone
+    }
+
     /// Writes entities; gives those that have a past.
     pub(super) fn keep(
         &mut self,
@@ -259,8 +297,11 @@ impl<D: Domain> Entities<D> {
             kept.push((source, aspect, one.seen_at.as_millis(), &*one.item));
         }
         let replaced = kept.len();
+        let dropped: Vec<(u32, u32)> =
+            change.dropped.iter().map(|(source, aspect)| (self.name(source), self.name(aspect))).collect();
         for (source, aspect, at, item) in &rows {
-            if !kept[..replaced].iter().any(|new| (new.0, new.1) == (*source, *aspect)) {
+            let side = (*source, *aspect);
+            if !dropped.contains(&side) && !kept[..replaced].iter().any(|new| (new.0, new.1) == side) {
                 kept.push((*source, *aspect, *at, &**item));
             }
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::erase::{Cut, Traces, is_about};
 use crate::id::{Digest, Name, PayloadId, RecordKey, TaskId, hash_parts};
 use crate::store::{FinishedTask, KeptAnswer, StoredPayload};
@@ -115,6 +116,22 @@ impl Payloads {
     /// Whom an answer shows.
     pub(super) fn shows(&self, id: PayloadId) -> Vec<RecordKey> {
         self.kept.get(&id).map(|kept| kept.shows.clone()).unwrap_or_default()
+    }
+
+    /// Drops the answers of a source that came last before a moment; gives which.
+    pub(super) fn drop_old(&mut self, source: &str, before: Timestamp) -> BTreeSet<PayloadId> {
+        let old = |kept: &Kept| *kept.answer.payload.source == *source && kept.answer.last_at < before;
+        let gone: BTreeSet<PayloadId> =
+            self.kept.iter().filter(|(_, kept)| old(kept)).map(|(id, _)| *id).collect();
+        for id in &gone {
+            if let Some(kept) = self.kept.remove(id) {
+                self.bytes -= kept.answer.payload.body.len();
+            }
+            self.pinned.remove(id);
+        }
+        // The next answer is new, whatever it says.
+        self.newest.retain(|_, (_, id)| !gone.contains(id));
+        gone
     }
 
     /// Takes somebody out of every answer; gives those that are gone, and how many were written again.

@@ -36,8 +36,9 @@ struct Row {
 
 enum Place {
     Open(Box<Open>),
-    Done(Timestamp),
-    Absent(Timestamp),
+    /// When it was answered, and of which lane it was.
+    Done(Timestamp, u32),
+    Absent(Timestamp, u32),
     Dead,
 }
 
@@ -73,7 +74,7 @@ impl Tasks {
             Some(Row { run: owner, joined, .. }) if *owner == run || joined.contains(&run) => {
                 return Added::AnsweredHere;
             }
-            Some(Row { at: Place::Done(at) | Place::Absent(at), .. }) if *at > fresh_after => {
+            Some(Row { at: Place::Done(at, _) | Place::Absent(at, _), .. }) if *at > fresh_after => {
                 return Added::Fresh;
             }
             _ if sighted(&task) => return Added::Fresh,
@@ -86,7 +87,7 @@ impl Tasks {
     /// Opens a task whatever it was answered before; one that is open already is joined.
     pub(super) fn restart(&mut self, run: RunId, task: Task, depth: u32, now: Timestamp) -> Added {
         let id = task.id(run);
-        if let Some(Row { at: Place::Done(_) | Place::Absent(_) | Place::Dead, .. }) = self.rows.get(&id) {
+        if let Some(Row { at: Place::Done(..) | Place::Absent(..) | Place::Dead, .. }) = self.rows.get(&id) {
             self.rows.remove(&id);
         }
         // Nothing is fresh: the answer is what has to be asked for again.
@@ -189,20 +190,36 @@ impl Tasks {
         match verdict {
             Verdict::Later(at) => self.reopen(id, Some(*at), false, now),
             Verdict::Retry { at, .. } => self.reopen(id, Some(*at), true, now),
-            Verdict::Done | Verdict::Restart(_) => self.end(id, Place::Done(now)),
-            Verdict::Absent(_) => self.end(id, Place::Absent(now)),
-            Verdict::Dead { .. } => self.end(id, Place::Dead),
+            Verdict::Done | Verdict::Restart(_) => self.end(id, |lane| Place::Done(now, lane)),
+            Verdict::Absent(_) => self.end(id, |lane| Place::Absent(now, lane)),
+            Verdict::Dead { .. } => self.end(id, |_| Place::Dead),
         }
         let Some(row) = self.rows.get(&id) else { return Vec::new() };
         std::iter::once(row.run).chain(row.joined.iter().copied()).collect()
     }
 
-    fn end(&mut self, id: TaskId, place: Place) {
+    fn end(&mut self, id: TaskId, place: impl FnOnce(u32) -> Place) {
         self.claimed.remove(&id);
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        if let Place::Open(open) = std::mem::replace(&mut row.at, place) {
-            self.lanes[open.lane].open -= 1;
+        if let Some(Row { at, .. }) = self.rows.get_mut(&id)
+            && let Place::Open(open) = at
+        {
+            let lane = open.lane;
+            *at = place(number(lane));
+            self.lanes[lane].open -= 1;
         }
+    }
+
+    /// Forgets that tasks of a source were answered before a moment; gives how many.
+    pub(super) fn forget_answered(&mut self, source: &str, before: Timestamp) -> u64 {
+        let count = self.rows.len();
+        let lanes = &self.lanes;
+        self.rows.retain(|_, row| match row.at {
+            Place::Done(at, lane) | Place::Absent(at, lane) => {
+                at >= before || lanes.get(lane as usize).is_none_or(|lane| *lane.source != *source)
+            }
+            _ => true,
+        });
+        (count - self.rows.len()) as u64
     }
 
     pub(super) fn reopen(
@@ -259,18 +276,18 @@ impl Tasks {
     /// Ends every open task that asks about somebody, as if there were nothing; gives the runs that waited for each.
     pub(super) fn end_about(&mut self, traces: &Traces, now: Timestamp) -> Vec<Vec<RunId>> {
         let about = |(id, row): (&TaskId, &Row)| match &row.at {
-            Place::Open(open) => is_about(&open.task, traces).then_some(*id),
+            Place::Open(open) => is_about(&open.task, traces).then_some((*id, number(open.lane))),
             _ => None,
         };
-        let theirs: Vec<TaskId> = self.rows.iter().filter_map(about).collect();
+        let theirs: Vec<(TaskId, u32)> = self.rows.iter().filter_map(about).collect();
         let mut ended = Vec::with_capacity(theirs.len());
-        for id in theirs {
+        for (id, lane) in theirs {
             if let Some(Row { run, joined, .. }) = self.rows.get(&id) {
                 ended.push(std::iter::once(*run).chain(joined.iter().copied()).collect());
             }
             self.forget(id);
             let run = ended.last().and_then(|runs: &Vec<RunId>| runs.first()).copied().unwrap_or(RunId(0));
-            self.rows.insert(id, Row { run, at: Place::Absent(now), joined: Vec::new() });
+            self.rows.insert(id, Row { run, at: Place::Absent(now, lane), joined: Vec::new() });
         }
         ended
     }
@@ -294,8 +311,8 @@ impl Tasks {
                 Place::Open(_) if self.claimed.contains_key(id) => "claimed",
                 Place::Open(open) if open.waits_until.is_some() => "waiting",
                 Place::Open(_) => "ready",
-                Place::Done(_) => "done",
-                Place::Absent(_) => "absent",
+                Place::Done(..) => "done",
+                Place::Absent(..) => "absent",
                 Place::Dead => "dead",
             };
             *counts.entry(name.to_owned()).or_insert(0) += 1;
@@ -307,4 +324,9 @@ impl Tasks {
         let open = self.lanes.iter().filter(|lane| lane.open > 0);
         open.map(|lane| (format!("{}/{}", lane.source, lane.kind), lane.open)).collect()
     }
+}
+
+/// Lanes are few: as a small number one stands in the room that a time leaves.
+fn number(lane: usize) -> u32 {
+    u32::try_from(lane).unwrap_or(u32::MAX)
 }

@@ -148,14 +148,14 @@ faults! {
     WaitingIsNoState => TaskStates, Model;
     // Identity.
     NeverJoins => Join, JoinUnsettled, Model;
-    ForgetsDeletes => Join, JoinUnsettled, Model;
+    ForgetsDeletes => Join, JoinUnsettled, Expire, Model;
     HandlesJoin => Moved, HandleOnly, AnyOrder, Model;
     SecondKeyDecides => Conflict, Commit, Model;
     HandlesAreNobodys => Moved, HandleOnly, AnyOrder, Renamed, Commit, Model;
     KeepsLostHandles => Moved, Renamed, Model;
     AsksNobody => Moved, Grown;
     AsksAlways => Grown;
-    ArrivalDecides => OlderSighting, AnyOrder, Model;
+    ArrivalDecides => OlderSighting, AnyOrder, ExpireAnew, Model;
     OneSidePerSource => OlderSighting, OneAnswer, Model;
     ForgetsIds => Join;
     FindsAnybody => Nobody;
@@ -210,6 +210,10 @@ faults! {
     ForgetsNotes => Notes;
     FillsOfOneDay => Fills;
     ErasesInWords => Erase;
+    ExpiresInWords => Expire, ExpireShared, ExpireAnew;
+    ExpiresTheNew => Expire, ExpireKeeps;
+    ExpiresOthers => ExpireShared, ExpireKeeps;
+    ExpiresUntold => Expire, ExpireShared;
     // Schedules.
     FiresWithoutTasks => Slots;
     SchedulesAnew => Slots;

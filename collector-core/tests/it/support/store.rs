@@ -12,10 +12,11 @@ use collector_core::id::{DeadId, Id, Ids, Name, PayloadId, RecordKey, RunId};
 use collector_core::lock::{Acquired, Lease, LeaseOptions, Lock, LockKey, MemoryLock, Released, Renewed};
 use collector_core::sink::{Change, Position};
 use collector_core::store::{
-    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fill, FinishedCall, Fired,
-    Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup, MemoryStore,
-    Opened, Parked, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState, ScheduleState, Served, Server,
-    Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId, WorkerInfo,
+    Begun, Budget, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Expired, Fill, FinishedCall,
+    Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember, Lookup,
+    MemoryStore, Opened, Parked, Place, ReadAgain, Reserved, Retention, RunEnd, RunSpec, RunState,
+    ScheduleState, Served, Server, Settled, SlotRow, Stale, Store, StoredPayload, Tidied, Waiting, WorkerId,
+    WorkerInfo,
 };
 use collector_core::task::{Cost, Task};
 use tokio::sync::watch;
@@ -163,6 +164,7 @@ gated! {
     add_fills(fills: &[Fill]) -> ();
     fills(since: i32) -> Vec<Fill>;
     forget_fills(source: &str) -> ();
+    expire(worker: &WorkerId, what: (&str, Timestamp), place: Place, now: Timestamp) -> Expired;
     erase(worker: &WorkerId, ids: &Ids, now: Timestamp) -> Erased;
     history(key: RecordKey) -> Vec<Day>;
     stale(side: (&str, &str), before: Timestamp, after: Option<(Timestamp, RecordKey)>, max: usize) -> Vec<Stale>;

@@ -10,10 +10,10 @@ use collector_core::domain::Day;
 use collector_core::id::RecordKey;
 use collector_core::search::{Document, SearchField};
 use collector_core::sink::{Facts, Record};
-use collector_core::trace::{Trace, trace};
 use serde_json::{Value, json};
 
-use super::samples::{AnySource, SOURCES, Sample, recorded};
+use super::mapping::mapping;
+use super::samples::{SOURCES, recorded};
 
 /// What the page is made with fails with.
 pub(crate) type Failure = Box<dyn std::error::Error>;
@@ -83,12 +83,14 @@ const BESIDE: &str = "\
 const SOURCES_HEAD: &str = "\
 ## Where each source has it
 
-Paths are those of the answer: `[]` stands for any element of a list. Where all fields of a kind of call stand below one path,
-it is written once. *Else* is read where the first is missing. `keep_email` is on here; it is off unless switched on, and then
-there is no `email`. What stands in `extra.*` is what the model does not have, by the source's own names.
+Every kind of call that a source makes is here. Paths are those of the answer: `[]` stands for any element of a list, and
+`{subject}` for what was asked for. Where all fields of a kind of call stand below one path, it is written once. *Else* is read
+where the first is missing. The answers hold everything that is read in such a place: a vendor may leave it out, or send zeros
+that say nothing. `keep_email` is on here; it is off unless switched on, and then there is no `email`. What stands in `extra.*`
+is what the model does not have, by the source's own names.
 
-A source that a file describes has the fields that its file names: see [http-source.md](http-source.md), and `fields` of a
-web site's description.
+A source that a file describes has the fields that its file names, so the file is its table: see [http-source.md](http-source.md),
+and `fields` of a web site's description.
 ";
 
 /// The whole page.
@@ -127,7 +129,7 @@ pub(crate) fn page() -> Result<String, Failure> {
     page.push_str(SOURCES_HEAD);
     for (heading, file, source) in SOURCES {
         // Nothing is sent.
-        page.push_str(&mapping(heading, &source("http://vendor.test")?, &recorded(file)?)?);
+        page.push_str(&mapping(heading, file, &source("http://vendor.test")?, &recorded(file)?)?);
     }
     Ok(page)
 }
@@ -194,111 +196,7 @@ fn index_fields(creator: &Creator, facts: Facts) -> Vec<&'static str> {
     held.into_iter().map(SearchField::name).collect()
 }
 
-/// The paths of one field in one kind of call.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Places {
-    from: BTreeSet<String>,
-    else_from: BTreeSet<String>,
-}
-
-/// What one kind of call is read for.
-#[derive(Debug, Default)]
-struct Kind {
-    below: String,
-    fields: BTreeMap<String, Places>,
-}
-
-/// The part of the page about one source.
-fn mapping(heading: &str, source: &AnySource, samples: &[Sample]) -> Result<String, Failure> {
-    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
-    for sample in samples {
-        let task = sample.task(source);
-        let found = trace(&*sample.reader(source), std::slice::from_ref(&task), &sample.payload());
-        let trace = found.map_err(|error| format!("{heading}: {task}: {error}"))?;
-        if !trace.complete || trace.fields.is_empty() {
-            return Err(
-                format!("{heading}: the answer to {task} is too large to trace, or holds nothing").into()
-            );
-        }
-        let mut name = sample.kind.clone();
-        if let Some(script) = &sample.script {
-            name = format!("{name}, `{script}`");
-        }
-        add(&trace, kinds.entry(name).or_default());
-    }
-    kinds.values_mut().for_each(shorten);
-    let mut text = format!("\n### {heading}\n\n| kind | below |\n| --- | --- |\n");
-    for (name, kind) in &kinds {
-        let below = if kind.below.is_empty() { String::new() } else { code(&kind.below) };
-        row(&mut text, &[name, &below]);
-    }
-    // By field, and the kinds that read it from the same places.
-    let mut fields: BTreeMap<(usize, &str), BTreeMap<&Places, Vec<&str>>> = BTreeMap::new();
-    for (name, kind) in &kinds {
-        for (field, places) in &kind.fields {
-            fields.entry((order(field), field)).or_default().entry(places).or_default().push(name);
-        }
-    }
-    text.push_str("\n| field | from | else | in |\n| --- | --- | --- | --- |\n");
-    for ((_, field), places) in fields {
-        for (at, (places, kinds)) in places.into_iter().enumerate() {
-            let name = if at == 0 { code(field) } else { String::new() };
-            row(&mut text, &[&name, &paths(&places.from), &paths(&places.else_from), &kinds.join(", ")]);
-        }
-    }
-    Ok(text)
-}
-
-/// Adds what a trace found about fields of the model.
-fn add(trace: &Trace, kind: &mut Kind) {
-    for traced in trace.fields.iter().filter(|traced| is_modelled(&traced.field)) {
-        // A list of texts is one field.
-        let places = kind.fields.entry(traced.field.trim_end_matches("[]").to_owned()).or_default();
-        places.from.extend(traced.from.iter().cloned());
-        places.else_from.extend(traced.else_from.iter().cloned());
-    }
-}
-
-/// Whether it is a field of a sighting that says something about somebody.
-fn is_modelled(field: &str) -> bool {
-    !field.starts_with('(') && !matches!(field, "as_of" | "aspect")
-}
-
-/// Fields in the order of the table, then posts, days and the rest.
-fn order(field: &str) -> usize {
-    let name = field.split(['.', '[']).next().unwrap_or_default();
-    Field::ALL.iter().position(|known| known.name() == name).unwrap_or(Field::ALL.len())
-}
-
-/// Takes what all paths of a kind begin with away from them.
-fn shorten(kind: &mut Kind) {
-    let all: Vec<&String> =
-        kind.fields.values().flat_map(|places| places.from.iter().chain(&places.else_from)).collect();
-    let mut below: Option<Vec<&str>> = None;
-    for path in all {
-        let steps: Vec<&str> = path.split('.').collect();
-        let parents = steps.get(..steps.len() - 1).unwrap_or_default();
-        let shared = match &below {
-            None => parents.len(),
-            Some(below) => below.iter().zip(parents).take_while(|(a, b)| a == b).count(),
-        };
-        below = Some(parents.iter().take(shared).copied().collect());
-    }
-    kind.below = below.unwrap_or_default().join(".");
-    let length = if kind.below.is_empty() { 0 } else { kind.below.len() + 1 };
-    let short = |paths: &BTreeSet<String>| {
-        paths.iter().map(|path| path.get(length..).unwrap_or_default().to_owned()).collect()
-    };
-    for places in kind.fields.values_mut() {
-        *places = Places { from: short(&places.from), else_from: short(&places.else_from) };
-    }
-}
-
-fn paths(paths: &BTreeSet<String>) -> String {
-    paths.iter().map(|path| code(path)).collect::<Vec<_>>().join(", ")
-}
-
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
@@ -322,7 +220,7 @@ fn age(age: Option<Duration>) -> String {
 }
 
 /// One row of a table.
-fn row(text: &mut String, cells: &[&str]) {
+pub(crate) fn row(text: &mut String, cells: &[&str]) {
     for cell in cells {
         // A cell's own bar would end it.
         text.extend(["| ", &cell.replace('|', "\\|"), " "]);

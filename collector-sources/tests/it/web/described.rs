@@ -275,3 +275,20 @@ fn a_wrong_description_names_file_key_and_value() {
         assert!(shown.contains(told) && shown.contains("sites/x.toml"), "{told}: {shown}");
     }
 }
+
+/// What a fuzzer begins with: pages that are refused at the door would teach it nothing.
+#[test]
+fn the_recorded_pages_are_read_to_their_end() {
+    let (creators, ranking) = (web(CREATORS), web(RANKING));
+    let top = read(&creators, &list(&creators, named("top")), include_str!("../../fixtures/web/top.html"));
+    assert_eq!((top.items.len(), top.malformed.len()), (2, 0), "{top:?}");
+    assert_eq!(top.items[0].followers, Some(32_500_000));
+    let mina = Task::new("web", "profile", "mina.k");
+    let profile = read(&creators, &mina, include_str!("../../fixtures/web/profile.html"));
+    let [seen] = profile.items.as_slice() else { panic!("{profile:?}") };
+    assert!(profile.malformed.is_empty(), "{:?}", profile.malformed);
+    assert_eq!((seen.country.as_deref(), seen.verified, seen.categories.len()), (Some("KR"), Some(true), 2));
+    let rows =
+        read(&ranking, &list(&ranking, named("ranking")), include_str!("../../fixtures/web/ranking.html"));
+    assert_eq!((rows.items.len(), rows.items[1].country.as_deref()), (2, Some("KR")), "{rows:?}");
+}

@@ -15,11 +15,11 @@ use crate::id::{ClaimNo, DeadId, Digest, Id, Ids, Name, PayloadId, RecordKey, Ru
 use crate::schedule::SkipReason;
 use crate::sink::{Change, Facts, Position};
 use crate::store::{
-    Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Fate, Fill,
+    Begun, Budget, Claimed, Claims, Committed, Counts, DeadLetter, Enqueued, Erased, Expired, Fate, Fill,
     FinishedCall, Fired, Firing, GiveBack, Heartbeat, KeptAnswer, Known, LanePermit, ListInfo, ListMember,
-    Lookup, MemoryStore, NoLookup, Opened, Parked, ReadAgain, Reserved, RunEnd, RunSpec, RunState,
-    ScheduleState, Served, Server, Settled, SlotFate, SlotRow, Stale, Store, StoredPayload, Verdict, Waiting,
-    WorkerId, WorkerInfo,
+    Lookup, MemoryStore, NoLookup, Opened, Parked, Place, ReadAgain, Reserved, RunEnd, RunSpec, RunState,
+    ScheduleState, Served, Server, Settled, SlotFate, SlotRow, Stale, Store, StoredPayload, Tidied, Verdict,
+    Waiting, WorkerId, WorkerInfo,
 };
 use crate::task::{Cost, Task};
 use crate::testkit::store::domain::{Person, TestDomain};
@@ -707,6 +707,41 @@ impl Store<TestDomain> for Broken {
 
     async fn forget_fills(&self, source: &str) -> Result<()> {
         self.inner.forget_fills(source).await
+    }
+
+    async fn expire(
+        &self,
+        worker: &WorkerId,
+        (source, before): (&str, Timestamp),
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Expired> {
+        let before = if self.is(Fault::ExpiresTheNew) { before + YEARS } else { before };
+        match self.fault {
+            Some(Fault::ExpiresInWords) => {
+                let removed = Tidied { done: true, ..Tidied::default() };
+                return Ok(Expired { removed, next: None });
+            }
+            Some(Fault::ExpiresOthers) => {
+                self.inner.expire(worker, ("other", before), place, now).await?;
+            }
+            _ => {}
+        }
+        let expired = self.inner.expire(worker, (source, before), place, now).await?;
+        if self.is(Fault::ExpiresUntold) {
+            for sink in self.inner.counts().await?.sinks.keys() {
+                let taken = self.inner.take_pending(sink, worker, usize::MAX, now).await?;
+                let keys: Vec<_> = taken.iter().map(Change::key).collect();
+                let back = |c: &Change<_>| Settled {
+                    key: c.key(),
+                    version: c.version(),
+                    fate: Fate::Owed { not_before: now, ask: vec![] },
+                };
+                self.inner.settle(sink, worker, taken.iter().map(back).collect(), None, now).await?;
+                self.settle_newer(sink, worker, &keys, now).await?;
+            }
+        }
+        Ok(expired)
     }
 
     async fn erase(&self, worker: &WorkerId, ids: &Ids, now: Timestamp) -> Result<Erased> {

@@ -1,4 +1,4 @@
-//! What a run came to: its report, and the reasons why it is not complete.
+//! What a run came to: fills in its report, with the reasons why it is not complete, and ends it.
 
 use std::collections::BTreeMap;
 
