@@ -173,7 +173,7 @@ mod tests {
             assert!(taken(&store, &clock, "b").await.is_none(), "it goes on");
         };
         assert_eq!(turn.during(long_work).await, Some(()));
-        drop(turn);
+        // Its process is gone: nobody gives it back.
         clock.advance(LASTS);
         assert!(taken(&store, &clock, "b").await.is_some(), "whoever had it is gone");
     }

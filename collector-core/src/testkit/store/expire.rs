@@ -33,7 +33,7 @@ async fn expire(stage: &Stage, source: &str, clause: Clause) -> Tidied {
             None => return removed,
         }
     }
-    clause.holds("dropping comes to an end", false, &place);
+    clause.holds("dropping comes to an end", false, place);
     removed
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn expire_all(harness: &dyn StoreHarness) {
     clause.same("nor to be told", stage.drain("sink", at(LATER)).await.len(), 0);
     stage.see(Seen::saying("heir").uid("3").handle("ana"), LATER + 10).await;
     let heir = stage.known(&handle("ana"), clause).await;
-    clause.holds("the handle is free", heir.record.key != key && heir.lost.is_empty(), &heir.record.key);
+    clause.holds("the handle is free", heir.record.key != key && heir.lost.is_empty(), heir.record.key);
     stage.balanced(clause).await;
 }
 
