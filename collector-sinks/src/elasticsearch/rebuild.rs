@@ -112,7 +112,11 @@ impl ElasticsearchRebuild {
             self.renew(cx).await?;
             let wait = failed.and_then(|error| error.wait()).unwrap_or(pause).min(LONGEST_PAUSE);
             let clock = cx.clock();
-            cx.guard(async { Ok(clock.sleep(wait).await) }).await?;
+            cx.guard(async {
+                clock.sleep(wait).await;
+                Ok(())
+            })
+            .await?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(taken)

@@ -22,7 +22,7 @@ const RECORDS: usize = 500;
 
 /// A new index beside the one in use.
 enum Fresh {
-    Folder(TantivyRebuild),
+    Folder(Box<TantivyRebuild>),
     Server(Box<ElasticsearchRebuild>),
 }
 
@@ -30,7 +30,7 @@ impl Fresh {
     async fn begin(cx: &Context, place: &SearchPlace) -> Result<Self, Error> {
         Ok(match place {
             SearchPlace::Tantivy(path) => {
-                Self::Folder(TantivyRebuild::begin(&TantivyConfig::new(path)).await?)
+                Self::Folder(Box::new(TantivyRebuild::begin(&TantivyConfig::new(path)).await?))
             }
             SearchPlace::Server(server) => {
                 Self::Server(Box::new(ElasticsearchRebuild::begin(cx, (**server).clone()).await?))
