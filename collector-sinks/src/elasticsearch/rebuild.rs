@@ -66,10 +66,20 @@ impl ElasticsearchRebuild {
         let renewed = cx.clock().monotonic();
         let mut begun = Self { config, cluster, bulk, older, lease, renewed };
         if let Err(error) = begun.prepare(cx).await {
-            begun.abandon().await;
+            begun.take_back(error.kind()).await;
             return Err(error);
         }
         Ok(begun)
+    }
+
+    /// After a beginning that failed. Who may write to an index and not make one may write a lease and not end a rebuild:
+    /// nothing was made then, and the lease alone is taken away.
+    async fn take_back(&self, failed: ErrorKind) {
+        if failed != ErrorKind::Unauthorized {
+            self.undo().await;
+        } else if let Err(error) = self.alias().write_lease(&Context::detached(), &self.older, None).await {
+            tracing::debug!(%error, "no lease can be taken away, nor could one be written");
+        }
     }
 
     /// The lease comes first: a block without one would stay.

@@ -42,6 +42,11 @@ impl ElasticsearchSearch {
     }
 }
 
+/// When an index is replaced, a node lets go of the old one before it knows that the name leads to the new one, and a
+/// question in between fails: how many
+/// milliseconds to wait before it is asked again.
+const SWAPPING: [u64; 4] = [50, 150, 400, 800];
+
 #[async_trait]
 impl CreatorIndex for ElasticsearchSearch {
     async fn search(&self, cx: &Context, query: &Query) -> Result<Results> {
@@ -75,8 +80,16 @@ impl Inner {
         let path = format!("/{}/_search?allow_partial_search_results=false", self.config.index);
         let request = Request::new(Method::Post, path).json(&query::search(plan)).about_records();
         let mut answer = self.cluster.send(cx, &request).await?;
-        if answer.status >= 500 && Fault::of_answer(&answer).is("search_phase_execution_exception") {
-            // The index may have been replaced under the question: the alias leads to the new one by now.
+        for millis in SWAPPING {
+            if answer.status < 500 || !Fault::of_answer(&answer).is("search_phase_execution_exception") {
+                break;
+            }
+            let clock = cx.clock();
+            cx.guard(async {
+                clock.sleep(Duration::from_millis(millis)).await;
+                Ok(())
+            })
+            .await?;
             answer = self.cluster.send(cx, &request).await?;
         }
         if answer.is_success() {
