@@ -55,6 +55,15 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, Failure> {
+    if let Some(day) = [args.disk_day, args.memory_day].into_iter().find(|day| !(1..args.days).contains(day))
+    {
+        return Err(format!(
+            "day {day} is to be compared with the last of {} days: name an earlier one with \
+                            --disk-day or --memory-day, or take more --days",
+            args.days
+        )
+        .into());
+    }
     let knobs = json!({ "creators": args.creators, "changed_share": args.changed_share });
     let simulator = Simulator::start(knobs).await?;
     handles(&simulator, args.creators, dir).await?;
@@ -91,6 +100,8 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         "tasks": rows.count("SELECT COUNT(*) FROM task").await?,
         "history": rows.count("SELECT COUNT(*) FROM history").await?,
         "calls": stats["calls"],
+        // Everybody and their own posts, every day.
+        "least_calls": args.days * args.creators * (1 + args.posts_pages),
         "incomplete_days": ran.printed["incomplete"],
         "disk_day": args.disk_day,
         "disk_mb": rounded(disk, 2),

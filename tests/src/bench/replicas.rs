@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use collector_core::clock::{Clock, SystemClock, Timestamp};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::rngs::StdRng;
@@ -68,6 +69,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         replicas.push(spawn()?);
     }
     let mut random = StdRng::seed_from_u64(args.seed);
+    let first_moment = SystemClock.now();
     let began = Instant::now();
     let end = began + Duration::from_secs_f64(args.minutes * 60.0);
     let mut kills = 0;
@@ -84,6 +86,7 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
         replicas[one] = spawn()?;
         tokio::time::sleep_until((began + Duration::from_secs(args.period_s) * slot).min(end)).await;
     }
+    let served = (first_moment, SystemClock.now());
     let mut codes = Vec::new();
     for replica in &replicas {
         let pid = replica.id().ok_or("a replica has ended by itself")?;
@@ -92,9 +95,9 @@ pub(super) async fn run(args: &Args, dir: &Path) -> Result<Map<String, Value>, F
     for replica in &mut replicas {
         codes.push(replica.wait().await?.code());
     }
-    let figures = figures(args, &servers, names.len(), kills, &codes).await?;
+    let calls = simulator.stats().await?["calls"].as_i64().unwrap_or(0);
     simulator.stop().await?;
-    Ok(figures)
+    figures(args, &servers, names.len(), served, calls, kills, &codes).await
 }
 
 /// The configuration without its index: slots are looked at, not documents.
@@ -117,6 +120,8 @@ async fn figures(
     args: &Args,
     servers: &Servers,
     people: usize,
+    served: (Timestamp, Timestamp),
+    calls: i64,
     kills: u32,
     codes: &[Option<i32>],
 ) -> Result<Map<String, Value>, Failure> {
@@ -131,6 +136,7 @@ async fn figures(
             gap => lost += gap - 1,
         }
     }
+    lost += lost_at_the_ends(&slots, served, period);
     for [first, last, run] in &slots {
         if *run < 0 {
             skipped += (last - first) / period + 1;
@@ -141,6 +147,9 @@ async fn figures(
     }
     double += of_run.values().map(|count| count - 1).sum::<i64>();
     let entities = rows.count("SELECT COUNT(*) FROM @entity WHERE merged_into IS NULL").await?;
+    let runs = rows.count("SELECT COUNT(*) FROM @run").await?;
+    // A run that no slot began.
+    double += (runs - fired).max(0);
     let open = rows.count("SELECT COUNT(*) FROM @run WHERE ended IS NULL").await?;
     let dead = rows.count("SELECT COUNT(*) FROM @dead").await?;
     let figures = json!({
@@ -154,6 +163,8 @@ async fn figures(
         "slots_skipped": skipped,
         "lost": lost,
         "double": double,
+        "calls": calls,
+        "least_calls": fired * i64::try_from(people)?,
         "missing": i64::try_from(people)? - entities,
         "dead": dead,
         "runs_open_at_the_end": open,
@@ -161,6 +172,20 @@ async fn figures(
     match figures {
         Value::Object(figures) => Ok(figures),
         _ => Err("the figures are no object".into()),
+    }
+}
+
+/// How long the first replica may take until it serves, and the last slot until it is a row.
+const GRACE_MS: i64 = 15_000;
+
+/// Slots that were due after the replicas began to serve and before the first row, or after the last row and before they
+/// were told to stop.
+fn lost_at_the_ends(slots: &[[i64; 3]], (began, ended): (Timestamp, Timestamp), period: i64) -> i64 {
+    let (began, ended) = (began.as_millis() + GRACE_MS, ended.as_millis() - GRACE_MS);
+    let due = |from: i64, to: i64| (to - from).max(0) / period;
+    match (slots.first(), slots.last()) {
+        (Some([first, ..]), Some([_, last, _])) => due(began, *first) + due(*last, ended),
+        _ => due(began, ended),
     }
 }
 
@@ -175,4 +200,20 @@ fn spawn(binary: &Path, dir: &Path, servers: &Servers) -> Result<Child, Failure>
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
     Ok(command.spawn()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_before_the_first_row_and_after_the_last_are_lost() {
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000 + 1);
+        let row = |minute: i64| [minute * 60_000, minute * 60_000, 1];
+        let served = (at(10), at(20));
+        assert_eq!(lost_at_the_ends(&[row(11), row(20)], served, 60_000), 0);
+        assert_eq!(lost_at_the_ends(&[row(13), row(20)], served, 60_000), 2);
+        assert_eq!(lost_at_the_ends(&[row(11), row(18)], served, 60_000), 1);
+        assert_eq!(lost_at_the_ends(&[], served, 60_000), 9);
+    }
 }
