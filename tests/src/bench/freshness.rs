@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use super::collect::{INDEX, STORE};
 use super::detail::{collect, handles};
-use super::process::{Simulator, rounded, started};
+use super::process::{Simulator, collecting, rounded};
 use super::{Failure, StoreKind};
 
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ async fn measure(args: &Args, hang_rate: f64, into: &Path) -> Result<Seen, Failu
     child.extend(["--handles".to_owned(), into.join("handles.txt").display().to_string()]);
     child.extend(["--per-second".to_owned(), args.per_second.to_string(), "--burst".into(), "1".into()]);
     child.extend(["--search".to_owned(), "--images".to_owned()]);
-    let mut collector = started(&child)?;
+    let mut collector = collecting(&child).await?;
     let seen = watch(args, &mut collector, into).await;
     // What it still does about pictures is not waited for.
     collector.kill().await?;

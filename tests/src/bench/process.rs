@@ -210,9 +210,9 @@ impl Measured {
     }
 }
 
-/// Starts this binary with these arguments beside this process; killed when dropped.
-pub(super) fn started(args: &[String]) -> Result<Child, Failure> {
-    let mut command = Command::new(std::env::current_exe()?);
+/// Starts the collecting process with these arguments beside this one; killed when dropped.
+pub(super) async fn collecting(args: &[String]) -> Result<Child, Failure> {
+    let mut command = Command::new(built("collector-tests", "collect").await?);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
     Ok(command.spawn()?)
 }
