@@ -6,7 +6,7 @@ use std::sync::Arc;
 use collector_core::clock::Timestamp;
 use collector_core::domain::{Day, Domain, Sighting};
 use collector_core::error::Result;
-use collector_core::id::{Digest, IdHash, PayloadId, RecordKey};
+use collector_core::id::{Digest, Id, IdHash, PayloadId, RecordKey};
 use collector_core::sink::Record;
 use collector_core::store::Known;
 use collector_core::store::ledger::{Changes, EntityRow, Ledger};
@@ -98,6 +98,10 @@ pub(super) async fn load_these<D: Domain>(
 ) -> Result<()> {
     for row in rows::<D>(tx, keys, sides).await? {
         loaded.sightings.insert(row.key, row.sightings.len());
+        if tx.dialect().is_shared() {
+            // Also those that nobody shows now: they go over to another when two turn out to be one.
+            loaded.aliases.extend(row.ids.iter().map(Id::hash));
+        }
         ledger.load_entity(row);
     }
     Ok(())

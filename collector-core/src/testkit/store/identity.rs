@@ -74,7 +74,7 @@ pub(super) async fn join(harness: &dyn StoreHarness) {
     let clause = Case::Join.clause();
     let stage = Stage::new(harness, &["a", "b"]).await;
     stage.observe("one", vec![Seen::saying("by number").uid("1")], at(1), at(1), &NoLookup).await;
-    stage.observe("two", vec![Seen::saying("by key").sec("s")], at(2), at(2), &NoLookup).await;
+    stage.observe("two", vec![Seen::saying("by key").sec("s").handle("h")], at(2), at(2), &NoLookup).await;
     let number = stage.known(&uid("1"), clause).await.record;
     let key = stage.known(&sec("s"), clause).await.record;
     clause.holds("nothing shows yet that both are one", number.key != key.key, (number.key, key.key));
@@ -88,6 +88,11 @@ pub(super) async fn join(harness: &dyn StoreHarness) {
     clause.same(
         "both identities lead to one record",
         stage.known(&sec("s"), clause).await.record.key,
+        winner.record.key,
+    );
+    clause.same(
+        "and so does one that only the loser has shown",
+        stage.known(&handle("h"), clause).await.record.key,
         winner.record.key,
     );
     clause.same("one entity is left", stage.counts().await.entities, 1);
