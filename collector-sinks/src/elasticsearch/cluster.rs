@@ -261,3 +261,12 @@ fn is_loopback(url: &Url) -> bool {
         None => false,
     }
 }
+
+/// Waits, unless the caller is stopped meanwhile.
+pub(super) async fn pause(cx: &Context, wait: Duration) -> Result<()> {
+    let sleep = async {
+        cx.clock().sleep(wait).await;
+        Ok(())
+    };
+    cx.guard(sleep).await
+}

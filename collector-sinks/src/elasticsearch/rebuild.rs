@@ -121,12 +121,7 @@ impl ElasticsearchRebuild {
             // There may be nothing left to write to.
             self.renew(cx).await?;
             let wait = failed.and_then(|error| error.wait()).unwrap_or(pause).min(LONGEST_PAUSE);
-            let clock = cx.clock();
-            cx.guard(async {
-                clock.sleep(wait).await;
-                Ok(())
-            })
-            .await?;
+            super::cluster::pause(cx, wait).await?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(taken)

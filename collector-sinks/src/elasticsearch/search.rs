@@ -9,7 +9,7 @@ use collector_core::error::Result;
 use collector_core::search::{CreatorIndex, Plan, Query, Results};
 use tokio::time::Instant;
 
-use super::cluster::{Cluster, Method, Request};
+use super::cluster::{Cluster, Method, Request, pause};
 use super::collect::results;
 use super::config::ElasticsearchConfig;
 use super::error::{Fault, refused};
@@ -84,12 +84,7 @@ impl Inner {
             if answer.status < 500 || !Fault::of_answer(&answer).is("search_phase_execution_exception") {
                 break;
             }
-            let clock = cx.clock();
-            cx.guard(async {
-                clock.sleep(Duration::from_millis(millis)).await;
-                Ok(())
-            })
-            .await?;
+            pause(cx, Duration::from_millis(millis)).await?;
             answer = self.cluster.send(cx, &request).await?;
         }
         if answer.is_success() {
