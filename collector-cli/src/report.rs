@@ -31,6 +31,7 @@ pub use run::RunOutcome;
 pub use search::SearchReport;
 pub use show::ShowReport;
 pub use sources::{KindReport, SourceReport, SourcesReport, TypeReport};
+pub(crate) use status::kept_out;
 pub use status::{AccountStatus, JobParked, JobStatus, LastRun, ParkedAccount, StatusReport};
 pub use test_source::TestReport;
 pub use transfer::{TransferPictures, TransferReport, TransferTable};

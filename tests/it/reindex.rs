@@ -104,7 +104,7 @@ async fn searches_notice_nothing_of_an_index_that_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_makes_the_index_on_a_server_anew() {
+async fn the_commands_make_the_index_on_a_server_anew() {
     let Some(server) = services::search().filter(|server| !server.contains('@')) else { return };
     let vendor = simulator(SimulatorConfig { creators: 40, ..SimulatorConfig::default() }).await;
     let (folder, index) = (TempDir::new().unwrap(), format!("reindex-{:08x}", rand::random::<u32>()));
@@ -131,5 +131,13 @@ async fn the_command_makes_the_index_on_a_server_anew() {
     let count: serde_json::Value =
         serde_json::from_str(&get(&server, &format!("/{index}/_count")).await).unwrap();
     assert_eq!(count["count"], 40);
+
+    let (before, one) = (used().await, handles.split(',').next().unwrap());
+    command(&["erase", one, "--yes", "--json"]).await;
+    assert_ne!(used().await, before, "what stood in the old one's files is gone with it");
+    let stats: serde_json::Value =
+        serde_json::from_str(&get(&server, &format!("/{index}/_stats/docs")).await).unwrap();
+    let docs = &stats["_all"]["primaries"]["docs"];
+    assert_eq!((&docs["count"], &docs["deleted"]), (&39.into(), &0.into()), "{stats}");
     vendor.stop().await;
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Session, consent, deliver, rebuild};
 use crate::args::Erase;
 use crate::compose::{self, AnyStore};
-use crate::config::{Config, JsonlPlace, SearchPlace};
+use crate::config::{Config, JsonlPlace};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ids;
@@ -73,14 +73,14 @@ async fn elsewhere(
     if let Some(place @ JsonlPlace::File(_)) = &config.jsonl {
         report.lines = collector_sinks::jsonl::erase(place.as_path(), &erased.records).await?;
     }
-    if let Some(SearchPlace::Tantivy(_)) = &config.search {
-        // A deleted record stands in the index's files until they are merged: they are written anew.
-        rebuild::index(session, config).await?;
-    }
     if let Some(options) = &config.images {
-        let store = compose::open_reader(&config.store).await?;
         let cx = Context::new(session.stop.clone(), Arc::new(SystemClock), ByteBudget::new(0));
+        let store = compose::open_reader(&config.store).await?;
         report.pictures = compose::images(options)?.forget(&cx, &erased.facts, &*store).await?;
+    }
+    if config.search.is_some() {
+        // A deleted record stands in the index's files until they are merged: a new index takes the place of the old one.
+        rebuild::index(session, config).await?;
     }
     Ok(())
 }

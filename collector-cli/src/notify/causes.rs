@@ -12,7 +12,7 @@ use collector_core::schedule::decide;
 use collector_core::store::{Counts, Parked, RunEnd, RunState, ScheduleState};
 
 use crate::config::{Config, format_duration};
-use crate::report::{count, number, plain, when};
+use crate::report::{count, kept_out, number, plain, when};
 
 /// How long a worker may wait before somebody is told: most outages are shorter.
 const WAITS: Duration = Duration::from_secs(120);
@@ -104,10 +104,7 @@ impl Seen<'_> {
             ErrorKind::Blocked => ("blocked", park.until.is_none()),
             _ => ("parked", park.until.is_none()),
         };
-        let until = match park.until {
-            Some(until) => format!("until {}", when(until)),
-            None => "until somebody lets it in".to_owned(),
-        };
+        let until = kept_out(park.until, park.tries_at());
         let account = &*park.account;
         let happened = match state {
             "refused" => format!("the credential of {account} was refused"),

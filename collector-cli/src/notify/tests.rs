@@ -314,15 +314,16 @@ fn accounts_are_kept_out_for_four_reasons() {
         open: [("ensembledata/user".to_owned(), 12), ("x/y".to_owned(), 9)].into(),
         ..Counts::default()
     };
-    for (kind, until, said) in [
-        (ErrorKind::QuotaExhausted, Some(at(60)), "account ensembledata parked Warning"),
-        (ErrorKind::QuotaExhausted, None, "account ensembledata parked Error"),
-        (ErrorKind::Blocked, Some(at(60)), "account ensembledata blocked Warning"),
-        (ErrorKind::Malformed, None, "account ensembledata drifting Error"),
-        (ErrorKind::Unauthorized, None, "account ensembledata refused Error"),
+    for (kind, until, said, again) in [
+        (ErrorKind::QuotaExhausted, Some(at(60)), "account ensembledata parked Warning", "until 2"),
+        (ErrorKind::QuotaExhausted, None, "account ensembledata parked Error", "one call that is tried"),
+        (ErrorKind::Blocked, Some(at(60)), "account ensembledata blocked Warning", "until 2"),
+        (ErrorKind::Malformed, None, "account ensembledata drifting Error", "until somebody lets it in"),
+        (ErrorKind::Unauthorized, None, "account ensembledata refused Error", "one call that is tried"),
     ] {
         let told = wrong(&counts, &[park(kind, until)], None, &[]);
         assert_eq!(told[0].1, said);
+        assert!(told[0].0.happened.contains(again), "{}", told[0].0.happened);
         assert!(told[0].0.cost.starts_with("12 tasks wait for it"), "{}", told[0].0.cost);
         assert!(!told[0].0.to_do.is_empty() && told[0].0.happened.contains("as it said"), "{:?}", told[0].0);
     }

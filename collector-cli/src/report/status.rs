@@ -77,7 +77,7 @@ impl ParkedAccount {
 }
 
 /// Until when an account is kept out.
-fn kept_out(until: Option<Timestamp>, tries_at: Option<Timestamp>) -> String {
+pub(crate) fn kept_out(until: Option<Timestamp>, tries_at: Option<Timestamp>) -> String {
     match (until, tries_at) {
         (Some(until), _) => format!("until {}", when(until)),
         (None, Some(at)) => {

@@ -20,15 +20,6 @@ use super::mapping;
 /// A bulk is never made smaller than this because the cluster is busy.
 const LEAST_BYTES: usize = 64 << 10;
 
-/// Where changes go.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Target<'a> {
-    /// An alias, and never an index of that name that the server would make by itself.
-    Alias(&'a str),
-    /// An index.
-    Index(&'a str),
-}
-
 /// Writes changes.
 #[derive(Debug)]
 pub(super) struct Bulk {
@@ -51,7 +42,8 @@ impl Bulk {
         Self { timeout: config.bulk_timeout, most, bytes: AtomicUsize::new(most) }
     }
 
-    /// Writes a batch; one outcome per change.
+    /// Writes a batch to an alias, never to an index of that name that the server would make by itself; one outcome per
+    /// change.
     ///
     /// # Errors
     /// When nothing is known to be written. Once something is, the rest is `Retry` instead, so that nothing that was
@@ -60,7 +52,7 @@ impl Bulk {
         &self,
         cx: &Context,
         cluster: &Cluster,
-        target: Target<'_>,
+        alias: &str,
         batch: &[Change<Creator>],
     ) -> Result<Vec<Wrote>> {
         let mut outcomes = vec![Wrote::Retry { after: None }; batch.len()];
@@ -68,7 +60,7 @@ impl Bulk {
         let mut parts: VecDeque<Vec<Line>> = split(lines, self.bytes.load(Ordering::Relaxed)).into();
         let mut is_any_known = false;
         while let Some(part) = parts.pop_front() {
-            let answer = cluster.send(cx, &self.request(target, &part)).await;
+            let answer = cluster.send(cx, &self.request(alias, &part)).await;
             match answer.and_then(|answer| self.judge(&answer, &part)) {
                 Ok(Judged::Each(verdicts)) => {
                     is_any_known = true;
@@ -97,11 +89,8 @@ impl Bulk {
         Ok(outcomes)
     }
 
-    fn request(&self, target: Target<'_>, lines: &[Line]) -> Request {
-        let path = match target {
-            Target::Alias(name) => format!("/{name}/_bulk?require_alias=true"),
-            Target::Index(name) => format!("/{name}/_bulk"),
-        };
+    fn request(&self, alias: &str, lines: &[Line]) -> Request {
+        let path = format!("/{alias}/_bulk?require_alias=true");
         let mut body = Vec::with_capacity(lines.iter().map(|line| line.bytes.len()).sum());
         lines.iter().for_each(|line| body.extend_from_slice(&line.bytes));
         Request {

@@ -8,7 +8,7 @@ use collector_core::sink::{Change, Wrote};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::bulk::{Bulk, Target};
+use super::bulk::Bulk;
 use super::cluster::{Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
 use super::index::{Alias, Name};
@@ -34,13 +34,14 @@ struct Hit {
     source: Source,
 }
 
-/// Copies every record and every deletion, by key; gives how many. The older index takes no writes meanwhile.
+/// Copies every record and every deletion, by key, into the index that is filled under an alias; gives how many. The older
+/// index takes no writes meanwhile.
 pub(super) async fn copy(
     cx: &Context,
     cluster: &Cluster,
     config: &ElasticsearchConfig,
     older: &Name,
-    newer: &Name,
+    filling: &str,
 ) -> Result<u64> {
     // What was written last is not visible by itself yet.
     Alias { cluster, config }.refresh(cx, older).await?;
@@ -50,11 +51,11 @@ pub(super) async fn copy(
         let page = read(cx, cluster, older, after).await?;
         let Some(last) = page.last() else { return Ok(copied) };
         after = Some(last.key());
-        let outcomes = bulk.write(cx, cluster, Target::Index(newer.as_str()), &page).await?;
+        let outcomes = bulk.write(cx, cluster, filling, &page).await?;
         if let Some(at) =
             outcomes.iter().position(|wrote| !matches!(wrote, Wrote::Stored(_) | Wrote::Superseded))
         {
-            return Err(stopped(newer, &page[at], &outcomes[at]));
+            return Err(stopped(filling, &page[at], &outcomes[at]));
         }
         copied += page.len() as u64;
     }
@@ -85,10 +86,10 @@ async fn read(
     page.hits.hits.into_iter().map(|hit| hit.source.change().ok_or_else(unreadable)).collect()
 }
 
-fn stopped(newer: &Name, change: &Change<Creator>, wrote: &Wrote) -> Error {
+fn stopped(filling: &str, change: &Change<Creator>, wrote: &Wrote) -> Error {
     let message = match wrote {
         Wrote::Rejected(reason) => format!("the newer search index refuses a record: {reason}"),
         _ => "the newer search index does not take records just now; it goes on where it stopped".to_owned(),
     };
-    Error::new(ErrorKind::Unavailable, message).with("index", newer.as_str()).with("record", change.key())
+    Error::new(ErrorKind::Unavailable, message).with("alias", filling).with("record", change.key())
 }

@@ -41,6 +41,12 @@ impl Name {
         &self.0
     }
 
+    /// The alias under which the index is filled before it is in use. A bulk to it fails when the index was deleted; one
+    /// to the index's name would make an index of that name.
+    pub(super) fn filling(&self) -> String {
+        format!("{}-rebuild", self.0)
+    }
+
     /// Whether an index of this name is of this program's format.
     pub(super) fn is_current(&self, alias: &str) -> bool {
         self.parts(alias).is_some_and(|(format, _)| format == fingerprint())
@@ -135,19 +141,55 @@ impl Alias<'_> {
 
     async fn replace(&self, cx: &Context, older: &Name) -> Result<()> {
         let newer = Name::after(self.alias(), Some(older));
-        let body = mapping::index(self.config);
-        self.put(cx, &newer, &body).await?;
+        match self.copy_over(cx, older, &newer).await {
+            Ok(copied) => {
+                let index = newer.as_str();
+                tracing::info!(
+                    index,
+                    records = copied,
+                    "the search index has a new format and was made anew"
+                );
+                Ok(())
+            }
+            Err(error) => {
+                self.give_up(cx, older, &newer).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Fills an index with what an older one keeps, and lets it take its place; gives how many records it has.
+    async fn copy_over(&self, cx: &Context, older: &Name, newer: &Name) -> Result<u64> {
+        let filling = newer.filling();
+        self.put(cx, newer, &mapping::index(self.config)).await?;
+        // By itself: one that is there already may have been left before it had this alias. The first action changes nothing:
+        // it fails when another was faster, and the newer index is in use by now.
+        let actions = [
+            json!({ "add": { "index": older.as_str(), "alias": self.alias() } }),
+            json!({ "add": { "index": newer.as_str(), "alias": filling } }),
+        ];
+        self.change(cx, MAKING, &actions).await?;
         // Nothing may be written behind the copy's back. What is offered meanwhile stays owed.
         self.block_writes(cx, older).await?;
-        let copied = super::copy::copy(cx, self.cluster, self.config, older, &newer).await?;
-        self.refresh(cx, &newer).await?;
-        self.replace_with(cx, older, &newer, None).await?;
-        tracing::info!(
-            index = newer.as_str(),
-            records = copied,
-            "the search index has a new format and was made anew"
-        );
-        Ok(())
+        let copied = super::copy::copy(cx, self.cluster, self.config, older, &filling).await?;
+        self.refresh(cx, newer).await?;
+        self.replace_with(cx, older, newer).await?;
+        Ok(copied)
+    }
+
+    /// Deletes an index that cannot take an older one's place any more, because a rebuild does or did. Otherwise it stays:
+    /// others may be filling it, and who comes next goes on with it.
+    async fn give_up(&self, cx: &Context, older: &Name, newer: &Name) {
+        let lost = match self.current(cx).await {
+            Ok(Some(current)) if current == *older => {
+                self.lease(cx, older).await.is_ok_and(|lease| lease.is_some())
+            }
+            Ok(Some(current)) => current != *newer,
+            _ => false,
+        };
+        if lost && let Err(error) = self.discard(cx, older, newer).await {
+            tracing::warn!(index = newer.as_str(), %error, "an index that was half made is left over; delete it");
+        }
     }
 
     /// Makes an index. One of that name that is there already was left behind by a process that ended, or is being
@@ -165,10 +207,10 @@ impl Alias<'_> {
         Err(refused(request.about, MAKING, &answer))
     }
 
-    /// Makes an index that is not there yet, under an alias of its own.
-    pub(super) async fn make(&self, cx: &Context, name: &Name, alias: &str) -> Result<()> {
+    /// Makes an index that is not there yet, to be filled.
+    pub(super) async fn make(&self, cx: &Context, name: &Name) -> Result<()> {
         let mut body = mapping::index(self.config);
-        body["aliases"] = json!({ alias: {} });
+        body["aliases"] = json!({ name.filling(): {} });
         let request = Request::new(Method::Put, format!("/{}", name.as_str())).json(&body);
         self.cluster.succeed(cx, MAKING, &request).await.map(drop)
     }
@@ -179,19 +221,19 @@ impl Alias<'_> {
     }
 
     /// In one step for everybody who asks. The newer index loses the alias it was filled under.
-    pub(super) async fn replace_with(
-        &self,
-        cx: &Context,
-        older: &Name,
-        newer: &Name,
-        filled_as: Option<&str>,
-    ) -> Result<()> {
-        let add = json!({ "add": { "index": newer.as_str(), "alias": self.alias() } });
-        let remove = filled_as.map(|alias| json!({ "remove": { "index": newer.as_str(), "alias": alias } }));
-        let end = json!({ "remove_index": { "index": older.as_str() } });
-        let actions: Vec<Value> = [add].into_iter().chain(remove).chain([end]).collect();
+    pub(super) async fn replace_with(&self, cx: &Context, older: &Name, newer: &Name) -> Result<()> {
+        let actions = [
+            json!({ "add": { "index": newer.as_str(), "alias": self.alias() } }),
+            json!({ "remove": { "index": newer.as_str(), "alias": newer.filling() } }),
+            json!({ "remove_index": { "index": older.as_str() } }),
+        ];
+        self.change(cx, "cannot replace the older search index", &actions).await
+    }
+
+    /// Changes aliases, all or none.
+    async fn change(&self, cx: &Context, what: &'static str, actions: &[Value]) -> Result<()> {
         let request = Request::new(Method::Post, "/_aliases").json(&json!({ "actions": actions }));
-        self.cluster.succeed(cx, "cannot replace the older search index", &request).await.map(drop)
+        self.cluster.succeed(cx, what, &request).await.map(drop)
     }
 
     /// Makes what was written visible now.

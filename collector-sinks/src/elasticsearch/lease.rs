@@ -33,7 +33,7 @@ pub(super) struct Lease {
     pub(super) was_blocked: bool,
 }
 
-/// What became of an index that a rebuild had filled.
+/// What became of an index that was being filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Discarded {
     /// It is gone, and nothing can put it in use any more.
@@ -89,8 +89,7 @@ impl Alias<'_> {
         if self.discard(cx, name, &lease.index).await? == Discarded::InUse {
             return Ok(Discarded::InUse);
         }
-        // Another may have ended it meanwhile, and one more begun.
-        if self.lease(cx, name).await?.is_some_and(|found| found.index == lease.index) {
+        if self.holds(cx, name, lease).await? {
             if !lease.was_blocked {
                 self.allow_writes(cx, name).await?;
             }
@@ -99,8 +98,21 @@ impl Alias<'_> {
         Ok(Discarded::Gone)
     }
 
-    /// Deletes what a rebuild had filled, unless it is in use by now.
-    async fn discard(&self, cx: &Context, older: &Name, newer: &Name) -> Result<Discarded> {
+    /// Takes a lease away, if it is still there.
+    pub(super) async fn release(&self, cx: &Context, name: &Name, lease: &Lease) -> Result<()> {
+        match self.holds(cx, name, lease).await? {
+            true => self.write_lease(cx, name, None).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a lease is still there: another may have ended it, and one more begun.
+    async fn holds(&self, cx: &Context, name: &Name, lease: &Lease) -> Result<bool> {
+        Ok(self.lease(cx, name).await?.is_some_and(|found| found.index == lease.index))
+    }
+
+    /// Deletes what was being filled to take an index's place, unless it is in use by now.
+    pub(super) async fn discard(&self, cx: &Context, older: &Name, newer: &Name) -> Result<Discarded> {
         // What stands in a lease is read, and not believed.
         if !newer.is_of(self.alias()) || newer == older {
             return Ok(Discarded::Gone);

@@ -8,7 +8,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::sink::{Change, Record, Wrote};
 use tokio::time::Instant;
 
-use super::bulk::{Bulk, Target};
+use super::bulk::Bulk;
 use super::cluster::Cluster;
 use super::config::ElasticsearchConfig;
 use super::index::{Alias, Name};
@@ -73,11 +73,18 @@ impl ElasticsearchRebuild {
     }
 
     /// After a beginning that failed. Who may write to an index and not make one may write a lease and not end a rebuild:
-    /// nothing was made then, and the lease alone is taken away.
+    /// the lease alone is taken away then, and nothing was made.
     async fn take_back(&self, failed: ErrorKind) {
         if failed != ErrorKind::Unauthorized {
             self.undo().await;
-        } else if let Err(error) = self.alias().write_lease(&Context::detached(), &self.older, None).await {
+            return;
+        }
+        let (cx, alias) = (Context::detached(), self.alias());
+        // What was made by who may not do the rest; nothing to speak of where it was not.
+        if let Err(error) = alias.discard(&cx, &self.older, &self.lease.index).await {
+            tracing::debug!(%error, "no index can be taken away, nor could one be made");
+        }
+        if let Err(error) = alias.release(&cx, &self.older, &self.lease).await {
             tracing::debug!(%error, "no lease can be taken away, nor could one be written");
         }
     }
@@ -85,7 +92,7 @@ impl ElasticsearchRebuild {
     /// The lease comes first: a block without one would stay.
     async fn prepare(&mut self, cx: &Context) -> Result<()> {
         self.write_lease(cx).await?;
-        self.alias().make(cx, &self.lease.index, &filling(&self.lease.index)).await?;
+        self.alias().make(cx, &self.lease.index).await?;
         self.alias().block_writes(cx, &self.older).await
     }
 
@@ -101,9 +108,9 @@ impl ElasticsearchRebuild {
             if cx.clock().monotonic().saturating_duration_since(self.renewed) >= RENEW {
                 self.renew(cx).await?;
             }
-            let target = filling(&self.lease.index);
+            let target = self.lease.index.filling();
             let (mut failed, before) = (None, left.len());
-            match self.bulk.write(cx, &self.cluster, Target::Alias(&target), &left).await {
+            match self.bulk.write(cx, &self.cluster, &target, &left).await {
                 Ok(outcomes) => taken += settle(&mut left, outcomes),
                 Err(error) if is_passing(&error) => failed = Some(error),
                 Err(error) => return Err(error),
@@ -167,11 +174,11 @@ impl ElasticsearchRebuild {
         self.alias().refresh(cx, &self.lease.index).await?;
         // A large index takes its time.
         self.renew(cx).await?;
-        let (alias, filling) = (self.alias(), filling(&self.lease.index));
+        let alias = self.alias();
         if !alias.is_blocked(cx, &self.older).await? {
             return Err(lost(&self.older));
         }
-        alias.replace_with(cx, &self.older, &self.lease.index, Some(&filling)).await
+        alias.replace_with(cx, &self.older, &self.lease.index).await
     }
 
     /// Renews the lease, if it is still there.
@@ -196,12 +203,6 @@ impl ElasticsearchRebuild {
     fn alias(&self) -> Alias<'_> {
         Alias { cluster: &self.cluster, config: &self.config }
     }
-}
-
-/// The alias under which a new index is filled. A bulk to it fails when the index was deleted; one to the index's name
-/// would make an index of that name.
-fn filling(index: &Name) -> String {
-    format!("{}-rebuild", index.as_str())
 }
 
 /// Takes out what is settled; gives how many the index took.

@@ -10,7 +10,7 @@ use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::sink::{BatchLimits, Change, Position, Sink, Written};
 use tokio::sync::RwLock;
 
-use super::bulk::{Bulk, Target};
+use super::bulk::Bulk;
 use super::check::check;
 use super::cluster::Cluster;
 use super::config::ElasticsearchConfig;
@@ -93,7 +93,7 @@ impl Sink<Creator> for ElasticsearchSink {
             return Ok(Written::all_stored(0));
         }
         self.prepare(cx).await.map_err(pausing)?;
-        match self.bulk.write(cx, &self.cluster, Target::Alias(&self.config.index), batch).await {
+        match self.bulk.write(cx, &self.cluster, &self.config.index, batch).await {
             Ok(outcomes) => Ok(Written { outcomes, position: None }),
             Err(error) => {
                 // The index may have been replaced or removed: it is looked at again.

@@ -9,6 +9,7 @@ use scraper::Selector;
 use url::Url;
 
 use super::site::{Extractor, ListPage, ProfilePage, Site, Standard};
+use crate::http::unusable;
 use crate::values::{Filter, Target};
 
 /// Bytes a compiled expression may take.
@@ -89,11 +90,9 @@ impl Plan {
     pub(super) fn new(site: &Site, base_url: Option<&Url>) -> Result<Self> {
         let base = base_url.unwrap_or(&site.base_url).clone();
         let mut faults = Faults(Vec::new());
-        if !matches!(base.scheme(), "http" | "https")
-            || base.host_str().is_none()
-            || !base.username().is_empty()
-        {
-            faults.add("base_url", base.as_str(), "write `https://` and a host, without a user");
+        // It is not repeated: a password in it is a secret.
+        if let Some(fault) = unusable(&base) {
+            faults.0.push(format!("`base_url` {fault}"));
         }
         if site.profile.is_none() && site.lists.is_empty() {
             faults

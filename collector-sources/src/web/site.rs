@@ -149,8 +149,12 @@ impl Site {
     /// `ConfigInvalid` naming file, line, key and value.
     pub fn from_toml(text: &str, file: &str) -> Result<Self> {
         let site: Self = toml::from_str(text).map_err(|error| {
-            let message = format!("the site's description cannot be read: {}", error.to_string().trim_end());
-            Error::new(ErrorKind::ConfigInvalid, message).with("file", file)
+            // Without the line itself: an address may have a password in it.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let message = format!("the site's description cannot be read: {}", error.message().trim_end());
+            Error::new(ErrorKind::ConfigInvalid, message)
+                .with("file", file)
+                .with("line", before.matches('\n').count() + 1)
         })?;
         // Everything else that can be wrong is found by compiling it.
         super::plan::Plan::new(&site, None).map_err(|error| error.with("file", file))?;
@@ -169,5 +173,19 @@ mod tests {
         assert!(shown("https://ranking.example").contains("\"https://ranking.example/\""));
         let secret = shown("https://me:hunter2@ranking.example");
         assert!(secret.contains("base_url: [redacted]") && !secret.contains("hunter2"), "{secret}");
+    }
+
+    #[test]
+    fn a_wrong_address_is_named_and_not_repeated() {
+        for base in
+            ["https://me:hunter2@ranking.example", "https://me:hunter2@", "ftp://me:hunter2@x.example"]
+        {
+            let text = format!("# ours\nbase_url = \"{base}\"\n[profile]\npath = \"/@{{handle}}\"\n");
+            let error = Site::from_toml(&text, "site.toml").unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("site.toml") && !shown.contains("hunter2"), "{shown}");
+        }
+        let error = Site::from_toml("# ours\nbase_url = 7\n", "site.toml").unwrap_err();
+        assert!(error.to_string().contains("line: 2"), "{error}");
     }
 }

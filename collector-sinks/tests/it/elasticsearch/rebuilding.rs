@@ -11,9 +11,10 @@ use collector_core::sink::Wrote;
 use collector_core::testkit::fakes::ManualClock;
 use collector_core::testkit::search::Population;
 use collector_sinks::elasticsearch::ElasticsearchRebuild;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::small_cluster::{SmallCluster, Wrong};
+use super::small_cluster::{Indexes, SmallCluster, Wrong};
 use super::*;
 
 /// When a lease that was taken just now has run out.
@@ -282,6 +283,45 @@ async fn a_beginning_that_fails_leaves_the_old_index_in_use_and_open() {
         assert_eq!((cluster.indexes().len(), index.blocked), (1, false), "{part}");
         assert!(offer(&sink, &cx, 3).await.unwrap(), "{part}");
     }
+}
+
+/// Who may make an index, and not end writing to the other.
+#[tokio::test]
+async fn one_that_may_not_go_on_takes_back_what_it_made() {
+    let cluster = SmallCluster::start(|asked| match asked.line.contains("/_block/write") {
+        true => Wrong::Forbidden,
+        false => Wrong::Nothing,
+    })
+    .await;
+    let cx = Context::detached();
+    let sink = ElasticsearchSink::new(cluster.fake.config()).unwrap();
+    sink.open(&cx, None).await.unwrap();
+    let error = ElasticsearchRebuild::begin(&cx, cluster.fake.config()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    let (_, index) = cluster.used();
+    assert_eq!((cluster.indexes().len(), index.meta.get("rebuild")), (1, None));
+    assert!(offer(&sink, &cx, 3).await.unwrap());
+}
+
+/// It stood still so long that another gave it up and has begun one more.
+#[tokio::test]
+async fn one_that_may_not_go_on_takes_no_other_lease_away() {
+    let indexes = Indexes::default();
+    let other = json!({ "index": "creators-0123456789abcdef0123456789abcdef-9", "until": i64::MAX, "was_blocked": false });
+    let (state, theirs) = (Arc::clone(&indexes), other.clone());
+    let cluster = SmallCluster::with(indexes, move |asked| {
+        if !asked.body.contains("-rebuild\":{}") {
+            return Wrong::Nothing;
+        }
+        let mut indexes = state.lock().unwrap();
+        indexes.values_mut().for_each(|index| index.meta["rebuild"] = theirs.clone());
+        Wrong::Forbidden
+    })
+    .await;
+    let cx = Context::detached();
+    ElasticsearchSink::new(cluster.fake.config()).unwrap().open(&cx, None).await.unwrap();
+    ElasticsearchRebuild::begin(&cx, cluster.fake.config()).await.unwrap_err();
+    assert_eq!(cluster.used().1.meta["rebuild"], other);
 }
 
 /// Somebody let changes in behind its back: they would be lost.

@@ -4,6 +4,7 @@ use collector_core::error::ErrorKind;
 use collector_core::sink::Wrote;
 use serde_json::json;
 
+use super::small_cluster::{Index, Indexes, SmallCluster, Wrong};
 use super::*;
 
 const OLDER: &str = "0123456789abcdef0123456789abcdef-4";
@@ -75,6 +76,41 @@ async fn one_that_was_left_half_made_is_completed() {
     assert_eq!(place.ask("").await.total, 1_000);
     write(&sink, &[put(8, 100, named("new"))]).await;
     assert_eq!(place.handles("@new").await, ["new"]);
+}
+
+/// The copy is refused; gives how many indexes are there then. Meanwhile a rebuild may begin.
+async fn left_behind(rebuilt: bool) -> usize {
+    let indexes = Indexes::default();
+    let older = format!("creators-{OLDER}");
+    let index = Index { aliases: ["creators".to_owned()].into(), meta: json!({}), ..Index::default() };
+    indexes.lock().unwrap().insert(older.clone(), index);
+    let (state, name) = (Arc::clone(&indexes), older.clone());
+    let cluster = SmallCluster::with(indexes, move |asked| {
+        if !asked.line.contains("/_search") {
+            return Wrong::Nothing;
+        }
+        if rebuilt {
+            let lease = json!({ "index": "creators-0123456789abcdef0123456789abcdef-9", "until": i64::MAX });
+            state.lock().unwrap().get_mut(&name).unwrap().meta["rebuild"] = lease;
+        }
+        Wrong::Busy
+    })
+    .await;
+    let sink = ElasticsearchSink::new(cluster.fake.config()).unwrap();
+    let cx = Context::detached();
+    let written = match sink.open(&cx, None).await {
+        Ok(()) => sink.write(&cx, &[put(1, 1, named("h1"))]).await.map(|_| ()),
+        error => error,
+    };
+    written.unwrap_err();
+    assert_eq!(cluster.used().0, older);
+    cluster.indexes().len()
+}
+
+#[tokio::test]
+async fn one_that_a_rebuild_overtook_leaves_no_half_made_index() {
+    assert_eq!(left_behind(true).await, 1);
+    assert_eq!(left_behind(false).await, 2, "who comes next goes on with it");
 }
 
 #[tokio::test]

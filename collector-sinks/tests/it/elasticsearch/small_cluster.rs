@@ -15,7 +15,7 @@ pub(super) struct Index {
     pub(super) documents: BTreeMap<String, Value>,
 }
 
-type Indexes = Arc<Mutex<BTreeMap<String, Index>>>;
+pub(super) type Indexes = Arc<Mutex<BTreeMap<String, Index>>>;
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(super) enum Wrong {
     Nothing,
     /// The server has too much to do.
     Busy,
+    /// The user may not.
+    Forbidden,
     /// It is carried out, and the answer does not arrive.
     AnswerLost,
 }
@@ -34,12 +36,22 @@ pub(super) struct SmallCluster {
 
 impl SmallCluster {
     pub(super) async fn start(wrong: impl Fn(&Asked) -> Wrong + Send + Sync + 'static) -> Self {
-        let indexes = Indexes::default();
+        Self::with(Indexes::default(), wrong).await
+    }
+
+    /// One that has these indexes.
+    pub(super) async fn with(
+        indexes: Indexes,
+        wrong: impl Fn(&Asked) -> Wrong + Send + Sync + 'static,
+    ) -> Self {
         let state = Arc::clone(&indexes);
         let fake = Fake::start(move |asked| {
             let wrong = wrong(asked);
-            if wrong == Wrong::Busy {
-                return Answer::json(429, json!({ "error": { "type": "rejected_execution_exception" } }));
+            let refused = |status, fault| Answer::json(status, json!({ "error": { "type": fault } }));
+            match wrong {
+                Wrong::Busy => return refused(429, "rejected_execution_exception"),
+                Wrong::Forbidden => return refused(403, "security_exception"),
+                Wrong::Nothing | Wrong::AnswerLost => {}
             }
             let answer = answer(&mut state.lock().unwrap(), asked);
             if wrong == Wrong::AnswerLost { Answer { cut: Some(1), ..answer } } else { answer }
