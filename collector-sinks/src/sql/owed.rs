@@ -15,7 +15,7 @@ use collector_core::sink::{Change, Facts, Record};
 /// Ready changes remembered per worker and sink; further ones are found by scanning.
 const MAX_READY: usize = 16_384;
 /// How many of them with their records.
-const MAX_WARM: usize = 4_096;
+const MAX_WARM: usize = 8_192;
 
 /// The numbers of a worker and of a sink.
 pub(super) type Parties = (u64, u64);
