@@ -10,6 +10,8 @@ use tantivy::TantivyError;
 pub(super) fn index(path: &Path, what: &str, error: TantivyError) -> Error {
     let remedy = match &error {
         TantivyError::IoError(error) => io_remedy(error.kind()),
+        // What made it stop is not told on; the log of what was acknowledged is whole.
+        TantivyError::ErrorInThread(_) => STOPPED,
         TantivyError::LockFailure(..) => "; another process writes to it: stop that one",
         TantivyError::IncompatibleIndex(_) => {
             "; it was made by another version: move the folder away and rebuild it"
@@ -42,6 +44,7 @@ pub(super) fn missing(path: &Path) -> Error {
     Error::new(ErrorKind::ConfigInvalid, message).with("folder", path.display())
 }
 
+const STOPPED: &str = "; its writer stopped: look whether the disk is full, then start again";
 const DAMAGED: &str = "; the index is damaged: move the folder away and rebuild it, the store has everything";
 
 fn io_remedy(kind: io::ErrorKind) -> &'static str {
@@ -57,4 +60,23 @@ pub(super) fn other_format(path: &Path) -> Error {
     let message =
         "the search index is of another version's format; `collector run` of this version makes it anew";
     Error::new(ErrorKind::ConfigInvalid, message).with("folder", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_not_taken_for_a_damaged_index() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let errors = [
+            index(Path::new("i"), "cannot write", TantivyError::ErrorInThread("killed".to_owned())),
+            index(Path::new("i"), "cannot write", TantivyError::IoError(full().into())),
+            storage(Path::new("i"), "cannot write", full()),
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(text.contains("disk is full") && !text.contains("damaged"), "{text}");
+        }
+    }
 }
