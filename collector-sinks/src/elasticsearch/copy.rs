@@ -12,7 +12,7 @@ use super::bulk::Bulk;
 use super::cluster::{Cluster, Method, Request};
 use super::config::ElasticsearchConfig;
 use super::index::{Alias, Name};
-use super::mapping::{self, KEY, Source};
+use super::mapping::{self, GONE, KEY, Source};
 
 /// Records read at once.
 const PAGE: usize = 1_000;
@@ -48,7 +48,7 @@ pub(super) async fn copy(
     let bulk = Bulk::new(config);
     let (mut after, mut copied) = (None, 0);
     loop {
-        let page = read(cx, cluster, older, after).await?;
+        let page = read(cx, cluster, older, Part::All, after).await?;
         let Some(last) = page.last() else { return Ok(copied) };
         after = Some(last.key());
         let outcomes = bulk.write(cx, cluster, filling, &page).await?;
@@ -61,14 +61,26 @@ pub(super) async fn copy(
     }
 }
 
-async fn read(
+/// What of an index is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    All,
+    Deletions,
+}
+
+/// Some of what an index keeps, by key; nothing at the end.
+pub(super) async fn read(
     cx: &Context,
     cluster: &Cluster,
     older: &Name,
+    part: Part,
     after: Option<RecordKey>,
 ) -> Result<Vec<Change<Creator>>> {
     let what = "cannot read the older search index";
     let mut body = json!({ "size": PAGE, "sort": [{ KEY: "asc" }], "track_total_hits": false });
+    if let Part::Deletions = part {
+        body["query"] = json!({ "term": { GONE: true } });
+    }
     if let Some(after) = after {
         body["search_after"] = Value::from(vec![mapping::id(after)]);
     }

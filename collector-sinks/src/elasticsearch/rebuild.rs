@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::bulk::Bulk;
 use super::cluster::Cluster;
 use super::config::ElasticsearchConfig;
+use super::copy::{self, Part};
 use super::index::{Alias, Name};
 use super::lease::{Discarded, Lease};
 
@@ -30,7 +31,8 @@ const TRIES: u32 = 6;
 /// Makes an index anew from records that the caller has: searches use the one there is until [`finish`](Self::finish).
 ///
 /// The index in use takes no changes meanwhile: they stay owed to its sink, and go into the new one. What the sink was
-/// told to be stored before is in the store: read it after [`begin`](Self::begin).
+/// told to be stored before is in the store: read it after [`begin`](Self::begin). That records are deleted is taken over from
+/// the index in use.
 ///
 /// To be ended by [`finish`](Self::finish) or [`abandon`](Self::abandon). Dropped before, it leaves a lease that runs
 /// out within minutes; then the sink, or the next rebuild, puts things right, and the old index goes on.
@@ -102,7 +104,23 @@ impl ElasticsearchRebuild {
     /// # Errors
     /// When the server takes none of them for half a minute, and when others ended this rebuild.
     pub async fn add(&mut self, cx: &Context, records: Vec<Record<Creator>>) -> Result<u64> {
-        let mut left: Vec<_> = records.into_iter().map(Change::Put).collect();
+        self.fill(cx, records.into_iter().map(Change::Put).collect()).await
+    }
+
+    /// Adds that records are deleted, as the index in use knows it: a write that was sent before that and comes late must not
+    /// bring one back.
+    async fn add_deletions(&mut self, cx: &Context) -> Result<()> {
+        self.alias().refresh(cx, &self.older).await?;
+        let mut after = None;
+        loop {
+            let page = copy::read(cx, &self.cluster, &self.older, Part::Deletions, after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.key());
+            self.fill(cx, page).await?;
+        }
+    }
+
+    async fn fill(&mut self, cx: &Context, mut left: Vec<Change<Creator>>) -> Result<u64> {
         let (mut taken, mut tries, mut pause) = (0, 0, FIRST_PAUSE);
         while !left.is_empty() {
             if cx.clock().monotonic().saturating_duration_since(self.renewed) >= RENEW {
@@ -171,6 +189,7 @@ impl ElasticsearchRebuild {
 
     async fn swap(&mut self, cx: &Context) -> Result<()> {
         self.renew(cx).await?;
+        self.add_deletions(cx).await?;
         self.alias().refresh(cx, &self.lease.index).await?;
         // A large index takes its time.
         self.renew(cx).await?;

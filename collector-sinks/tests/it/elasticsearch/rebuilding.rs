@@ -129,6 +129,20 @@ async fn a_change_meanwhile_stays_owed_and_goes_into_the_new_index() {
 }
 
 #[tokio::test]
+async fn a_late_write_does_not_bring_a_record_back_that_was_deleted_before_it() {
+    let Some(place) = Place::new() else { return };
+    let cx = Context::detached();
+    let sink = place.filled(1..=3).await;
+    write(&sink, &[delete(2, 5)]).await;
+    let mut fresh = place.begin(&cx).await.unwrap();
+    fresh.add(&cx, records([1, 3])).await.unwrap();
+    fresh.finish(&cx).await.unwrap();
+    let late = write(&sink, &[put(2, 4, named("h2"))]).await;
+    assert_eq!(late.outcomes, [Wrote::Superseded]);
+    assert_eq!(place.handles("").await, ["h1", "h3"]);
+}
+
+#[tokio::test]
 async fn one_that_died_holds_the_index_until_its_lease_has_run_out() {
     let Some(place) = Place::new() else { return };
     let (cx, sink) = (Context::detached(), place.filled(1..=3).await);
