@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use collector_core::error::{Error, ErrorKind, Result};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::http::Shown;
+use crate::http::{Shown, Unusable};
 use crate::values::Filter;
 
 /// A site's description.
@@ -18,6 +19,7 @@ use crate::values::Filter;
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// Where the site is, such as `https://ranking.example`. Addresses of its pages count from here. Required.
+    #[serde(deserialize_with = "address")]
     pub base_url: Url,
     /// Further hosts of the site that links and redirects may lead to. Default none; `www.` makes no difference.
     #[serde(default)]
@@ -27,6 +29,12 @@ pub struct Site {
     /// Pages with several creators each, by name.
     #[serde(default)]
     pub lists: BTreeMap<String, ListPage>,
+}
+
+/// An address. What is none is not repeated: it may have a password in it.
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(from)?;
+    Url::parse(&text).map_err(|cause| D::Error::custom(format!("`base_url` {}", Unusable::NoAddress(cause))))
 }
 
 /// An address that was not checked yet may have a password in it.
