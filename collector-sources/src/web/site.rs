@@ -188,10 +188,13 @@ mod tests {
         for base in
             ["https://me:hunter2@ranking.example", "https://me:hunter2@", "ftp://me:hunter2@x.example"]
         {
-            let text = format!("# ours\nbase_url = \"{base}\"\n[profile]\npath = \"/@{{handle}}\"\n");
+            let text = format!(
+                "# ours\nbase_url = \"{base}\"\n[profile]\nurl = \"/@{{handle}}\"\nstandard = [\"jsonld\"]\n"
+            );
             let error = Site::from_toml(&text, "site.toml").unwrap_err();
             let shown = format!("{error} {error:?}");
-            assert!(shown.contains("site.toml") && !shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("site.toml") && shown.contains("`base_url`"), "{shown}");
+            assert!(!shown.contains("hunter2"), "{shown}");
         }
         let error = Site::from_toml("# ours\nbase_url = 7\n", "site.toml").unwrap_err();
         assert!(error.to_string().contains("line: 2"), "{error}");
