@@ -90,9 +90,11 @@ impl Plan {
     pub(super) fn new(site: &Site, base_url: Option<&Url>) -> Result<Self> {
         let base = base_url.unwrap_or(&site.base_url).clone();
         let mut faults = Faults(Vec::new());
-        // It is not repeated: a password in it is a secret.
         if let Some(fault) = unusable(&base) {
-            faults.0.push(format!("`base_url` {fault}"));
+            // With more than scheme, host and path it is not repeated: a password in it is a secret.
+            let has_more = !base.username().is_empty() || base.password().is_some() || base.query().is_some();
+            let shown = if has_more { String::new() } else { format!(" is {:?}, it", base.as_str()) };
+            faults.0.push(format!("`base_url`{shown} {fault}"));
         }
         if site.profile.is_none() && site.lists.is_empty() {
             faults

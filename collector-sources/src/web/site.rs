@@ -157,12 +157,18 @@ impl Site {
     /// `ConfigInvalid` naming file, line, key and value.
     pub fn from_toml(text: &str, file: &str) -> Result<Self> {
         let site: Self = toml::from_str(text).map_err(|error| {
-            // Without the line itself: an address may have a password in it.
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            // Of the line only the key: an address may have a password in it.
+            let at = error.span().map_or(0, |span| span.start);
+            let before = text.get(..at).unwrap_or_default();
+            let (number, line) =
+                (before.matches('\n').count(), before.rsplit('\n').next().unwrap_or_default());
             let message = format!("the site's description cannot be read: {}", error.message().trim_end());
-            Error::new(ErrorKind::ConfigInvalid, message)
-                .with("file", file)
-                .with("line", before.matches('\n').count() + 1)
+            let refused =
+                Error::new(ErrorKind::ConfigInvalid, message).with("file", file).with("line", number + 1);
+            match line.split_once('=') {
+                Some((key, _)) => refused.with("key", key.trim()),
+                None => refused,
+            }
         })?;
         // Everything else that can be wrong is found by compiling it.
         super::plan::Plan::new(&site, None).map_err(|error| error.with("file", file))?;
