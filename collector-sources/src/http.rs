@@ -44,7 +44,7 @@ use reqwest::{Client, Response};
 use url::Url;
 
 pub use config::Address;
-pub(crate) use config::{Common, Shown, Unusable, common, credential_fault, plain, unusable};
+pub(crate) use config::{Common, Shown, Unusable, common, credential_fault, is_plain, plain, unusable};
 pub use request::{Request, redact};
 pub use reqwest::header::{HeaderName, HeaderValue};
 pub use secret::Secret;

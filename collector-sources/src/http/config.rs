@@ -93,16 +93,17 @@ pub(crate) fn plain(text: &str) -> Result<Url, Unusable> {
     }
 }
 
+/// Whether an address has neither user, query nor fragment: nothing in which a secret is kept.
+pub(crate) fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+}
+
 /// What an address has that one to which paths are appended must not have, or lacks.
 pub(crate) fn unusable(url: &Url) -> Option<Unusable> {
-    let is_plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         Some(Unusable::NoHost)
     } else {
-        (!is_plain).then_some(Unusable::NotPlain)
+        (!is_plain(url)).then_some(Unusable::NotPlain)
     }
 }
 

@@ -9,7 +9,7 @@ use scraper::Selector;
 use url::Url;
 
 use super::site::{Extractor, ListPage, ProfilePage, Site, Standard};
-use crate::http::unusable;
+use crate::http::{is_plain, unusable};
 use crate::values::{Filter, Target};
 
 /// Bytes a compiled expression may take.
@@ -91,9 +91,7 @@ impl Plan {
         let base = base_url.unwrap_or(&site.base_url).clone();
         let mut faults = Faults(Vec::new());
         if let Some(fault) = unusable(&base) {
-            // With more than scheme, host and path it is not repeated: a password in it is a secret.
-            let has_more = !base.username().is_empty() || base.password().is_some() || base.query().is_some();
-            let shown = if has_more { String::new() } else { format!(" is {:?}, it", base.as_str()) };
+            let shown = if is_plain(&base) { format!(" is {:?}, it", base.as_str()) } else { String::new() };
             faults.0.push(format!("`base_url`{shown} {fault}"));
         }
         if site.profile.is_none() && site.lists.is_empty() {
