@@ -137,7 +137,15 @@ async fn the_commands_make_the_index_on_a_server_anew() {
     assert_ne!(used().await, before, "what stood in the old one's files is gone with it");
     let stats: serde_json::Value =
         serde_json::from_str(&get(&server, &format!("/{index}/_stats/docs")).await).unwrap();
-    let docs = &stats["_all"]["primaries"]["docs"];
-    assert_eq!((&docs["count"], &docs["deleted"]), (&39.into(), &0.into()), "{stats}");
+    assert_eq!(stats["_all"]["primaries"]["docs"]["deleted"], 0, "{stats}");
+    let kept: serde_json::Value =
+        serde_json::from_str(&get(&server, &format!("/{index}/_search?size=100")).await).unwrap();
+    let kept: Vec<_> = kept["hits"]["hits"].as_array().unwrap().iter().map(|hit| &hit["_source"]).collect();
+    let (gone, known): (Vec<_>, Vec<_>) =
+        kept.into_iter().partition(|source| source["record"]["gone"] == true);
+    assert_eq!((known.len(), gone.len()), (39, 1), "{gone:?}");
+    let tombstone = gone[0].as_object().unwrap();
+    assert!(tombstone.keys().eq(["record"]), "{gone:?}");
+    assert!(tombstone["record"].as_object().unwrap().keys().eq(["gone", "key", "version"]), "{gone:?}");
     vendor.stop().await;
 }
