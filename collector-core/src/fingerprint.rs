@@ -8,6 +8,7 @@ mod reading;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -65,20 +66,34 @@ pub fn read<'de, T: Deserialize<'de>>(
     body: &'de [u8],
     volatile: &Volatile,
 ) -> serde_json::Result<(T, Option<Digest>)> {
-    match std::str::from_utf8(body).ok().and_then(|text| read_at_once(text, volatile)) {
-        Some((value, digest)) => Ok((value, Some(digest))),
-        None => Ok((serde_json::from_slice(body)?, json(body, volatile))),
+    match read_seed(body, volatile, PhantomData) {
+        Ok((value, digest)) => Ok((value, Some(digest))),
+        // A type may pass over what has no fingerprint: text that is no UTF-8, or lies too deep.
+        Err(_) => Ok((serde_json::from_slice(body)?, json(body, volatile))),
     }
 }
 
-/// `None` when that takes more than one pass, or fails.
-fn read_at_once<'de, T: Deserialize<'de>>(text: &'de str, volatile: &Volatile) -> Option<(T, Digest)> {
+/// The same for a type that is read with a seed, of documents that have a fingerprint.
+///
+/// # Errors
+/// What `serde_json` says when the document cannot be read, or has no fingerprint.
+pub fn read_seed<'de, S: DeserializeSeed<'de>>(
+    body: &'de [u8],
+    volatile: &Volatile,
+    seed: S,
+) -> serde_json::Result<(S::Value, Digest)> {
+    let text = std::str::from_utf8(body).map_err(Error::custom)?;
     let (wide, blind, hash) = (Cell::new(false), Cell::new(false), Cell::new(0));
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let node = Node { volatile, wide: &wide };
-    let value = T::deserialize(Tee { inner: &mut deserializer, node, hash: &hash, blind: &blind }).ok()?;
-    deserializer.end().ok()?;
-    (!wide.get() && !blind.get()).then(|| (value, Digest(hash.get().to_be_bytes())))
+    let value = seed.deserialize(Tee { inner: &mut deserializer, node, hash: &hash, blind: &blind })?;
+    deserializer.end()?;
+    // What could not be seen on the way is looked for in a second pass.
+    let digest = match wide.get() || blind.get() {
+        true => json(body, volatile).ok_or_else(|| Error::custom("nested too deep"))?,
+        false => Digest(hash.get().to_be_bytes()),
+    };
+    Ok((value, digest))
 }
 
 /// The hash of a document, and whether it has integers that do not fit 64 bits.

@@ -2,7 +2,7 @@
 
 use collector_core::creator::CreatorSighting;
 use collector_core::error::{Error, ErrorKind, Result};
-use collector_core::fingerprint::{self, Volatile};
+use collector_core::fingerprint::Volatile;
 use collector_core::id::{Digest, Name};
 use collector_core::task::{Absence, Cost, Outcome, Page, Payload, Task};
 use url::Url;
@@ -54,9 +54,9 @@ impl Parser {
     ) -> Result<Page<CreatorSighting>> {
         let kind = kind_of(plan, tasks)?;
         let body = body(payload);
-        let document = kind.reader.read(body);
+        let document = kind.reader.read(body, &self.volatile);
         match judge(&kind.rules, payload, document.as_ref().ok(), &self.secrets) {
-            Some(Ok(absence)) => return self.absent(plan, kind, tasks, payload, absence),
+            Some(Ok(absence)) => return Ok(absent(plan, kind, tasks, payload, document.ok(), absence)),
             Some(Err(error)) => return Err(submitted_perhaps(kind, payload, error)),
             None => {}
         }
@@ -64,7 +64,7 @@ impl Parser {
             Ok(document) => document,
             Err(error) => return Err(submitted_perhaps(kind, payload, unreadable(payload, &error))),
         };
-        let mut page = self.page(tasks, payload)?;
+        let mut page = Page::answering(tasks.len(), document.print);
         page.cost = Some(charged(plan, payload).unwrap_or_else(|| kind.price.of(document.rows.count)));
         match &kind.stage {
             Stage::Submit { id, poll, every } => {
@@ -83,29 +83,6 @@ impl Parser {
                 self.people(plan, kind, tasks, payload, document, &mut page)?
             }
         }
-        Ok(page)
-    }
-
-    fn page(&self, tasks: &[Task], payload: &Payload) -> Result<Page<CreatorSighting>> {
-        let print = fingerprint::json(body(payload), &self.volatile);
-        let print = print
-            .ok_or_else(|| Error::new(ErrorKind::Malformed, "the answer is no JSON, or nested too deep"))?;
-        Ok(Page::answering(tasks.len(), print))
-    }
-
-    fn absent(
-        &self,
-        plan: &Plan,
-        kind: &Kind,
-        tasks: &[Task],
-        payload: &Payload,
-        absence: Absence,
-    ) -> Result<Page<CreatorSighting>> {
-        let print =
-            fingerprint::json(body(payload), &self.volatile).unwrap_or_else(|| Digest::of(&payload.body));
-        let mut page = Page::answering(tasks.len(), print);
-        page.outcomes.fill_with(|| Outcome::Absent(absence));
-        page.cost = Some(charged(plan, payload).unwrap_or_else(|| kind.price.of(0)));
         Ok(page)
     }
 
@@ -159,7 +136,7 @@ impl Parser {
         document: Document,
         page: &mut Page<CreatorSighting>,
     ) -> Result<()> {
-        let Document { seen, rows, items } = document;
+        let Document { seen, rows, items, .. } = document;
         if items.is_none() && !kind.may_lack_items {
             let path = kind.reader.items().map(|(path, _)| path.to_string()).unwrap_or_default();
             let message = "the answer has no place where creators could be";
@@ -269,6 +246,22 @@ impl Parser {
             }
         }
     }
+}
+
+/// The answer that there is nobody; it need not be JSON.
+fn absent(
+    plan: &Plan,
+    kind: &Kind,
+    tasks: &[Task],
+    payload: &Payload,
+    document: Option<Document>,
+    absence: Absence,
+) -> Page<CreatorSighting> {
+    let print = document.map_or_else(|| Digest::of(&payload.body), |document| document.print);
+    let mut page = Page::answering(tasks.len(), print);
+    page.outcomes.fill_with(|| Outcome::Absent(absence));
+    page.cost = Some(charged(plan, payload).unwrap_or_else(|| kind.price.of(0)));
+    page
 }
 
 /// Whether an item says that it is about the subject, or does not say about whom.

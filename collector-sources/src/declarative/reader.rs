@@ -5,7 +5,11 @@ mod item;
 mod paths;
 mod value;
 
-use serde::{Deserialize, Deserializer};
+use std::marker::PhantomData;
+
+use collector_core::fingerprint::{self, Volatile};
+use collector_core::id::Digest;
+use serde::Deserializer;
 use serde_json::Value;
 
 pub(super) use self::field::Field;
@@ -40,6 +44,7 @@ pub(super) struct Reader {
 /// What an answer says.
 #[derive(Debug)]
 pub(super) struct Document {
+    pub(super) print: Digest,
     pub(super) seen: Vec<Seen<'static>>,
     pub(super) rows: Rows,
     /// Whether items could have been there: `None` when their place is missing.
@@ -123,30 +128,31 @@ impl Reader {
     /// Reads an answer.
     ///
     /// # Errors
-    /// When it is no JSON.
-    pub(super) fn read(&self, body: &[u8]) -> Result<Document, serde_json::Error> {
+    /// When it is no JSON, or nested too deep.
+    pub(super) fn read(&self, body: &[u8], volatile: &Volatile) -> Result<Document, serde_json::Error> {
         let mut rows = Rows::default();
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let seen: Vec<Seen<'static>> = match (&self.way, &self.items) {
+        let (seen, print): (Vec<Seen<'static>>, Digest) = match (&self.way, &self.items) {
             (Way::Tree, _) | (Way::None, _) if self.paths.needs_tree() || matches!(self.way, Way::Tree) => {
-                let tree = Value::deserialize(&mut json)?;
+                let (tree, print) = fingerprint::read_seed(body, volatile, PhantomData::<Value>)?;
                 if let Some((path, item)) = &self.items {
                     let one = path.steps().is_some_and(|steps| !steps.contains(&Step::Each));
                     // One that is `null` is nobody; in a list it is an element that cannot be used.
                     let found = path.select(&tree).into_iter().filter(|found| !(one && found.is_null()));
                     found.for_each(|found| item.read_tree(found, &mut rows, path));
                 }
-                own(self.paths.of_tree(&tree))
+                (own(self.paths.of_tree(&tree)), print)
             }
             (Way::Marked, Some((path, reader))) => {
                 let mut slots = self.paths.trie.slots();
                 let mut sink = Sink { reader, path, rows: &mut rows };
-                self.paths.trie.read(&mut json, &mut slots, &mut sink)?;
-                own(self.paths.arrange(slots, None))
+                let seed = self.paths.trie.seed(&mut slots, &mut sink);
+                let ((), print) = fingerprint::read_seed(body, volatile, seed)?;
+                (own(self.paths.arrange(slots, None)), print)
             }
             (Way::Joined(start), Some((path, reader))) => {
                 let mut slots = self.paths.trie.slots();
-                self.paths.trie.read(&mut json, &mut slots, &mut NoItems)?;
+                let ((), print) =
+                    fingerprint::read_seed(body, volatile, self.paths.trie.seed(&mut slots, &mut NoItems))?;
                 let mut seen = self.paths.arrange(slots, None);
                 let item = seen.split_off(*start);
                 match self.presence.and_then(|at| seen.get(at)) {
@@ -162,15 +168,15 @@ impl Reader {
                         );
                     }
                 }
-                own(seen)
+                (own(seen), print)
             }
             _ => {
                 let mut slots = self.paths.trie.slots();
-                self.paths.trie.read(&mut json, &mut slots, &mut NoItems)?;
-                own(self.paths.arrange(slots, None))
+                let ((), print) =
+                    fingerprint::read_seed(body, volatile, self.paths.trie.seed(&mut slots, &mut NoItems))?;
+                (own(self.paths.arrange(slots, None)), print)
             }
         };
-        json.end()?;
         let list =
             self.items.as_ref().and_then(|(path, _)| path.steps()).is_some_and(|s| s.contains(&Step::Each));
         let items = match (&self.way, self.presence.and_then(|at| seen.get(at))) {
@@ -181,7 +187,7 @@ impl Reader {
             (Way::Joined(_), Some(Seen::Null)) => Some(false),
             _ => Some(true),
         };
-        Ok(Document { seen, rows, items })
+        Ok(Document { print, seen, rows, items })
     }
 
     /// The paths of items and of their fields, for those who look for paths that match nothing.

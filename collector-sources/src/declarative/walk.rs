@@ -172,7 +172,16 @@ impl Trie {
         slots: &mut [Seen<'de>],
         items: &mut I,
     ) -> Result<(), D::Error> {
-        At { trie: self, node: 0, slots, items }.deserialize(document)
+        self.seed(slots, items).deserialize(document)
+    }
+
+    /// The same, for a reader that takes a seed.
+    pub(super) fn seed<'s, 'de, I: Items<'de>>(
+        &'s self,
+        slots: &'s mut [Seen<'de>],
+        items: &'s mut I,
+    ) -> impl DeserializeSeed<'de, Value = ()> {
+        At { trie: self, node: 0, slots, items }
     }
 }
 

@@ -110,11 +110,11 @@ impl Source for Roster {
         if let Some(error) = status_error(payload) {
             return Err(error);
         }
-        let rows: Rows<'_> = serde_json::from_slice(&payload.body).map_err(|error| {
-            Error::new(ErrorKind::Malformed, "the page is not a list of creators").caused_by(error)
-        })?;
-        let fingerprint =
-            fingerprint::json(&payload.body, &self.volatile).unwrap_or_else(|| Digest::of(&payload.body));
+        let (rows, fingerprint): (Rows<'_>, _) =
+            fingerprint::read(&payload.body, &self.volatile).map_err(|error| {
+                Error::new(ErrorKind::Malformed, "the page is not a list of creators").caused_by(error)
+            })?;
+        let fingerprint = fingerprint.unwrap_or_else(|| Digest::of(&payload.body));
         let mut page = Page::answering(tasks.len(), fingerprint);
         page.cost = Some(Cost::units(1));
         page.items.reserve(rows.items.len());
