@@ -148,7 +148,23 @@ impl Faults {
         self.0.push(format!("`{key}` is {value:?}: {remedy}"));
     }
 
+    /// Whether a page's address can be looked at further: one with a user is refused, and not repeated.
+    fn has_no_user(&mut self, key: &str, url: &str) -> bool {
+        let authority =
+            url.split_once("//").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
+        let user = authority.is_some_and(|authority| authority.contains('@'));
+        if user {
+            self.0.push(format!(
+                "`{key}` must not have a user or a password: leave out what stands before the `@`"
+            ));
+        }
+        !user
+    }
+
     fn profile(&mut self, page: &ProfilePage) -> Option<ProfilePlan> {
+        if !self.has_no_user("profile.url", &page.url) {
+            return None;
+        }
         if !page.url.contains("{handle}") && !page.url.contains("{uid}") {
             self.add("profile.url", &page.url, "write `{handle}` or `{uid}` where the creator's stands");
         }
@@ -174,6 +190,9 @@ impl Faults {
 
     fn list(&mut self, name: &str, page: &ListPage) -> Option<ListPlan> {
         let key = |part: &str| format!("lists.{name}.{part}");
+        if !self.has_no_user(&key("url"), &page.url) {
+            return None;
+        }
         self.placeholders(&key("url"), &page.url, &["page", "keyword", "hashtag"]);
         if page.next.is_some() && page.url.contains("{page}") {
             self.add(

@@ -202,6 +202,22 @@ mod tests {
             assert!(shown.contains("site.toml") && shown.contains("`base_url`"), "{shown}");
             assert!(!shown.contains("hunter2"), "{shown}");
         }
+        let pages = [
+            ("profile", "standard = [\"jsonld\"]"),
+            ("lists.top", "rows = \"li\"\nfields.handle.css = \"a\""),
+        ];
+        for (page, rest) in pages {
+            for url in
+                ["https://me:hunter2@ranking.example/{nobody}", "//me:hunter2@ranking.example/{handle}"]
+            {
+                let text =
+                    format!("base_url = \"https://ranking.example\"\n[{page}]\nurl = \"{url}\"\n{rest}\n");
+                let error = Site::from_toml(&text, "site.toml").unwrap_err();
+                let shown = format!("{error} {error:?}");
+                assert!(shown.contains(&format!("`{page}.url` must not have a user")), "{shown}");
+                assert!(!shown.contains("hunter2"), "{shown}");
+            }
+        }
         let error = Site::from_toml("# ours\nbase_url = 7\n", "site.toml").unwrap_err();
         assert!(error.to_string().contains("line: 2"), "{error}");
     }
