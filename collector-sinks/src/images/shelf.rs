@@ -1,5 +1,6 @@
 //! Where pictures are kept: by their contents, so that writing one twice changes nothing.
 
+use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,11 +185,16 @@ async fn answers(store: &dyn ObjectStore) -> Result<()> {
     }
 }
 
-/// Pictures can be fetched again, so a place that fails stops nothing but this sink.
+/// Pictures can be fetched again, so a place that fails stops nothing but this sink. A disk that takes nothing more is
+/// somebody's to mend, and ends the run as it does everywhere.
 pub(super) fn failed(key: &str, error: object_store::Error) -> Error {
     #[cfg(feature = "s3")]
     if let Some(explained) = super::s3::explain(&error) {
         return if key.is_empty() { explained } else { explained.with("key", key) };
+    }
+    if let Some(remedy) = disk(&error) {
+        let message = format!("the place for pictures takes no more: {remedy}");
+        return Error::new(ErrorKind::Storage, message).with("key", key).caused_by(error);
     }
     let kind = match &error {
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
@@ -197,4 +203,36 @@ pub(super) fn failed(key: &str, error: object_store::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "the place for pictures fails").with("key", key).caused_by(error)
+}
+
+/// What a disk needs that lets nothing be written to it.
+fn disk(error: &object_store::Error) -> Option<&'static str> {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.find_map(|cause| match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("the disk is full, make room"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("its file system can only be read; mount it for writing"),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_takes_no_more_is_told_from_a_place_that_fails() {
+        let kind = |kind: io::ErrorKind| {
+            let error = object_store::Error::Generic {
+                store: "LocalFileSystem",
+                source: io::Error::from(kind).into(),
+            };
+            failed("00/a.png", error).kind()
+        };
+        for full in
+            [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::ReadOnlyFilesystem]
+        {
+            assert_eq!(kind(full), ErrorKind::Storage, "{full}");
+        }
+        assert_eq!(kind(io::ErrorKind::ConnectionReset), ErrorKind::Unavailable);
+    }
 }
