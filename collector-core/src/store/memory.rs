@@ -407,7 +407,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
         state.keep_out(&mut ledger, &mut calls);
         state.keep_dropped(&mut ledger, &mut calls, now);
         drop(state);
-        entities.load(&mut ledger);
+        entities.load(&self.domain, &mut ledger);
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
         let Changes { aliases, entities: changed, joined, links, counts, moved, grown, .. } = changes;
@@ -664,7 +664,7 @@ impl<D: Domain> Store<D> for MemoryStore<D> {
             ledger.add_again(&answer.source, answer.at, answer.items, kept);
         }
         ledger.keep_out(|id| state.barred.get(id));
-        entities.load(&mut ledger);
+        entities.load(&self.domain, &mut ledger);
         let changes = ledger.close(|| entities.next_key())?;
         let mut wishes = wishes(&changes);
         let Changes { aliases, entities: changed, joined, links, counts, .. } = changes;

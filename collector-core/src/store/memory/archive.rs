@@ -1,8 +1,9 @@
 //! Records by key in compressed blocks: what is alike compresses best together.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::id::RecordKey;
 
@@ -25,17 +26,38 @@ pub(super) struct Archive {
     free: Vec<u32>,
     /// Records that are not compressed yet.
     open: Vec<u8>,
-    read: Mutex<Option<(u32, Vec<u8>)>>,
-    /// Kept, because making one takes as long as a tenth of what it does. `None` until it is needed.
-    compressor: Option<Compressor<'static>>,
+    /// Made with the first block.
+    writer: Option<Writer>,
+    reader: Mutex<Option<Reader>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
-    #[default]
-    Nowhere,
-    Open(u32),
-    Block(u32, u32),
+/// Compresses blocks. What the first one holds is the dictionary of all: blocks take a third less than each by itself.
+struct Writer {
+    dictionary: Box<[u8]>,
+    compressor: Compressor<'static>,
+}
+
+/// Reads blocks, and remembers the last one.
+struct Reader {
+    decompressor: Decompressor<'static>,
+    last: Option<(u32, Vec<u8>)>,
+}
+
+/// Where a record is: in a block, among the open ones, or nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    block: u32,
+    offset: u32,
+}
+
+impl Place {
+    const NOWHERE: Self = Self { block: u32::MAX, offset: 0 };
+    /// The number that no block has.
+    const OPEN: u32 = u32::MAX - 1;
+
+    fn open(offset: u32) -> Self {
+        Self { block: Self::OPEN, offset }
+    }
 }
 
 #[derive(Default)]
@@ -50,26 +72,25 @@ struct Block {
 
 impl Archive {
     fn place(&self, key: RecordKey) -> Place {
-        usize::try_from(key.0).ok().and_then(|at| self.places.get(at)).copied().unwrap_or_default()
+        usize::try_from(key.0).ok().and_then(|at| self.places.get(at)).copied().unwrap_or(Place::NOWHERE)
     }
 
     /// Every key that has a record, in order.
     pub(super) fn keys(&self) -> impl Iterator<Item = RecordKey> {
         let places = self.places.iter().enumerate();
-        places.filter(|(_, place)| **place != Place::Nowhere).map(|(at, _)| RecordKey(at as u64))
+        places.filter(|(_, place)| **place != Place::NOWHERE).map(|(at, _)| RecordKey(at as u64))
     }
 
     /// Reads a record.
     pub(super) fn get<T>(&self, key: RecordKey, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        match self.place(key) {
-            Place::Nowhere => None,
-            Place::Open(at) => record(&self.open, at).map(read),
-            Place::Block(block, at) => {
-                let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-                if last.as_ref().is_none_or(|(known, _)| *known != block) {
-                    *last = Some((block, self.unpack(block)));
-                }
-                last.as_ref().and_then(|(_, bytes)| record(bytes, at)).map(read)
+        let place = self.place(key);
+        match place.block {
+            _ if place == Place::NOWHERE => None,
+            Place::OPEN => record(&self.open, place.offset).map(read),
+            block => {
+                let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+                let bytes = self.unpacked(&mut reader, block)?;
+                record(bytes, place.offset).map(read)
             }
         }
     }
@@ -79,9 +100,9 @@ impl Archive {
         self.remove(key);
         let Ok(at) = usize::try_from(key.0) else { return };
         if self.places.len() <= at {
-            self.places.resize(at + 1, Place::Nowhere);
+            self.places.resize(at + 1, Place::NOWHERE);
         }
-        self.places[at] = Place::Open(index(self.open.len()));
+        self.places[at] = Place::open(index(self.open.len()));
         self.open.extend_from_slice(&key.0.to_le_bytes());
         self.open.extend_from_slice(&index(bytes.len()).to_le_bytes());
         self.open.extend_from_slice(bytes);
@@ -93,15 +114,17 @@ impl Archive {
     /// Forgets a record.
     pub(super) fn remove(&mut self, key: RecordKey) {
         let place = self.place(key);
-        if place == Place::Nowhere {
+        if place == Place::NOWHERE {
             return;
         }
-        self.places[key.0 as usize] = Place::Nowhere;
-        let Place::Block(at, _) = place else { return };
-        let block = &mut self.blocks[at as usize];
+        self.places[key.0 as usize] = Place::NOWHERE;
+        if place.block == Place::OPEN {
+            return;
+        }
+        let block = &mut self.blocks[place.block as usize];
         block.live -= 1;
         if block.live as f32 <= block.records as f32 * MIN_LIVE {
-            self.rewrite(at);
+            self.rewrite(place.block);
         }
     }
 
@@ -117,13 +140,13 @@ impl Archive {
         for (offset, key, _) in frames(&open) {
             records += 1;
             // A record that was replaced meanwhile stands at another place.
-            if self.place(key) == Place::Open(offset) {
-                self.places[key.0 as usize] = Place::Block(at, offset);
+            if self.place(key) == Place::open(offset) {
+                self.places[key.0 as usize] = Place { block: at, offset };
                 live += 1;
             }
         }
         let size = open.len();
-        let packed = self.compress(&open).filter(|packed| packed.len() < size);
+        let packed = self.pack(&open).ok().filter(|packed| packed.len() < size);
         let packed = packed.map_or_else(|| Box::from(&*open), Vec::into_boxed_slice);
         self.blocks[at as usize] = Block { packed, size, records, live };
         self.open = open;
@@ -131,41 +154,61 @@ impl Archive {
         self.forget_read(at);
     }
 
-    fn compress(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        if self.compressor.is_none() {
-            self.compressor = Compressor::new(LEVEL).ok();
-        }
-        self.compressor.as_mut()?.compress(bytes).ok()
-    }
-
     /// Moves what still counts of a block to the open records.
     fn rewrite(&mut self, at: u32) {
-        let bytes = self.unpack(at);
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = self.unpacked(&mut reader, at).map(<[u8]>::to_vec).unwrap_or_default();
+        drop(reader);
         self.blocks[at as usize] = Block::default();
         self.forget_read(at);
         self.free.push(at);
         for (offset, key, record) in frames(&bytes) {
-            if self.place(key) == Place::Block(at, offset) {
-                self.places[key.0 as usize] = Place::Nowhere;
+            if self.place(key) == (Place { block: at, offset }) {
+                self.places[key.0 as usize] = Place::NOWHERE;
                 self.put(key, record);
             }
         }
     }
 
     fn forget_read(&self, at: u32) {
-        let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref().is_some_and(|(known, _)| *known == at) {
-            *last = None;
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reader) =
+            reader.as_mut().filter(|reader| reader.last.as_ref().is_some_and(|(of, _)| *of == at))
+        {
+            reader.last = None;
         }
     }
 
-    fn unpack(&self, at: u32) -> Vec<u8> {
-        let Block { packed, size, .. } = &self.blocks[at as usize];
+    fn pack(&mut self, open: &[u8]) -> io::Result<Vec<u8>> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(Writer {
+                dictionary: Box::from(open),
+                compressor: Compressor::with_dictionary(LEVEL, open)?,
+            }),
+        };
+        writer.compressor.compress(open)
+    }
+
+    /// The bytes of a block.
+    fn unpacked<'r>(&'r self, reader: &'r mut Option<Reader>, block: u32) -> Option<&'r [u8]> {
+        let Block { packed, size, .. } = self.blocks.get(block as usize)?;
         if packed.len() == *size {
-            return packed.to_vec();
+            return Some(packed);
         }
-        // What was packed here unpacks; an empty answer would only show as a missing record.
-        zstd::bulk::decompress(packed, *size).unwrap_or_default()
+        let reader = match reader {
+            Some(reader) => reader,
+            none => none.insert(Reader {
+                decompressor: Decompressor::with_dictionary(&self.writer.as_ref()?.dictionary).ok()?,
+                last: None,
+            }),
+        };
+        let Reader { decompressor, last } = reader;
+        if last.as_ref().is_none_or(|(of, _)| *of != block) {
+            // What was packed here unpacks.
+            *last = Some((block, decompressor.decompress(packed, *size).ok()?));
+        }
+        last.as_ref().map(|(_, bytes)| &**bytes)
     }
 }
 

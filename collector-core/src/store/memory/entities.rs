@@ -1,7 +1,7 @@
 //! Entities: what was sighted, compressed, and who owns which identity.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -34,20 +34,36 @@ pub(super) struct Entities<D: Domain> {
 #[derive(Default)]
 struct Owners {
     hasher: RandomState,
-    rows: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    rows: HashMap<Halves, u32, BuildHasherDefault<Hashed>>,
+}
+
+/// A hash in halves, so that a row is as small as what it holds.
+#[derive(PartialEq, Eq)]
+struct Halves([u32; 2]);
+
+impl Hash for Halves {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [high, low] = self.0;
+        state.write_u64(u64::from(high) << 32 | u64::from(low));
+    }
 }
 
 impl Owners {
+    fn halves(&self, id: &IdHash) -> Halves {
+        let hash = self.hasher.hash_one(id);
+        Halves([(hash >> 32) as u32, hash as u32])
+    }
+
     fn get(&self, id: &IdHash) -> Option<RecordKey> {
-        self.rows.get(&self.hasher.hash_one(id)).map(|key| RecordKey(u64::from(*key)))
+        self.rows.get(&self.halves(id)).map(|key| RecordKey(u64::from(*key)))
     }
 
     fn remove(&mut self, id: &IdHash) {
-        self.rows.remove(&self.hasher.hash_one(id));
+        self.rows.remove(&self.halves(id));
     }
 
     fn insert(&mut self, id: &IdHash, key: RecordKey) {
-        self.rows.insert(self.hasher.hash_one(id), u32::try_from(key.0).unwrap_or(u32::MAX));
+        self.rows.insert(self.halves(id), u32::try_from(key.0).unwrap_or(u32::MAX));
     }
 }
 
@@ -73,7 +89,6 @@ impl Hasher for Hashed {
 #[derive(Serialize, Deserialize)]
 struct Cell<R> {
     version: u64,
-    digest: [u8; 16],
     ids: PackedIds,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lost: Vec<Lost>,
@@ -197,30 +212,36 @@ impl<D: Domain> Entities<D> {
     }
 
     fn row_and_days(&self, key: RecordKey) -> Option<(EntityRow<D::Item>, Days)> {
-        let Cell { version, digest, ids, lost, facts, rows, days } = self.cell(key)?;
+        let Cell { version, ids, lost, facts, rows, days } = self.cell(key)?;
         let sightings = self.unpack(rows);
         let ids = self.unpack_ids(ids);
         let origins = Vec::new();
-        let digest = Digest(digest);
+        // Made again where it is asked for: to keep it would take a sixth of what a record takes.
+        let digest = Digest::default();
         Some((EntityRow { key, version, digest, ids, lost, facts, sightings, origins }, days))
     }
 
-    pub(super) fn load(&self, ledger: &mut Ledger<'_, D>) {
+    /// Hands an entity to the ledger, with the digest that it compares with what comes.
+    fn hand(domain: &D, ledger: &mut Ledger<'_, D>, mut row: EntityRow<D::Item>) {
+        row.digest = domain.digest(&domain.merge(&row.sightings, &row.lost));
+        ledger.load_entity(row);
+    }
+
+    pub(super) fn load(&self, domain: &D, ledger: &mut Ledger<'_, D>) {
         for id in ledger.identities() {
             if let Some(owner) = self.owners.get(&id) {
                 ledger.load_alias(id, owner);
             }
         }
-        for key in ledger.owners() {
-            if let Some(row) = self.row(key) {
-                ledger.load_entity(row);
-            }
+        for row in ledger.owners().into_iter().filter_map(|key| self.row(key)) {
+            Self::hand(domain, ledger, row);
         }
     }
 
     /// Loads those of some records of which a source has said something; gives which.
     pub(super) fn load_shown(
         &self,
+        domain: &D,
         ledger: &mut Ledger<'_, D>,
         keys: &[RecordKey],
         source: &str,
@@ -229,7 +250,7 @@ impl<D: Domain> Entities<D> {
         for row in keys.iter().filter_map(|key| self.row(*key)) {
             if row.sightings.iter().any(|sighting| *sighting.source == *source) {
                 shown.push(row.key);
-                ledger.load_entity(row);
+                Self::hand(domain, ledger, row);
             }
         }
         shown
@@ -307,7 +328,6 @@ impl<D: Domain> Entities<D> {
         }
         let cell = Cell {
             version: change.version,
-            digest: change.digest.0,
             ids: self.pack_ids(change.ids),
             lost: change.lost,
             facts: change.facts,

@@ -25,7 +25,7 @@ pub(super) fn batch<D: Domain>(
     *known = before.max(*known);
     let keys = entities.keys_after(Some(RecordKey(place.after)), RECORDS);
     let mut ledger = Ledger::new(domain);
-    let shown = entities.load_shown(&mut ledger, &keys, source);
+    let shown = entities.load_shown(domain, &mut ledger, &keys, source);
     // Which answer a sighting came in is not kept in memory: its own date tells.
     ledger.drop_sightings(|sighting, _| *sighting.source == *source && sighting.seen_at < before);
     let changes = ledger.close(|| entities.next_key())?;
