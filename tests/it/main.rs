@@ -3,6 +3,7 @@
 mod accounts;
 mod again;
 mod crash;
+mod erasing;
 mod examples;
 mod images;
 mod jobs;

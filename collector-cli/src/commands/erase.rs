@@ -1,13 +1,16 @@
 //! `collector erase`: one creator out of everything that is kept.
 
+mod unfinished;
+
 use std::sync::Arc;
 
 use collector_core::clock::{Clock, SystemClock};
 use collector_core::context::{ByteBudget, Context};
 use collector_core::id::Ids;
-use collector_core::store::{Erased, Store};
+use collector_core::store::Store;
 use tokio::time::Instant;
 
+use self::unfinished::Unfinished;
 use super::{Session, consent, deliver, rebuild};
 use crate::args::Erase;
 use crate::compose::{self, AnyStore};
@@ -32,17 +35,26 @@ pub(super) async fn execute(session: &Session, args: &Erase) -> Result<Exit> {
     let began = Instant::now();
     let store = compose::open_store(&config.store).await?;
     let who = whole(&store, Ids { strong: Vec::new(), weak: subjects }).await?;
+    // Once the store has forgotten, nothing else says what is to be looked for elsewhere: noted before that.
+    let mut left = Unfinished::load(&store).await?;
+    left.note(&store, &who).await?;
     let worker = format!("erase-{}", std::process::id()).into();
     let erased = store.erase(&worker, &who, SystemClock.now()).await;
     store.close(&worker).await?;
     let erased = erased?;
+    left.add(&erased.records, &erased.facts);
+    left.save(&store).await?;
     drop(store);
     let mut report = EraseReport::new(&erased);
     let line = Line::new(&session.output, "sinks");
     let say = |pending| line.say(&format!("{} pending", number(pending)));
     report.deliver(deliver::everything(&config, &session.stop, &say).await?);
     drop(line);
-    elsewhere(session, &config, &erased, &mut report).await?;
+    if !left.is_empty() {
+        let done = elsewhere(session, &config, &left, &mut report).await;
+        done.map_err(|failure| failure.advise("look for what is left: the same command once more"))?;
+        Unfinished::default().save(&compose::open_store(&config.store).await?).await?;
+    }
     report.end(began.elapsed());
     session.output.print(&report, EraseReport::text)?;
     Ok(report.exit())
@@ -67,16 +79,16 @@ async fn whole(store: &AnyStore, asked: Ids) -> Result<Ids> {
 async fn elsewhere(
     session: &Session,
     config: &Config,
-    erased: &Erased,
+    left: &Unfinished,
     report: &mut EraseReport,
 ) -> Result<()> {
     if let Some(place @ JsonlPlace::File(_)) = &config.jsonl {
-        report.lines = collector_sinks::jsonl::erase(place.as_path(), &erased.records).await?;
+        report.lines = collector_sinks::jsonl::erase(place.as_path(), &left.records).await?;
     }
     if let Some(options) = &config.images {
         let cx = Context::new(session.stop.clone(), Arc::new(SystemClock), ByteBudget::new(0));
         let store = compose::open_reader(&config.store).await?;
-        report.pictures = compose::images(options)?.forget(&cx, &erased.facts, &*store).await?;
+        report.pictures = compose::images(options)?.forget(&cx, &left.facts, &*store).await?;
     }
     if config.search.is_some() {
         // A deleted record stands in the index's files until they are merged: a new index takes the place of the old one.
