@@ -22,6 +22,7 @@
 //! Data goes to standard output, logs and progress to standard error. `--json` prints one object; its keys are
 //! documented beside the types that are printed: see [`report`]. The process ends with a code of [`Exit`].
 
+pub mod allocator;
 mod app;
 mod args;
 mod commands;

@@ -6,5 +6,8 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    if std::env::args_os().any(|argument| argument == "serve") {
+        collector_cli::allocator::give_back_at_once();
+    }
     collector_cli::App::new().run()
 }

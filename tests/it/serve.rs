@@ -112,6 +112,20 @@ fn each_once(rows: &[SlotRow], every_ms: i64) {
     }
 }
 
+/// What mimalloc reads when the process begins.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_gives_memory_back_at_once() {
+    let (vendor, dir) = stage(1, 0, FILE, "every = \"1h\"").await;
+    let server = Server::start(dir.path(), &[]).await;
+    let environment = std::fs::read(format!("/proc/{}/environ", server.child.id())).expect("its environment");
+    let mut variables = environment.split(|byte| *byte == 0);
+    assert!(variables.any(|variable| variable == b"MIMALLOC_PURGE_DELAY=0"));
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.ended().await, Some(0));
+    vendor.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_lets_calls_end_and_nothing_is_bought_twice() {
     let people = 12;

@@ -6,8 +6,9 @@
 use super::dialect::Dialect;
 
 /// The most keys in one list and rows in one insert. Every statement wakes the connection's thread and is waited for,
-/// which takes longer than most statements; larger ones cost memory per prepared text.
-pub(super) const CHUNK: usize = 256;
+/// which takes longer than most statements; larger ones cost memory per prepared text: an insert of 256 rows of seven
+/// columns takes 170 KB for as long as its connection lives.
+pub(super) const CHUNK: usize = 128;
 
 /// A many-row insert.
 #[derive(Debug)]

@@ -5,5 +5,9 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    // As `collector serve` does.
+    if std::env::args_os().any(|argument| argument == "days") {
+        collector_cli::allocator::give_back_at_once();
+    }
     collector_tests::bench::clocked::main()
 }

@@ -23,8 +23,10 @@ use crate::sql::{migration, workers};
 const BUSY: Duration = Duration::from_secs(10);
 /// How long a caller queues for the one writing connection; only a backfill of millions of rows takes so long.
 const QUEUE: Duration = Duration::from_secs(600);
-/// Prepared statements kept per connection; there are about 150 texts, lists and inserts in nine sizes.
+/// Prepared statements kept per connection; there are about 150 texts, lists and inserts in eight sizes.
 const STATEMENTS: usize = 512;
+/// Page cache of a reading connection; negative means KiB.
+const READER_CACHE: &str = "-512";
 /// Pages in the log before they are moved to the database (64 MiB): the longer, the more often a page of the alias
 /// tree, which every commit touches all over, is moved once instead of many times.
 const CHECKPOINT_PAGES: &str = "16384";
@@ -74,7 +76,9 @@ async fn reading(
     writer: Option<DatabaseConnection>,
     lock: Option<FileLock>,
 ) -> Result<Database> {
-    let readers = pool(config, connect(config).read_only(true), config.readers).await?;
+    // Every commit of the writer makes a reader forget its pages: more than one transaction needs would only lie there.
+    let options = connect(config).read_only(true).pragma("cache_size", READER_CACHE);
+    let readers = pool(config, options, config.readers).await?;
     Ok(Database {
         texts: Arc::new(Texts::new(Dialect::Sqlite, &config.table_prefix)),
         place: Arc::new(Place::File(config.path.clone())),
