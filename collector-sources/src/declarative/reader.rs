@@ -44,6 +44,7 @@ pub(super) struct Reader {
 /// What an answer says.
 #[derive(Debug)]
 pub(super) struct Document {
+    /// The fingerprint of the whole answer.
     pub(super) print: Digest,
     pub(super) seen: Vec<Seen<'static>>,
     pub(super) rows: Rows,

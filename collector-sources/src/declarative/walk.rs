@@ -426,6 +426,7 @@ impl Visitor<'_> for Key<'_> {
 
 #[cfg(test)]
 mod tests {
+    use collector_core::fingerprint::{self, Volatile};
     use serde_json::json;
 
     use super::super::path::Path;
@@ -452,10 +453,12 @@ mod tests {
     }
 
     fn read(paths: &[(&str, Want)], json: &str) -> Vec<String> {
-        let trie = trie(paths);
+        let (trie, volatile) = (trie(paths), Volatile::new(&["q", "b"]));
         let mut slots = trie.slots();
-        let mut json = serde_json::Deserializer::from_str(json);
-        trie.read(&mut json, &mut slots, &mut NoItems).unwrap();
+        let ((), print) =
+            fingerprint::read_seed(json.as_bytes(), &volatile, trie.seed(&mut slots, &mut NoItems)).unwrap();
+        let expected = fingerprint::json(json.as_bytes(), &volatile);
+        assert_eq!(Some(print), expected, "the fingerprint does not depend on what is looked for: {json}");
         slots.iter().map(|seen| format!("{seen:?}")).collect()
     }
 
@@ -482,6 +485,12 @@ mod tests {
                 "Nothing",
             ]
         );
+    }
+
+    #[test]
+    fn members_that_are_taken_whatever_their_name_count_with_it() {
+        let json = r#"{"a":{"x":{"n":1},"y":{"n":2},"wide":18446744073709551616}}"#;
+        assert_eq!(read(&[("$.a[*].n", Want::Many)], json), ["List([Unsigned(1), Unsigned(2)])"]);
     }
 
     #[test]
