@@ -4,7 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use collector_core::creator::Creators;
+use collector_core::store::Store;
+use collector_sinks::sql::{SqlConfig, SqlStore};
 use collector_sources::simulator::SimulatorConfig;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -62,5 +66,17 @@ async fn what_an_erasure_left_behind_goes_with_the_next_one() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((report["lines"].as_u64(), report["pictures"].as_u64()), (Some(0), Some(0)), "{report}");
     assert_eq!(files(&search), before);
+
+    // One that was cut off before the store forgot has left nothing behind: whoever lives keeps their lines.
+    let line = log().lines().find(|line| line.contains(&handles[1])).map(str::to_owned).unwrap();
+    let key = serde_json::from_str::<Value>(&line).unwrap()["key"].clone();
+    let config = SqlConfig::new(folder.path().join("collector.db"));
+    let store: SqlStore<Creators> = SqlStore::open(&config, Arc::new(Creators::default())).await.unwrap();
+    let note = serde_json::json!({ "records": [key], "facts": [] }).to_string();
+    store.put_note("erase", Some(&note)).await.unwrap();
+    drop(store);
+    let (code, output) = command(&["erase", "nobody.of.that.name", "--yes", "--json"]).await;
+    assert_eq!(code, Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(log().contains(&line));
     vendor.stop().await;
 }

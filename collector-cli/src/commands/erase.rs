@@ -43,6 +43,7 @@ pub(super) async fn execute(session: &Session, args: &Erase) -> Result<Exit> {
     store.close(&worker).await?;
     let erased = erased?;
     left.add(&erased.records, &erased.facts);
+    left.leave_out_the_living(&store).await?;
     left.save(&store).await?;
     drop(store);
     let mut report = EraseReport::new(&erased);

@@ -1,6 +1,8 @@
 //! What is still to be looked for outside the store, kept until it is done: an erasure may be killed half way, or a place
 //! be away.
 
+use std::collections::BTreeSet;
+
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{Ids, RecordKey};
 use collector_core::sink::Facts;
@@ -47,6 +49,14 @@ impl Unfinished {
         self.records.sort_unstable();
         self.records.dedup();
         self.facts.extend(facts.iter().filter(|facts| !facts.is_empty()).cloned());
+    }
+
+    /// Leaves out who is still known: an erasure may have been cut off before the store forgot.
+    pub(super) async fn leave_out_the_living(&mut self, store: &AnyStore) -> Result<()> {
+        let known = store.known(&self.records).await?;
+        let living: BTreeSet<RecordKey> = known.iter().map(|known| known.record.key).collect();
+        self.records.retain(|key| !living.contains(key));
+        Ok(())
     }
 
     pub(super) fn is_empty(&self) -> bool {
