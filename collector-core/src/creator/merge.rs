@@ -222,14 +222,23 @@ pub(super) struct Panel<'a> {
 }
 
 impl<'a> Panel<'a> {
-    /// What sighting `index` states about a field and still holds: a handle that is somebody else's does not.
+    /// What sighting `index` states about a field and still holds: a handle that is somebody else's does not, nor does
+    /// anything that was said of whoever has that handle.
     pub(super) fn stated(&self, field: Field, index: usize) -> bool {
-        let sighting = self.sightings[index];
-        match (field, field.stated_by(&sighting.item), &sighting.item.handle) {
-            (_, None, _) => false,
-            (Field::Handle, _, Some(handle)) => !self.lost.includes(handle, sighting.seen_at),
-            _ => true,
-        }
+        let says = field.stated_by(&self.sightings[index].item).is_some();
+        says && if field == Field::Handle { !self.shows_lost(index) } else { self.is_theirs(index) }
+    }
+
+    /// Whether a sighting is about the creator for sure: one without another identity than a handle that was lost since may
+    /// be about whoever has it now.
+    fn is_theirs(&self, index: usize) -> bool {
+        let CreatorSighting { uid, sec_uid, .. } = &self.sightings[index].item;
+        uid.is_some() || sec_uid.is_some() || !self.shows_lost(index)
+    }
+
+    fn shows_lost(&self, index: usize) -> bool {
+        let Sighting { item, seen_at, .. } = self.sightings[index];
+        item.handle.as_deref().is_some_and(|handle| self.lost.includes(handle, *seen_at))
     }
 
     /// Whether what a sighting states about a field is not too old.
@@ -291,7 +300,7 @@ impl<'a> Panel<'a> {
     /// What is not modelled, each name from whom to believe first; still with this panel's indices.
     fn extra(&self) -> BTreeMap<Box<str>, Extra> {
         let mut extra = BTreeMap::new();
-        for from in self.ranked(Field::Extra) {
+        for from in self.ranked(Field::Extra).into_iter().filter(|&from| self.is_theirs(from)) {
             let values = self.sightings[from].item.extra.iter().filter(|(_, value)| !value.is_null());
             for (name, value) in values {
                 extra.entry(name.clone()).or_insert_with(|| Extra { value: value.clone(), from });

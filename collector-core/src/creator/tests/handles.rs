@@ -75,3 +75,20 @@ fn the_handle_knows_its_source() {
     let creator = Creators::default().merge(&sightings, &[lost("taken", 1)]);
     assert_eq!(&*creator.said_by(Field::Handle).unwrap().source, "b");
 }
+
+#[test]
+fn what_was_said_of_a_handle_that_moved_may_be_about_its_new_owner() {
+    let of_the_handle = CreatorSighting {
+        followers: Some(900),
+        avatar: Some("https://p.test/b.jpg".into()),
+        ..called("taken")
+    };
+    let with_an_id = CreatorSighting { uid: Some("1".into()), followers: Some(7), ..called("taken") };
+    let sightings = [profile("a", 1, of_the_handle), profile("b", 0, with_an_id)];
+    let creator = |lost: &[Lost]| Creators::default().merge(&sightings, lost);
+    let before = creator(&[]);
+    assert_eq!((before.followers, before.avatar.is_some()), (Some(900), true));
+    let after = creator(&[lost("taken", 1)]);
+    assert_eq!((after.followers, after.avatar.as_deref(), after.handle), (Some(7), None, None));
+    assert_eq!(creator(&[lost("taken", 0)]).followers, Some(900), "seen after that, it is theirs again");
+}
