@@ -16,6 +16,8 @@
 //! No feature is on by default; `full` turns all on. Nothing here retries, waits for a clock or reads the
 //! environment; what blocks runs on the runtime's blocking threads.
 
+#[cfg(any(feature = "images", feature = "jsonl", feature = "tantivy"))]
+mod disk;
 #[cfg(feature = "elasticsearch")]
 pub mod elasticsearch;
 #[cfg(any(feature = "sqlite", feature = "jsonl", feature = "tantivy"))]

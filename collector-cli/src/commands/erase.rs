@@ -37,14 +37,12 @@ pub(super) async fn execute(session: &Session, args: &Erase) -> Result<Exit> {
     let who = whole(&store, Ids { strong: Vec::new(), weak: subjects }).await?;
     // Once the store has forgotten, nothing else says what is to be looked for elsewhere: noted before that.
     let mut left = Unfinished::load(&store).await?;
-    left.note(&store, &who).await?;
+    left.expect(&store, &who).await?;
     let worker = format!("erase-{}", std::process::id()).into();
     let erased = store.erase(&worker, &who, SystemClock.now()).await;
     store.close(&worker).await?;
     let erased = erased?;
-    left.add(&erased.records, &erased.facts);
-    left.leave_out_the_living(&store).await?;
-    left.save(&store).await?;
+    left.erased(&store, &erased).await?;
     drop(store);
     let mut report = EraseReport::new(&erased);
     let line = Line::new(&session.output, "sinks");
@@ -54,7 +52,7 @@ pub(super) async fn execute(session: &Session, args: &Erase) -> Result<Exit> {
     if !left.is_empty() {
         let done = elsewhere(session, &config, &left, &mut report).await;
         done.map_err(|failure| failure.advise("look for what is left: the same command once more"))?;
-        Unfinished::default().save(&compose::open_store(&config.store).await?).await?;
+        Unfinished::done(&compose::open_store(&config.store).await?).await?;
     }
     report.end(began.elapsed());
     session.output.print(&report, EraseReport::text)?;

@@ -15,6 +15,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::config::ImagesConfig;
 use super::sniff::Kind;
+use crate::disk::{FULL, is_full};
 
 /// A key that nothing has, to ask whether anybody answers.
 pub(super) const NOBODY: &str = "00/nobody";
@@ -193,7 +194,7 @@ pub(super) fn failed(key: &str, error: object_store::Error) -> Error {
         return if key.is_empty() { explained } else { explained.with("key", key) };
     }
     if let Some(remedy) = disk(&error) {
-        let message = format!("the place for pictures takes no more: {remedy}");
+        let message = format!("the place for pictures takes no more{remedy}");
         return Error::new(ErrorKind::Storage, message).with("key", key).caused_by(error);
     }
     let kind = match &error {
@@ -209,8 +210,8 @@ pub(super) fn failed(key: &str, error: object_store::Error) -> Error {
 fn disk(error: &object_store::Error) -> Option<&'static str> {
     let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     causes.find_map(|cause| match cause.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("the disk is full, make room"),
-        io::ErrorKind::ReadOnlyFilesystem => Some("its file system can only be read; mount it for writing"),
+        kind if is_full(kind) => Some(FULL),
+        io::ErrorKind::ReadOnlyFilesystem => Some("; its file system can only be read, mount it for writing"),
         _ => None,
     })
 }

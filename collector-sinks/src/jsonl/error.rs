@@ -6,10 +6,12 @@ use std::path::Path;
 use collector_core::error::{Error, ErrorKind};
 use collector_core::sink::Position;
 
+use crate::disk::{FULL, is_full};
+
 /// The file or the disk refuses.
 pub(super) fn storage(path: &Path, what: &'static str, error: io::Error) -> Error {
     let remedy = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; the disk is full, make room",
+        kind if is_full(kind) => FULL,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "; check the permissions",
         io::ErrorKind::NotFound => "; check that its folder exists",
         _ => "",

@@ -6,6 +6,8 @@ use std::path::Path;
 use collector_core::error::{Error, ErrorKind};
 use tantivy::TantivyError;
 
+use crate::disk::{FULL, is_full};
+
 /// The index refuses.
 pub(super) fn index(path: &Path, what: &str, error: TantivyError) -> Error {
     let remedy = match &error {
@@ -49,7 +51,7 @@ const DAMAGED: &str = "; the index is damaged: move the folder away and rebuild 
 
 fn io_remedy(kind: io::ErrorKind) -> &'static str {
     match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; the disk is full, make room",
+        kind if is_full(kind) => FULL,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "; check the permissions",
         _ => DAMAGED,
     }

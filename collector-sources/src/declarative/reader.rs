@@ -144,17 +144,11 @@ impl Reader {
                 (own(self.paths.of_tree(&tree)), print)
             }
             (Way::Marked, Some((path, reader))) => {
-                let mut slots = self.paths.trie.slots();
-                let mut sink = Sink { reader, path, rows: &mut rows };
-                let seed = self.paths.trie.seed(&mut slots, &mut sink);
-                let ((), print) = fingerprint::read_seed(body, volatile, seed)?;
-                (own(self.paths.arrange(slots, None)), print)
+                let (seen, print) = self.walk(body, volatile, &mut Sink { reader, path, rows: &mut rows })?;
+                (own(seen), print)
             }
             (Way::Joined(start), Some((path, reader))) => {
-                let mut slots = self.paths.trie.slots();
-                let ((), print) =
-                    fingerprint::read_seed(body, volatile, self.paths.trie.seed(&mut slots, &mut NoItems))?;
-                let mut seen = self.paths.arrange(slots, None);
+                let (mut seen, print) = self.walk(body, volatile, &mut NoItems)?;
                 let item = seen.split_off(*start);
                 match self.presence.and_then(|at| seen.get(at)) {
                     Some(Seen::Odd("an object")) => reader.take(item, &mut rows, path),
@@ -172,10 +166,8 @@ impl Reader {
                 (own(seen), print)
             }
             _ => {
-                let mut slots = self.paths.trie.slots();
-                let ((), print) =
-                    fingerprint::read_seed(body, volatile, self.paths.trie.seed(&mut slots, &mut NoItems))?;
-                (own(self.paths.arrange(slots, None)), print)
+                let (seen, print) = self.walk(body, volatile, &mut NoItems)?;
+                (own(seen), print)
             }
         };
         let list =
@@ -189,6 +181,18 @@ impl Reader {
             _ => Some(true),
         };
         Ok(Document { print, seen, rows, items })
+    }
+
+    /// What stands beside the items, which go to `items`; without a tree.
+    fn walk<'b>(
+        &self,
+        body: &'b [u8],
+        volatile: &Volatile,
+        items: &mut impl Items<'b>,
+    ) -> Result<(Vec<Seen<'b>>, Digest), serde_json::Error> {
+        let mut slots = self.paths.trie.slots();
+        let ((), print) = fingerprint::read_seed(body, volatile, self.paths.trie.seed(&mut slots, items))?;
+        Ok((self.paths.arrange(slots, None), print))
     }
 
     /// The paths of items and of their fields, for those who look for paths that match nothing.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use collector_core::error::{Error, ErrorKind, Result};
 use collector_core::id::{Ids, RecordKey};
 use collector_core::sink::Facts;
-use collector_core::store::Store;
+use collector_core::store::{Erased, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::compose::AnyStore;
@@ -34,7 +34,7 @@ impl Unfinished {
     }
 
     /// Adds the records that will be erased with these identities, and keeps that.
-    pub(super) async fn note(&mut self, store: &AnyStore, who: &Ids) -> Result<()> {
+    pub(super) async fn expect(&mut self, store: &AnyStore, who: &Ids) -> Result<()> {
         for id in who.iter() {
             if let Some(known) = store.find(id).await? {
                 self.add(&[known.record.key], &[known.record.facts]);
@@ -43,28 +43,33 @@ impl Unfinished {
         self.save(store).await
     }
 
-    /// Adds what was erased.
-    pub(super) fn add(&mut self, records: &[RecordKey], facts: &[Facts]) {
-        self.records.extend(records);
-        self.records.sort_unstable();
-        self.records.dedup();
-        self.facts.extend(facts.iter().filter(|facts| !facts.is_empty()).cloned());
-    }
-
-    /// Leaves out who is still known: an erasure may have been cut off before the store forgot.
-    pub(super) async fn leave_out_the_living(&mut self, store: &AnyStore) -> Result<()> {
+    /// Adds what was erased, and leaves out who is still known: an erasure may have been cut off before the store forgot.
+    pub(super) async fn erased(&mut self, store: &AnyStore, erased: &Erased) -> Result<()> {
+        self.add(&erased.records, &erased.facts);
         let known = store.known(&self.records).await?;
         let living: BTreeSet<RecordKey> = known.iter().map(|known| known.record.key).collect();
         self.records.retain(|key| !living.contains(key));
-        Ok(())
+        self.save(store).await
+    }
+
+    /// Nothing is left.
+    pub(super) async fn done(store: &AnyStore) -> Result<()> {
+        Self::default().save(store).await
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Keeps it; nothing is kept when nothing is left.
-    pub(super) async fn save(&self, store: &AnyStore) -> Result<()> {
+    fn add(&mut self, records: &[RecordKey], facts: &[Facts]) {
+        self.records.extend(records);
+        self.records.sort_unstable();
+        self.records.dedup();
+        self.facts.extend(facts.iter().filter(|facts| !facts.is_empty()).cloned());
+    }
+
+    /// Nothing is kept when nothing is left.
+    async fn save(&self, store: &AnyStore) -> Result<()> {
         let note = serde_json::to_string(self).map_err(|error| {
             Error::new(ErrorKind::Unexpected, "what is to be erased cannot be written down").caused_by(error)
         })?;

@@ -172,10 +172,8 @@ impl Archive {
 
     fn forget_read(&self, at: u32) {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reader) =
-            reader.as_mut().filter(|reader| reader.last.as_ref().is_some_and(|(of, _)| *of == at))
-        {
-            reader.last = None;
+        if let Some(Reader { last, .. }) = reader.as_mut() {
+            last.take_if(|(of, _)| *of == at);
         }
     }
 
