@@ -104,7 +104,7 @@ impl Creators {
 
     /// The creator of whom nobody else has said anything: most are like this when they are found.
     fn alone(&self, sighting: Sighting<CreatorSighting>) -> Creator {
-        let posts = posts::stats(&[&sighting]).map(|(stats, _)| stats);
+        let posts = posts::stats(&[&sighting], |_| true).map(|(stats, _)| stats);
         let Sighting { source, aspect, seen_at, mut item } = sighting;
         let mut creator = Creator { platform: Arc::clone(&self.platform), posts, ..Creator::default() };
         Field::move_all(&mut item, &mut creator);
@@ -287,7 +287,7 @@ impl<'a> Panel<'a> {
                 said.push((field, winner));
             }
         }
-        if let Some((stats, by)) = posts::stats(&self.sightings) {
+        if let Some((stats, by)) = posts::stats(&self.sightings, |index| self.is_theirs(index)) {
             creator.posts = Some(stats);
             said.push((Field::Posts, by));
         }

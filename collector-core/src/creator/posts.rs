@@ -21,10 +21,13 @@ struct Seen<'a> {
     by: usize,
 }
 
-/// The figures over the latest posts of all sightings, and which sighting showed most of them; `None` when none
-/// shows a post that counts.
-pub(super) fn stats(sightings: &[&Sighting<CreatorSighting>]) -> Option<(PostStats, usize)> {
-    let latest = latest(sightings);
+/// The figures over the latest posts of all sightings that count, and which sighting showed most of them; `None` when
+/// none shows a post that counts.
+pub(super) fn stats(
+    sightings: &[&Sighting<CreatorSighting>],
+    counts: impl Fn(usize) -> bool,
+) -> Option<(PostStats, usize)> {
+    let latest = latest(sightings, counts);
     let by = most_frequent(&latest, sightings)?;
     let posts: Vec<&PostSeen> = latest.iter().map(|seen| seen.post).collect();
     let views = || posts.iter().filter_map(|post| post.views);
@@ -101,12 +104,13 @@ fn is_part_of(less: &PostSeen, more: &PostSeen) -> bool {
 /// The latest posts that are not pinned, each as its newest sighting shows it.
 ///
 /// A post without an id cannot be told from others and does not count.
-fn latest<'a>(sightings: &[&'a Sighting<CreatorSighting>]) -> Vec<Seen<'a>> {
+fn latest<'a>(sightings: &[&'a Sighting<CreatorSighting>], counts: impl Fn(usize) -> bool) -> Vec<Seen<'a>> {
     let posts_of = |(by, sighting): (usize, &&'a Sighting<CreatorSighting>)| {
         sighting.item.posts.iter().map(move |post| Seen { post, pinned: post.pinned, by })
     };
+    let counted = sightings.iter().enumerate().filter(|(by, _)| counts(*by));
     let mut seen: Vec<Seen<'a>> =
-        sightings.iter().enumerate().flat_map(posts_of).filter(|seen| !seen.post.id.is_empty()).collect();
+        counted.flat_map(posts_of).filter(|seen| !seen.post.id.is_empty()).collect();
     seen.sort_by(|a, b| {
         let newest = |seen: &Seen<'_>| {
             let sighting = sightings[seen.by];

@@ -81,6 +81,8 @@ fn what_was_said_of_a_handle_that_moved_may_be_about_its_new_owner() {
     let of_the_handle = CreatorSighting {
         followers: Some(900),
         avatar: Some("https://p.test/b.jpg".into()),
+        posts: vec![PostSeen { id: "7".into(), views: Some(70), ..PostSeen::default() }],
+        extra: [("color".into(), "red".into())].into(),
         ..called("taken")
     };
     let with_an_id = CreatorSighting { uid: Some("1".into()), followers: Some(7), ..called("taken") };
@@ -88,7 +90,9 @@ fn what_was_said_of_a_handle_that_moved_may_be_about_its_new_owner() {
     let creator = |lost: &[Lost]| Creators::default().merge(&sightings, lost);
     let before = creator(&[]);
     assert_eq!((before.followers, before.avatar.is_some()), (Some(900), true));
+    assert_eq!((before.posts.is_some(), before.extra.len()), (true, 1));
     let after = creator(&[lost("taken", 1)]);
     assert_eq!((after.followers, after.avatar.as_deref(), after.handle), (Some(7), None, None));
+    assert_eq!((after.posts, after.extra.len()), (None, 0));
     assert_eq!(creator(&[lost("taken", 0)]).followers, Some(900), "seen after that, it is theirs again");
 }
